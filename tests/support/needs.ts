@@ -1,0 +1,48 @@
+// Finds the programs that a test needs. A test without its program is skipped with a reason, which
+// the gate prints, and counts as failed under CI=true. It must not know how to install anything.
+
+/** Spread into a test's definition: `Deno.test({ name, ...needs("redis-cli"), fn })`. */
+export interface Need {
+  readonly ignore: boolean;
+  /** Why the test is skipped; empty where it runs. */
+  readonly reason: string;
+}
+
+const told = new Set<string>();
+
+/**
+ * Looks for every one of `programs` on PATH; `a|b` means that either will do. Prints one line per
+ * missing program and process.
+ */
+export function needs(...programs: string[]): Need {
+  const missing = missingPrograms(programs);
+  if (missing.length === 0) return { ignore: false, reason: "" };
+  const reason = `needs: ${missing.join(", ")} is not on PATH`;
+  if (!told.has(reason)) console.log(reason);
+  told.add(reason);
+  return { ignore: true, reason };
+}
+
+/** Those of `programs` of which no alternative is on PATH. */
+export function missingPrograms(programs: readonly string[]): string[] {
+  return programs.filter((choice) => choice.split("|").every((name) => findProgram(name) === null));
+}
+
+/** Path of the first executable file called `name` in the folders of `path`, or null. */
+export function findProgram(
+  name: string,
+  path: string = Deno.env.get("PATH") ?? "",
+): string | null {
+  for (const folder of path.split(":")) {
+    if (folder === "") continue;
+    try {
+      const info = Deno.statSync(`${folder}/${name}`);
+      if (info.isFile && ((info.mode ?? 0) & 0o111) !== 0) return `${folder}/${name}`;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory)) {
+        throw error;
+      }
+    }
+  }
+  return null;
+}
