@@ -1,0 +1,138 @@
+// Where replies are gathered until they are sent: a chain of pooled chunks and of values sent from where they lie.
+
+/** Bytes that may be written past the position that was ensured, so that copies may move whole words. */
+export const CHUNK_SLACK_BYTES = 8;
+
+/** A buffer with its view, made once and used many times. */
+export interface Chunk {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly view: DataView<ArrayBuffer>;
+}
+
+/** Makes a chunk that holds `sizeBytes`, and the slack beyond. */
+export function createChunk(sizeBytes: number): Chunk {
+  const bytes = new Uint8Array(sizeBytes + CHUNK_SLACK_BYTES);
+  return { bytes, view: new DataView(bytes.buffer) };
+}
+
+/** Gives chunks of one size, and of any larger size on demand. */
+export interface ChunkPool {
+  take(sizeBytesMin: number): Chunk;
+  give(chunk: Chunk): void;
+}
+
+/** A value that is sent piece by piece from where it lies, and let go afterwards. */
+export interface ValueSource {
+  readonly lengthBytes: number;
+  /** The longest contiguous piece at `offset`, at most `bytesMax` long; never empty below the length. */
+  piece(offset: number, bytesMax: number): Uint8Array;
+  /** Called exactly once, when the last byte was sent or will never be. */
+  release(): void;
+}
+
+/** A part of the replies: a filled chunk, or a value to be sent from where it lies. */
+export type Segment =
+  | { readonly chunk: Chunk; readonly endBytes: number; readonly source: null }
+  | { readonly chunk: null; readonly endBytes: 0; readonly source: ValueSource };
+
+/**
+ * One per worker; the connection takes what was gathered after each batch.
+ * Invariant: `position + ensured bytes <= capacity`, segments are full and in order before the chunk.
+ */
+export class ReplyBuffer {
+  bytes: Uint8Array<ArrayBuffer>;
+  view: DataView<ArrayBuffer>;
+  position = 0;
+  capacity: number;
+  chunk: Chunk;
+  /** What is full already, in order; empty nearly always. */
+  segments: Segment[] = [];
+  #markSegments = 0;
+  #markPosition = 0;
+
+  constructor(readonly pool: ChunkPool) {
+    this.chunk = pool.take(0);
+    this.bytes = this.chunk.bytes;
+    this.view = this.chunk.view;
+    this.capacity = this.bytes.length - CHUNK_SLACK_BYTES;
+  }
+
+  get isEmpty(): boolean {
+    return this.position === 0 && this.segments.length === 0;
+  }
+
+  /** Remembers this point for `rewind()`; a later mark replaces it. */
+  mark(): void {
+    this.#markSegments = this.segments.length;
+    this.#markPosition = this.position;
+  }
+
+  /** Takes back everything since the mark. */
+  rewind(): void {
+    while (this.segments.length > this.#markSegments) {
+      const segment = this.segments.pop()!;
+      if (segment.source !== null) segment.source.release();
+      else {
+        this.pool.give(this.chunk);
+        this.#use(segment.chunk);
+      }
+    }
+    this.position = this.#markPosition;
+  }
+
+  /** Makes room for `count` more bytes in one piece. */
+  ensure(count: number): void {
+    if (this.position + count > this.capacity) this.#grow(count);
+  }
+
+  /** Appends a value that is sent from where it lies. */
+  pushSource(source: ValueSource): void {
+    this.#close();
+    this.#use(this.pool.take(0));
+    this.segments.push({ chunk: null, endBytes: 0, source });
+  }
+
+  /** Appends bytes, over as many chunks as they need. */
+  write(bytes: Uint8Array, start: number, end: number): void {
+    while (start < end) {
+      if (this.position === this.capacity) this.#grow(1);
+      const count = Math.min(end - start, this.capacity - this.position);
+      this.bytes.set(bytes.subarray(start, start + count), this.position);
+      this.position += count;
+      start += count;
+    }
+  }
+
+  /** Hands the filled current chunk over and starts a new one; the caller then owns the old chunk. */
+  takeChunk(): Chunk {
+    const taken = this.chunk;
+    this.#use(this.pool.take(0));
+    return taken;
+  }
+
+  /** Hands over all segments, the current chunk included, and starts anew. */
+  takeSegments(): Segment[] {
+    this.#close();
+    const taken = this.segments;
+    this.segments = [];
+    this.#use(this.pool.take(0));
+    return taken;
+  }
+
+  #grow(count: number): void {
+    this.#close();
+    this.#use(this.pool.take(count));
+  }
+
+  #close(): void {
+    this.segments.push({ chunk: this.chunk, endBytes: this.position, source: null });
+  }
+
+  #use(chunk: Chunk): void {
+    this.chunk = chunk;
+    this.bytes = chunk.bytes;
+    this.view = chunk.view;
+    this.capacity = chunk.bytes.length - CHUNK_SLACK_BYTES;
+    this.position = 0;
+  }
+}
