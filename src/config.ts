@@ -1,0 +1,212 @@
+// Turns command line and environment into a checked Config; it is pure: host facts, arguments and
+// variables come in, a value or one line of error goes out, and nothing is read, printed or ended.
+
+import { Argument, Command, CommanderError, Option } from "commander";
+import {
+  environmentName,
+  type Flag,
+  FLAG_NAMES,
+  type FlagName,
+  FLAGS,
+  type LogLevel,
+  MAXMEMORY_BYTES_MAX,
+  MAXMEMORY_BYTES_MIN,
+  WORKERS_MAX,
+} from "./config_flags.ts";
+import { isLoopback } from "./loopback.ts";
+import { VERSION } from "./version.ts";
+
+/** What main read from the machine. `memoryBytes`: the cgroup's grant if there is one, else all. */
+export interface HostFacts {
+  readonly coreCount: number;
+  readonly memoryBytes: number;
+}
+
+/** Everything that is decided at start. Plain data: it is sent to the workers as it is. */
+export interface Config {
+  readonly hosts: readonly string[];
+  readonly port: number;
+  readonly workerCount: number;
+  readonly maxmemoryBytes: number;
+  /** What a maxmemory of 0 stands for. */
+  readonly maxmemoryDefaultBytes: number;
+  readonly clientsMax: number;
+  readonly keyBytesMax: number;
+  readonly valueBytesMax: number;
+  /** 0 is never. */
+  readonly idleTimeoutS: number;
+  readonly clientOutputBytesMax: number;
+  readonly writeTimeoutS: number;
+  /** Empty: no password. Never shown, logged or told by CONFIG GET. */
+  readonly requirepass: string;
+  /** Where main is to read the password; `-` is standard input. */
+  readonly requirepassFile: string | null;
+  readonly protectedMode: boolean;
+  /** True if any of the hosts is not a loopback address. */
+  readonly listensBeyondLoopback: boolean;
+  readonly inlineReply: "auto" | "resp" | "text";
+  readonly logLevel: LogLevel;
+  readonly logFormat: "text" | "json";
+  readonly httpPort: number;
+  readonly dataDir: string;
+  /** One line each about flags that were accepted and have no effect in this build. */
+  readonly notices: readonly string[];
+}
+
+/** `print` is the whole text that --help or --version asks for; `error` is one line without a prefix. */
+export type ParsedConfig =
+  | { readonly ok: Config }
+  | { readonly print: string }
+  | { readonly error: string };
+
+type Values = { [Name in FlagName]: Exclude<ReturnType<typeof FLAGS[Name]["parse"]>, undefined> };
+
+/** Flags win over variables, variables over defaults; an empty variable counts as not given. */
+export function parseConfig(
+  argv: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+  facts: HostFacts,
+): ParsedConfig {
+  const line = readCommandLine(argv);
+  if (!("texts" in line)) return line;
+
+  const values: Partial<Record<FlagName, unknown>> = {};
+  const given = new Set<FlagName>();
+  for (const name of FLAG_NAMES) {
+    const flag: Flag<unknown> = FLAGS[name] as Flag<unknown>;
+    const fromLine = line.texts.get(name);
+    const variable = environmentName(name);
+    const fromEnvironment = environment[variable] || undefined;
+    const text = fromLine ?? fromEnvironment ?? flag.fallback;
+    if (text === null) continue;
+    if (fromLine !== undefined || fromEnvironment !== undefined) given.add(name);
+    const source = fromLine !== undefined ? `--${name}` : variable;
+    if (fromLine !== undefined && flag.commandLineRefusal !== undefined) {
+      return { error: `--${name} ${flag.commandLineRefusal}` };
+    }
+    const value = text === "" ? undefined : flag.parse(text);
+    if (value === undefined) {
+      const received = name === "requirepass" ? "" : `: received ${quoted(text)}`;
+      return { error: `${source} must be ${flag.accepts}${received}` };
+    }
+    const refusal = flag.refusal?.(value) ?? null;
+    if (refusal !== null) return { error: `${source} ${refusal}` };
+    values[name] = value;
+  }
+  if (given.has("requirepass") && given.has("requirepass-file")) {
+    return { error: "MAYFLY_REQUIREPASS and --requirepass-file are both given: give one of them" };
+  }
+  return { ok: toConfig(values as Partial<Values> & DefaultedValues, given, facts) };
+}
+
+type DefaultedValues = Omit<Values, "workers" | "requirepass" | "requirepass-file">;
+
+function toConfig(
+  values: Partial<Values> & DefaultedValues,
+  given: ReadonlySet<FlagName>,
+  facts: HostFacts,
+): Config {
+  const maxmemoryDefaultBytes = Math.min(
+    MAXMEMORY_BYTES_MAX,
+    Math.max(MAXMEMORY_BYTES_MIN, Math.floor(facts.memoryBytes / 2)),
+  );
+  const notices: string[] = [];
+  if (given.has("http-port")) {
+    notices.push(`--http-port ${values["http-port"]}: this build does not serve HTTP yet`);
+  }
+  if (given.has("data-dir")) {
+    notices.push(`--data-dir ${quoted(values["data-dir"])}: this build stores nothing on disk yet`);
+  }
+  return {
+    hosts: values.host,
+    port: values.port,
+    workerCount: values.workers ?? Math.min(WORKERS_MAX, Math.max(1, facts.coreCount - 1)),
+    maxmemoryBytes: values.maxmemory === 0 ? maxmemoryDefaultBytes : values.maxmemory,
+    maxmemoryDefaultBytes,
+    clientsMax: values["max-clients"],
+    keyBytesMax: values["max-key-bytes"],
+    valueBytesMax: values["max-value-bytes"],
+    idleTimeoutS: values["idle-timeout"],
+    clientOutputBytesMax: values["client-output-bytes-max"],
+    writeTimeoutS: values["write-timeout"],
+    requirepass: values.requirepass ?? "",
+    requirepassFile: values["requirepass-file"] ?? null,
+    protectedMode: values["protected-mode"] === "yes",
+    listensBeyondLoopback: !values.host.every(isLoopback),
+    inlineReply: values["inline-reply"],
+    logLevel: values["log-level"],
+    logFormat: values["log-format"],
+    httpPort: values["http-port"],
+    dataDir: values["data-dir"],
+    notices,
+  };
+}
+
+/** The texts given for each flag, or what to print, or the error in one line. */
+function readCommandLine(
+  argv: readonly string[],
+): { texts: Map<FlagName, string> } | { print: string } | { error: string } {
+  let printed = "";
+  const program = new Command("mayfly")
+    .description("An in-memory key-value cache that speaks the Redis protocol and plain text.")
+    .addArgument(new Argument("[command]", "what to do").choices(["serve"]).default("serve"))
+    .version(`mayfly ${VERSION}`, "-V, --version", "print the version")
+    .helpOption("-h, --help", "print this text")
+    .addHelpText("after", "\nA flag on the command line wins over its environment variable.")
+    .exitOverride()
+    // Without these, commander asks the terminal and the environment.
+    .configureOutput({
+      writeOut: (text) => void (printed += text),
+      writeErr: () => {},
+      getOutHelpWidth: () => 100,
+      getErrHelpWidth: () => 100,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    });
+  const options = FLAG_NAMES.map((name) => {
+    const { placeholder, help, fallback } = FLAGS[name] as Flag<unknown>;
+    const byDefault = fallback === null || fallback === "0" ? "" : `, default ${fallback}`;
+    const option = new Option(
+      `--${name} ${placeholder}`,
+      `${help} [${environmentName(name)}${byDefault}]`,
+    );
+    program.addOption(option);
+    return [name, option.attributeName()] as const;
+  });
+  try {
+    program.parse([...argv], { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? { print: printed } : { error: oneLine(error) };
+  }
+  const opts = program.opts<Record<string, string | undefined>>();
+  const texts = new Map<FlagName, string>();
+  for (const [name, attribute] of options) {
+    const text = opts[attribute];
+    if (text !== undefined) texts.set(name, text);
+  }
+  return { texts };
+}
+
+/** Commander's text in one line, without the value of a mistyped `--requirepas=...`. */
+function oneLine(error: CommanderError): string {
+  const missing = /option '--([a-z-]+) /.exec(error.message);
+  if (error.code === "commander.optionMissingArgument" && missing !== null) {
+    const name = missing[1] as FlagName;
+    const refusal = (FLAGS[name] as Flag<unknown>).commandLineRefusal;
+    return refusal === undefined
+      ? `--${name} needs a value: ${FLAGS[name].accepts}`
+      : `--${name} ${refusal}`;
+  }
+  const text = error.message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ")
+    .replace(/'(--?[^'=]*)=[^']*'/, "'$1'");
+  if (error.code === "commander.unknownOption" || error.code === "commander.excessArguments") {
+    return `${text}; mayfly --help lists the flags`;
+  }
+  return text;
+}
+
+/** Bounded and on one line, whatever was typed. */
+function quoted(text: string): string {
+  return JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}...` : text);
+}

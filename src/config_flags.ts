@@ -1,0 +1,204 @@
+// The one table of command-line flags: name, environment name, default, accepted values, help; it
+// reads neither the command line nor the environment, config.ts does.
+
+import { parseMemorySize } from "./memory_size.ts";
+
+const MIB = 1024 ** 2;
+export const MAXMEMORY_BYTES_MIN = 16 * MIB;
+export const MAXMEMORY_BYTES_MAX = 1024 ** 4;
+export const CLIENTS_MAX_BOUND = 1_000_000;
+export const SECONDS_MAX = 2 ** 31 - 1;
+export const KEY_BYTES_BOUND = 65_535; // A record's key length is 16 bits.
+export const VALUE_BYTES_BOUND = 512 * MIB; // Redis's own bound for a string.
+export const CLIENT_OUTPUT_BYTES_MIN = MIB;
+/** Threads beyond this are a mistake in a flag, not a machine. */
+export const WORKERS_MAX = 128;
+const HOSTS_MAX = 16;
+const PASSWORD_CHARACTERS_MAX = 512;
+
+export const LOG_LEVELS = ["debug", "info", "warning", "error"] as const;
+export type LogLevel = typeof LOG_LEVELS[number];
+
+export interface Flag<Value> {
+  /** What stands for the value in the help text. */
+  readonly placeholder: string;
+  /** What is accepted, for the error line. */
+  readonly accepts: string;
+  /** The value, or `undefined` for a text that is not accepted. */
+  readonly parse: (text: string) => Value | undefined;
+  /** Text taken when neither flag nor variable is given; `null` means that config.ts decides. */
+  readonly fallback: string | null;
+  readonly help: string;
+  /** Why a well-formed value cannot be had in this build, or `null`. */
+  readonly refusal?: (value: Value) => string | null;
+  /** Why the flag must not stand on the command line, where every user of the machine reads it. */
+  readonly commandLineRefusal?: string;
+}
+
+type Shape<Value> = Pick<Flag<Value>, "placeholder" | "accepts" | "parse">;
+
+function wholeNumber(placeholder: string, min: number, max: number): Shape<number> {
+  return {
+    placeholder,
+    accepts: `a whole number from ${min} to ${max}`,
+    parse: (text) => {
+      const value = /^\d{1,15}$/.test(text) ? Number(text) : -1;
+      return value >= min && value <= max ? value : undefined;
+    },
+  };
+}
+
+function memorySize(min: number, max: number, text: string, zeroIsDefault = false): Shape<number> {
+  return {
+    placeholder: "<size>",
+    accepts: `a size ${text}${zeroIsDefault ? ", or 0 for the default" : ""}` +
+      ` (bytes, or with a unit: k kb m mb g gb)`,
+    parse: (size) => {
+      const bytes = parseMemorySize(size);
+      if (bytes === null) return undefined;
+      return (bytes >= min && bytes <= max) || (zeroIsDefault && bytes === 0) ? bytes : undefined;
+    },
+  };
+}
+
+function oneOf<const Choice extends string>(choices: readonly Choice[]): Shape<Choice> {
+  return {
+    placeholder: `<${choices.join("|")}>`,
+    accepts: choices.length === 2 ? choices.join(" or ") : `one of ${choices.join(", ")}`,
+    parse: (text) => choices.find((choice) => choice === text),
+  };
+}
+
+function parseHosts(text: string): readonly string[] | undefined {
+  const hosts = text.split(",").map((host) => host.trim().replace(/^\[(.*)\]$/, "$1"));
+  const wellFormed = hosts.every((host) =>
+    /^[0-9a-z._-]{1,253}$/i.test(host) || /^[0-9a-f:.]{2,45}$/i.test(host)
+  );
+  return wellFormed && hosts.length <= HOSTS_MAX ? [...new Set(hosts)] : undefined;
+}
+
+const NO_LOG = "this build keeps nothing on disk yet";
+
+export const FLAGS = {
+  host: {
+    placeholder: "<addresses>",
+    accepts: `one to ${HOSTS_MAX} addresses or names, parted by commas`,
+    parse: parseHosts,
+    fallback: "127.0.0.1,::1",
+    help: "addresses to listen on; a family that the machine lacks is skipped",
+  },
+  port: {
+    ...wholeNumber("<number>", 0, 65_535),
+    fallback: "6379",
+    help: "TCP port; 0 takes a free one and logs it",
+  },
+  workers: {
+    ...wholeNumber("<count>", 1, WORKERS_MAX),
+    fallback: null,
+    help: "serving threads (default: one less than the cores, at least 1)",
+  },
+  maxmemory: {
+    ...memorySize(MAXMEMORY_BYTES_MIN, MAXMEMORY_BYTES_MAX, "from 16mb to 1024gb", true),
+    fallback: "0",
+    help: "memory for entries; 0 is half of what the machine or its cgroup grants",
+  },
+  "max-clients": {
+    ...wholeNumber("<count>", 1, CLIENTS_MAX_BOUND),
+    fallback: "10000",
+    help: "connections at the same time, over all workers",
+  },
+  "max-key-bytes": {
+    ...wholeNumber("<bytes>", 1, KEY_BYTES_BOUND),
+    fallback: "32768",
+    help: `longest key, at most ${KEY_BYTES_BOUND}`,
+  },
+  "max-value-bytes": {
+    ...memorySize(1, VALUE_BYTES_BOUND, "from 1 to 512mb"),
+    fallback: "64mb",
+    help: "longest value, at most 512mb",
+  },
+  "idle-timeout": {
+    ...wholeNumber("<seconds>", 0, SECONDS_MAX),
+    fallback: "0",
+    help: "close a connection that has been silent for so long; 0 is never",
+  },
+  "client-output-bytes-max": {
+    ...memorySize(CLIENT_OUTPUT_BYTES_MIN, 1024 ** 4, "from 1mb to 1024gb"),
+    fallback: "256mb",
+    help: "disconnect a client that leaves more replies than this unread",
+  },
+  "write-timeout": {
+    ...wholeNumber("<seconds>", 1, 86_400),
+    fallback: "60",
+    help: "disconnect a client that takes no byte of a reply for so long",
+  },
+  requirepass: {
+    placeholder: "<password>",
+    accepts: `1 to ${PASSWORD_CHARACTERS_MAX} characters on one line`,
+    parse: (text: string) => isPassword(text) ? text : undefined,
+    fallback: null,
+    help: "password for AUTH; from the environment only, a command line shows in ps",
+    commandLineRefusal:
+      "is refused on the command line, which every user sees in ps: use MAYFLY_REQUIREPASS or --requirepass-file",
+  },
+  "requirepass-file": {
+    placeholder: "<path>",
+    accepts: "the path of a file that holds the password",
+    parse: (text: string) => text.includes("\0") ? undefined : text,
+    fallback: null,
+    help: "file that holds the password for AUTH, - is standard input",
+  },
+  "protected-mode": {
+    ...oneOf(["yes", "no"]),
+    fallback: "yes",
+    help: "refuse remote clients while there is no password",
+  },
+  "inline-reply": {
+    ...oneOf(["auto", "resp", "text"]),
+    fallback: "auto",
+    help: "answer to a line that is not RESP: by its line ending, always RESP, always text",
+  },
+  "log-level": { ...oneOf(LOG_LEVELS), fallback: "info", help: "least level that is logged" },
+  "log-format": {
+    ...oneOf(["text", "json"]),
+    fallback: "text",
+    help: "log lines on standard error, for people or for machines",
+  },
+  "http-port": {
+    ...wholeNumber("<number>", 0, 65_535),
+    fallback: "7171",
+    help: "port for HTTP; this build does not listen on it yet",
+  },
+  "data-dir": {
+    placeholder: "<path>",
+    accepts: "the path of a directory",
+    parse: (text: string) => text.includes("\0") ? undefined : text,
+    fallback: "./data",
+    help: `directory for log and snapshots; ${NO_LOG}`,
+  },
+  persistence: {
+    ...oneOf(["on", "off"]),
+    fallback: "off",
+    help: `keep entries over a restart; ${NO_LOG}, so only off`,
+    refusal: (value: string) => value === "on" ? `cannot be on: ${NO_LOG}` : null,
+  },
+  fsync: {
+    ...oneOf(["always", "interval", "never"]),
+    fallback: "never",
+    help: `when the log is synced; ${NO_LOG}, so only never`,
+    refusal: (value: string) => value === "never" ? null : `cannot be ${value}: ${NO_LOG}`,
+  },
+} as const;
+
+export type FlagName = keyof typeof FLAGS;
+export const FLAG_NAMES = Object.keys(FLAGS) as readonly FlagName[];
+
+/** `MAYFLY_MAX_KEY_BYTES` for `max-key-bytes`. */
+export function environmentName(flagName: FlagName): string {
+  return `MAYFLY_${flagName.toUpperCase().replaceAll("-", "_")}`;
+}
+
+/** True for a text that AUTH can carry as a password: 1 to 512 characters, none a line end or NUL. */
+export function isPassword(text: string): boolean {
+  return text.length >= 1 && text.length <= PASSWORD_CHARACTERS_MAX && !/[\r\n\0]/.test(text);
+}

@@ -1,0 +1,188 @@
+// What CONFIG GET and CONFIG SET show and change, under Redis's names and with Redis's error texts;
+// it knows settings and start configuration, and nothing of patterns, replies or connections.
+
+import { type Config } from "./config.ts";
+import {
+  CLIENT_OUTPUT_BYTES_MIN,
+  CLIENTS_MAX_BOUND,
+  MAXMEMORY_BYTES_MIN,
+  SECONDS_MAX,
+} from "./config_flags.ts";
+import { parseMemorySize } from "./memory_size.ts";
+import { type Settings } from "./settings.ts";
+
+export interface Parameter {
+  readonly name: string;
+  readonly get: () => string;
+  /** Applies `text`, or changes nothing and returns why. Absent: fixed at start. */
+  readonly set?: (text: string) => string | null;
+}
+
+/** Bits of a record's database number. */
+const DATABASE_COUNT = 16;
+/** Levels of Redis that have another name here. */
+const LEVEL_ALIASES: Readonly<Record<string, string>> = { verbose: "info", notice: "info" };
+
+/**
+ * Every parameter, sorted by nothing in particular. `maxmemoryBytesCeiling` is the most that the
+ * memory reserved at start can hold; CONFIG SET maxmemory stops there.
+ */
+export function listParameters(
+  settings: Settings,
+  config: Config,
+  maxmemoryBytesCeiling: number,
+): readonly Parameter[] {
+  return [
+    {
+      name: "maxmemory",
+      get: () => String(settings.maxmemoryBytes),
+      // 0 is no limit in Redis; here it is the default, as on the command line.
+      set: (text) =>
+        setMemory(text, MAXMEMORY_BYTES_MIN, maxmemoryBytesCeiling, (bytes) => {
+          settings.maxmemoryBytes = bytes === 0
+            ? Math.min(config.maxmemoryDefaultBytes, maxmemoryBytesCeiling)
+            : bytes;
+        }, true),
+    },
+    only("maxmemory-policy", "noeviction", "argument(s) must be one of the following: noeviction"),
+    {
+      name: "maxclients",
+      get: () => String(settings.clientsMax),
+      set: (text) => setNumber(text, 1, CLIENTS_MAX_BOUND, (count) => settings.clientsMax = count),
+    },
+    {
+      name: "timeout",
+      get: () => String(settings.idleTimeoutS),
+      set: (text) => setNumber(text, 0, SECONDS_MAX, (s) => settings.idleTimeoutS = s),
+    },
+    {
+      name: "write-timeout",
+      get: () => String(settings.writeTimeoutS),
+      set: (text) => setNumber(text, 1, 86_400, (s) => settings.writeTimeoutS = s),
+    },
+    {
+      name: "proto-max-bulk-len",
+      get: () => String(settings.valueBytesMax),
+      // The store was laid out for the start's limit: it may shrink, and return there.
+      set: (text) =>
+        setMemory(text, 1, config.valueBytesMax, (bytes) => settings.valueBytesMax = bytes),
+    },
+    {
+      name: "client-output-bytes-max",
+      get: () => String(settings.clientOutputBytesMax),
+      set: (text) =>
+        setMemory(text, CLIENT_OUTPUT_BYTES_MIN, 1024 ** 4, (bytes) => {
+          settings.clientOutputBytesMax = bytes;
+        }),
+    },
+    {
+      name: "loglevel",
+      get: () => settings.logLevel,
+      set: (text) => {
+        const asked = LEVEL_ALIASES[text.toLowerCase()] ?? text.toLowerCase();
+        switch (asked) {
+          case "debug":
+          case "info":
+          case "warning":
+          case "error":
+            settings.logLevel = asked;
+            return null;
+        }
+        return "argument(s) must be one of the following: " +
+          "debug, verbose, info, notice, warning, error";
+      },
+    },
+    fixed("port", config.port),
+    fixed("bind", config.hosts.join(" ")),
+    fixed("protected-mode", config.protectedMode ? "yes" : "no"),
+    // Nobody is told the password, not even whether there is one.
+    fixed("requirepass", ""),
+    fixed("databases", DATABASE_COUNT),
+    only("save", "", "this build keeps nothing on disk"),
+    only("appendonly", "no", "this build keeps nothing on disk"),
+    fixed("io-threads", config.workerCount),
+    fixed("workers", config.workerCount),
+    fixed("max-key-bytes", config.keyBytesMax),
+    fixed("inline-reply", config.inlineReply),
+    fixed("log-format", config.logFormat),
+  ];
+}
+
+/**
+ * CONFIG SET: applies all pairs of name and value or none. Names count in any case. Returns `null`,
+ * or Redis's error text without its leading `ERR`.
+ */
+export function setParameters(
+  parameters: readonly Parameter[],
+  pairs: readonly (readonly [name: string, value: string])[],
+): string | null {
+  const chosen: Parameter[] = [];
+  for (const [name] of pairs) {
+    const parameter = parameters.find((candidate) => candidate.name === name.toLowerCase());
+    if (parameter === undefined) {
+      return `Unknown option or number of arguments for CONFIG SET - '${name}'`;
+    }
+    if (parameter.set === undefined) return failed(name, "can't set immutable config");
+    if (chosen.includes(parameter)) return failed(name, "duplicate parameter");
+    chosen.push(parameter);
+  }
+  const earlier = chosen.map((parameter) => parameter.get());
+  for (let i = 0; i < chosen.length; i++) {
+    const reason = chosen[i]!.set!(pairs[i]![1]);
+    if (reason === null) continue;
+    for (let done = i - 1; done >= 0; done--) chosen[done]!.set!(earlier[done]!);
+    return failed(pairs[i]![0], reason);
+  }
+  return null;
+}
+
+function failed(name: string, reason: string): string {
+  return `CONFIG SET failed (possibly related to argument '${name}') - ${reason}`;
+}
+
+function fixed(name: string, value: string | number): Parameter {
+  const text = String(value);
+  return { name, get: () => text };
+}
+
+/** A parameter that takes the one value which this build can have. */
+function only(name: string, value: string, refusal: string): Parameter {
+  return { name, get: () => value, set: (text) => text.toLowerCase() === value ? null : refusal };
+}
+
+function setNumber(
+  text: string,
+  min: number,
+  max: number,
+  apply: (value: number) => void,
+): string | null {
+  if (!/^-?\d{1,19}$/.test(text)) return "argument couldn't be parsed into an integer";
+  return applyWithin(Number(text), min, max, apply);
+}
+
+function setMemory(
+  text: string,
+  min: number,
+  max: number,
+  apply: (bytes: number) => void,
+  zeroIsDefault = false,
+): string | null {
+  const bytes = parseMemorySize(text);
+  if (bytes === null) return "argument must be a memory value";
+  if (zeroIsDefault && bytes === 0) {
+    apply(0);
+    return null;
+  }
+  return applyWithin(bytes, min, max, apply);
+}
+
+function applyWithin(
+  value: number,
+  min: number,
+  max: number,
+  apply: (value: number) => void,
+): string | null {
+  if (value < min || value > max) return `argument must be between ${min} and ${max} inclusive`;
+  apply(value);
+  return null;
+}

@@ -1,0 +1,148 @@
+// The process's entry: command line to Config, proof of the ports, shared memories, workers, signals
+// and exit codes. It takes no shard lock, never blocks once it serves, and knows no protocol.
+
+import { readPasswordFile } from "./cli/password_file.ts";
+import { hostAndPort, probePorts } from "./cli/port_probe.ts";
+import { type Config, parseConfig } from "./config.ts";
+import { readEnvironment, readHostFacts, writeStderr, writeStdout } from "./host.ts";
+import { openLogOutput } from "./log_output.ts";
+import { Logger, singleLine } from "./logger.ts";
+import { formatMemorySize } from "./memory_size.ts";
+import { createMetricsMemory } from "./metrics.ts";
+import { createSettingsMemory, Settings } from "./settings.ts";
+import { createStoreMemory } from "./store/store.ts";
+import { EXIT_BROKEN_INVARIANT, EXIT_ENVIRONMENT, Supervisor } from "./supervisor.ts";
+
+const EXIT_USAGE = 2;
+const SIGNAL_NUMBERS = { SIGINT: 2, SIGTERM: 15 } as const;
+/**
+ * CONFIG SET maxmemory may go up to this many times the start's value: the shards reserve address
+ * space for at least that much.
+ */
+const MAXMEMORY_GROWTH_MAX = 2;
+
+/** Refuses to start with one line on standard error. */
+function refuse(text: string, exitCode: number): never {
+  writeStderr(`mayfly: ${singleLine(text)}\n`);
+  Deno.exit(exitCode);
+}
+
+/** The configuration with its password read, or the end of the process. */
+function readConfig(): Config {
+  const parsed = parseConfig(Deno.args, readEnvironment(), readHostFacts());
+  if ("print" in parsed) {
+    writeStdout(parsed.print);
+    Deno.exit(0);
+  }
+  if ("error" in parsed) refuse(parsed.error, EXIT_USAGE);
+  if (parsed.ok.requirepassFile === null) return parsed.ok;
+  const password = readPasswordFile(parsed.ok.requirepassFile);
+  if ("error" in password) refuse(password.error, EXIT_ENVIRONMENT);
+  return { ...parsed.ok, requirepass: password.ok };
+}
+
+async function serve(): Promise<void> {
+  const startedAtMs = Date.now();
+  const asked = readConfig();
+  const probed = probePorts(asked.hosts, asked.port);
+  if ("error" in probed) refuse(probed.error, EXIT_ENVIRONMENT);
+  const config: Config = { ...asked, hosts: probed.ok.hosts, port: probed.ok.port };
+
+  const settingsMemory = createSettingsMemory(config);
+  const settings = new Settings(settingsMemory);
+  const writeRecord = openLogOutput(config.logFormat, writeStderr);
+  const logger = new Logger({
+    source: "main",
+    lowestLevel: () => settings.logLevel,
+    emit: writeRecord,
+  });
+  for (const host of probed.ok.skipped) {
+    logger.info(`not listening on ${host}: the machine lacks this address family`);
+  }
+  for (const notice of config.notices) logger.info(notice);
+
+  const supervisor = new Supervisor({
+    spawn: (name) => new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name }),
+    start: {
+      config,
+      settingsMemory,
+      ...reserveMemory(config),
+      maxmemoryBytesCeiling: MAXMEMORY_GROWTH_MAX * config.maxmemoryBytes,
+      startedAtMs,
+      runId: createRunId(),
+    },
+    settings,
+    logger,
+    writeRecord,
+    end: Deno.exit,
+  });
+  stopOnSignals(supervisor);
+  await supervisor.start();
+  logger.info(readyLine(config));
+  if (config.listensBeyondLoopback && config.requirepass === "") {
+    logger.warning(
+      config.protectedMode
+        ? "no password is set: clients from other machines are refused (protected mode)"
+        : "no password is set and protected mode is off: every machine that reaches the port is served",
+    );
+  }
+}
+
+function reserveMemory(config: Config): { storeMemory: unknown; metricsMemory: unknown } {
+  const { maxmemoryBytes, valueBytesMax, workerCount } = config;
+  try {
+    return {
+      storeMemory: createStoreMemory({ maxmemoryBytes, maxValueBytes: valueBytesMax }),
+      metricsMemory: createMetricsMemory(workerCount),
+    };
+  } catch (error) {
+    // What V8 throws when the system grants no address space.
+    if (!(error instanceof RangeError)) throw error;
+    const size = formatMemorySize(maxmemoryBytes);
+    refuse(
+      `cannot reserve memory for --maxmemory ${size}: ${error.message}; choose less`,
+      EXIT_ENVIRONMENT,
+    );
+  }
+}
+
+/** `ready: 127.0.0.1:6379, [::1]:6379, 1 worker, maxmemory 11.7 GiB` */
+function readyLine({ hosts, port, workerCount, maxmemoryBytes }: Config): string {
+  const addresses = hosts.map((host) => hostAndPort(host, port)).join(", ");
+  const workers = `${workerCount} worker${workerCount === 1 ? "" : "s"}`;
+  return `ready: ${addresses}, ${workers}, maxmemory ${formatMemorySize(maxmemoryBytes)}`;
+}
+
+/** The first signal stops in order, the second at once. */
+function stopOnSignals(supervisor: Supervisor): void {
+  let received = 0;
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => {
+      if (++received > 1) Deno.exit(128 + SIGNAL_NUMBERS[signal]);
+      supervisor.stop(signal);
+    });
+  }
+}
+
+function createRunId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(20));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** A mistake of this program: one line, and the exit code that tells it from the user's. */
+function stopBroken(error: unknown): never {
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  const denied = error instanceof Deno.errors.NotCapable;
+  refuse(text, denied ? EXIT_ENVIRONMENT : EXIT_BROKEN_INVARIANT);
+}
+
+addEventListener("unhandledrejection", (event) => {
+  event.preventDefault();
+  stopBroken(event.reason);
+});
+addEventListener("error", (event) => {
+  event.preventDefault();
+  stopBroken(event.error ?? event.message);
+});
+
+serve().catch(stopBroken);

@@ -1,0 +1,188 @@
+// Run-time settings and process-wide counters in one piece of shared memory, which every thread
+// views; it must not know commands, protocols or where a value came from.
+
+import { type Config } from "./config.ts";
+import { LOG_LEVELS, type LogLevel } from "./config_flags.ts";
+
+/** What the process is at; the numbers are what stands in the shared state word. */
+export const ProcessState = { STARTING: 0, READY: 1, STOPPING: 2, FAILED: 3 } as const;
+export type ProcessState = typeof ProcessState[keyof typeof ProcessState];
+
+// Layout, in cache lines of 64 bytes; what every command reads shares no line with what every
+// connection writes:
+//
+//   line 0    int32    state, log level, clients max, idle timeout s, write timeout s
+//   line 1    float64  maxmemory bytes, value bytes max, client output bytes max
+//   line 2    int64 last client id, int32 connected clients, int32 log lines on their way to main
+//   line 3..  int32    heartbeat of worker 0, of worker 1, ...
+//
+// The float64 cells hold whole numbers below 2^53 and are read and written by plain, aligned,
+// 8-byte moves, which both x86-64 and arm64 do not tear; Atomics has no float64. Plain loads may
+// be hoisted out of a loop: nobody may spin on them.
+const LINE_BYTES = 64;
+const STATE = 0;
+const LOG_LEVEL = 1;
+const CLIENTS_MAX = 2;
+const IDLE_TIMEOUT_S = 3;
+const WRITE_TIMEOUT_S = 4;
+const MAXMEMORY_BYTES = LINE_BYTES / 8;
+const VALUE_BYTES_MAX = MAXMEMORY_BYTES + 1;
+const CLIENT_OUTPUT_BYTES_MAX = MAXMEMORY_BYTES + 2;
+const LAST_CLIENT_ID = 2 * LINE_BYTES / 8;
+const CONNECTED_CLIENTS = 2 * LINE_BYTES / 4 + 2;
+const LOG_LINES_PENDING = CONNECTED_CLIENTS + 1;
+const HEARTBEATS = 3 * LINE_BYTES / 4;
+
+/** Log lines that may be on their way from the workers to main; later ones are dropped. */
+export const LOG_LINES_PENDING_MAX = 10_000;
+
+/** Shared memory for `workerCount` workers, holding what `config` says, in the state STARTING. */
+export function createSettingsMemory(config: Config): SharedArrayBuffer {
+  const memory = new SharedArrayBuffer(
+    3 * LINE_BYTES + Math.ceil(config.workerCount * 4 / LINE_BYTES) * LINE_BYTES,
+  );
+  const settings = new Settings(memory);
+  settings.maxmemoryBytes = config.maxmemoryBytes;
+  settings.valueBytesMax = config.valueBytesMax;
+  settings.clientOutputBytesMax = config.clientOutputBytesMax;
+  settings.clientsMax = config.clientsMax;
+  settings.idleTimeoutS = config.idleTimeoutS;
+  settings.writeTimeoutS = config.writeTimeoutS;
+  settings.logLevel = config.logLevel;
+  return memory;
+}
+
+/** One thread's view of the shared settings; setters are seen by every thread's next getter. */
+export class Settings {
+  /** The cells and the index of the state word, for whoever waits and must notice a failure. */
+  readonly stateWord: { readonly cells: Int32Array; readonly index: number };
+  readonly #int32: Int32Array;
+  readonly #float64: Float64Array;
+  readonly #int64: BigInt64Array;
+
+  /** `memory` comes from `createSettingsMemory`. */
+  constructor(memory: SharedArrayBuffer) {
+    this.#int32 = new Int32Array(memory);
+    this.#float64 = new Float64Array(memory);
+    this.#int64 = new BigInt64Array(memory);
+    this.stateWord = { cells: this.#int32, index: STATE };
+  }
+
+  get state(): ProcessState {
+    return Atomics.load(this.#int32, STATE) as ProcessState;
+  }
+  /** Also wakes whoever waits on the word. */
+  set state(state: ProcessState) {
+    Atomics.store(this.#int32, STATE, state);
+    Atomics.notify(this.#int32, STATE);
+  }
+
+  get logLevel(): LogLevel {
+    return LOG_LEVELS[Atomics.load(this.#int32, LOG_LEVEL)]!;
+  }
+  set logLevel(level: LogLevel) {
+    Atomics.store(this.#int32, LOG_LEVEL, LOG_LEVELS.indexOf(level));
+  }
+
+  get clientsMax(): number {
+    return Atomics.load(this.#int32, CLIENTS_MAX);
+  }
+  set clientsMax(count: number) {
+    Atomics.store(this.#int32, CLIENTS_MAX, count);
+  }
+
+  /** 0 is never. */
+  get idleTimeoutS(): number {
+    return Atomics.load(this.#int32, IDLE_TIMEOUT_S);
+  }
+  set idleTimeoutS(seconds: number) {
+    Atomics.store(this.#int32, IDLE_TIMEOUT_S, seconds);
+  }
+
+  get writeTimeoutS(): number {
+    return Atomics.load(this.#int32, WRITE_TIMEOUT_S);
+  }
+  set writeTimeoutS(seconds: number) {
+    Atomics.store(this.#int32, WRITE_TIMEOUT_S, seconds);
+  }
+
+  get maxmemoryBytes(): number {
+    return this.#float64[MAXMEMORY_BYTES]!;
+  }
+  set maxmemoryBytes(bytes: number) {
+    this.#float64[MAXMEMORY_BYTES] = wholeBytes(bytes);
+  }
+
+  get valueBytesMax(): number {
+    return this.#float64[VALUE_BYTES_MAX]!;
+  }
+  set valueBytesMax(bytes: number) {
+    this.#float64[VALUE_BYTES_MAX] = wholeBytes(bytes);
+  }
+
+  /** Unread replies that one client may leave. */
+  get clientOutputBytesMax(): number {
+    return this.#float64[CLIENT_OUTPUT_BYTES_MAX]!;
+  }
+  set clientOutputBytesMax(bytes: number) {
+    this.#float64[CLIENT_OUTPUT_BYTES_MAX] = wholeBytes(bytes);
+  }
+
+  /** Unread replies that all clients together may leave: a quarter of maxmemory. */
+  get allClientsOutputBytesMax(): number {
+    return Math.floor(this.maxmemoryBytes / 4);
+  }
+
+  /** A number that no connection of any worker has had: 1, 2, 3, ... */
+  nextClientId(): number {
+    return Number(Atomics.add(this.#int64, LAST_CLIENT_ID, 1n)) + 1;
+  }
+
+  get connectedClients(): number {
+    return Atomics.load(this.#int32, CONNECTED_CLIENTS);
+  }
+
+  /** Counts one more connection, or leaves the count and returns false at `clientsMax`. */
+  connectClient(): boolean {
+    if (Atomics.add(this.#int32, CONNECTED_CLIENTS, 1) < this.clientsMax) return true;
+    Atomics.sub(this.#int32, CONNECTED_CLIENTS, 1);
+    return false;
+  }
+
+  /** Takes back one `connectClient` that returned true. */
+  disconnectClient(): void {
+    Atomics.sub(this.#int32, CONNECTED_CLIENTS, 1);
+  }
+
+  /** Takes a place for one log line on its way to main, or returns false: drop the line. */
+  takeLogPlace(): boolean {
+    if (Atomics.add(this.#int32, LOG_LINES_PENDING, 1) < LOG_LINES_PENDING_MAX) return true;
+    Atomics.sub(this.#int32, LOG_LINES_PENDING, 1);
+    return false;
+  }
+
+  /** Main's answer to one `takeLogPlace` that returned true. */
+  giveLogPlace(): void {
+    Atomics.sub(this.#int32, LOG_LINES_PENDING, 1);
+  }
+
+  /**
+   * Called by each worker once a second from its event loop. The word is a count and not a time:
+   * main counts its own checks since it last changed, so that neither a clock step nor a suspended
+   * machine looks like a dead worker. The count may wrap.
+   */
+  beat(workerIndex: number): void {
+    Atomics.add(this.#int32, HEARTBEATS + workerIndex, 1);
+  }
+
+  heartbeat(workerIndex: number): number {
+    return Atomics.load(this.#int32, HEARTBEATS + workerIndex);
+  }
+}
+
+function wholeBytes(bytes: number): number {
+  if (!Number.isSafeInteger(bytes) || bytes < 0) {
+    throw new RangeError(`Cannot store a size: not a whole number of bytes: received ${bytes}`);
+  }
+  return bytes;
+}
