@@ -1,0 +1,316 @@
+// Changes of entries: index, record, block and counts together, so that they always agree.
+//
+// The caller holds the shard's lock for changes in every function here. Key bytes are given as a view with
+// offsets (readable to 3 bytes past the end); nothing of them is kept.
+import { allocateSlot, CLASS_UNITS, classOfUnits, dropBlock, evacuate, freeSlot } from "./arena.ts";
+import { appendToBlock, linkBlock, type StagedBlock } from "./block.ts";
+import { clockOf, insertEntry, removeEntry, slotOfRef, visitChain } from "./bucket_index.ts";
+import { hashKeyWords } from "./key_hash.ts";
+import * as L from "./layout.ts";
+import {
+  blockPageOf,
+  databaseOf,
+  expiresAtMsOf,
+  findRecord,
+  isBlock,
+  isNamed,
+  keyBytesOf,
+  keyStartOf,
+  recordUnits,
+  valueBytesOf,
+  valueStartOf,
+} from "./record.ts";
+import type { Shard } from "./shard.ts";
+
+/** Below this, copying word by word is faster than a call of set() (measured: 3 times at 64 bytes). */
+const WORD_COPY_BYTES_MAX = 320;
+
+/** A key as it lies in a request, with its hash. */
+export interface KeyRange {
+  hash: number;
+  database: number;
+  view: DataView;
+  start: number;
+  end: number;
+  /** Where look-ahead saw an entry with this hash, 0 or absent if nowhere; it may have moved since. */
+  slotHint?: number;
+}
+
+/** Makes a value's bytes a record's; `bytes` and `view` see the same buffer, with 3 bytes of slack. */
+export interface ValueRange {
+  bytes: Uint8Array;
+  view: DataView;
+  start: number;
+  end: number;
+}
+
+/**
+ * Stores a string of at most INLINE_VALUE_BYTES_MAX under the key, in place if the size class stays.
+ * False, and nothing changed, if there is no memory.
+ */
+export function putString(
+  shard: Shard,
+  key: KeyRange,
+  value: ValueRange,
+  expiresAtMs: number,
+  clock: number,
+): boolean {
+  const ref = findKey(shard, key);
+  const valueBytes = value.end - value.start;
+  if (ref !== 0 && !isBlock(shard, ref)) {
+    const keyBytes = key.end - key.start;
+    const units = recordUnits(keyBytes, valueBytes);
+    const unitsNow = recordUnits(keyBytes, valueBytesOf(shard, ref));
+    if (classOfUnits(units) === classOfUnits(unitsNow)) {
+      shard.i32[ref * 2] = (shard.i32[ref * 2] & ~L.TYPE_MASK) | L.TYPE_STRING;
+      shard.i32[ref * 2 + 1] = valueBytes;
+      setExpiry(shard, ref, expiresAtMs);
+      copyIn(shard, valueStartOf(shard, ref), value);
+      shard.clocks[clockOf(shard.slot)] = clock;
+      return true;
+    }
+  }
+  const made = prepareString(shard, key, value, expiresAtMs);
+  if (made === 0) return false;
+  link(shard, key, ref, made, clock);
+  return true;
+}
+
+/** Writes the record of `putString()` without making it visible; 0 if there is no memory. */
+export function prepareString(
+  shard: Shard,
+  key: KeyRange,
+  value: ValueRange,
+  expiresAtMs: number,
+): number {
+  const valueBytes = value.end - value.start;
+  const ref = allocateSlot(shard, recordUnits(key.end - key.start, valueBytes));
+  if (ref === 0) return 0;
+  writeHeader(shard, ref, key, 0, valueBytes, expiresAtMs);
+  copyIn(shard, valueStartOf(shard, ref), value);
+  return ref;
+}
+
+/** The same for a value that lies in a staged block; 0 if there is no memory. */
+export function prepareBlock(
+  shard: Shard,
+  key: KeyRange,
+  block: StagedBlock,
+  expiresAtMs: number,
+): number {
+  const ref = allocateSlot(shard, recordUnits(key.end - key.start, 4));
+  if (ref === 0) return 0;
+  writeHeader(shard, ref, key, L.FLAG_BLOCK, block.lengthBytes, expiresAtMs);
+  shard.i32[valueStartOf(shard, ref) >>> 2] = block.firstPage + 1;
+  return ref;
+}
+
+/** `findRecord()` for a key with its hint. */
+export function findKey(shard: Shard, key: KeyRange): number {
+  const slot = key.slotHint ?? 0;
+  if (slot !== 0 && shard.buckets[slot] === key.hash) {
+    // Slots that entries have left are zero, so an entry that has the key's name here is the key's.
+    const ref = shard.buckets[slot + L.BUCKET_REFS] & shard.unitMask;
+    const name = ((key.end - key.start) << L.KEY_SHIFT) | (key.database << L.DATABASE_SHIFT);
+    if (ref !== 0 && isNamed(shard, ref, name, key.view, key.start, key.end)) {
+      shard.slot = slot;
+      return ref;
+    }
+  }
+  return findRecord(shard, key.hash, key.database, key.view, key.start, key.end);
+}
+
+/** Makes a prepared record the key's, replacing what was there; `block` is the one it refers to, if any. */
+export function linkPrepared(
+  shard: Shard,
+  key: KeyRange,
+  made: number,
+  block: StagedBlock | null,
+  clock: number,
+): void {
+  const ref = findKey(shard, key);
+  if (block !== null) linkBlock(block);
+  link(shard, key, ref, made, clock);
+}
+
+/** Frees a prepared record that was not linked; its block, if any, stays with its owner. */
+export function discardPrepared(shard: Shard, made: number): void {
+  freeSlot(shard, made);
+}
+
+/**
+ * Appends bytes to the value of `ref`, which the last `findRecord()` found. Where the result does not fit a
+ * slot, `block` holds the whole of it. False, and nothing changed, if there is no memory.
+ */
+export function appendString(
+  shard: Shard,
+  key: KeyRange,
+  ref: number,
+  value: ValueRange,
+  block: StagedBlock | null,
+): boolean {
+  const slot = shard.slot, clock = shard.clocks[clockOf(slot)];
+  const oldBytes = valueBytesOf(shard, ref), addedBytes = value.end - value.start;
+  if (block !== null) {
+    const made = prepareBlock(shard, key, block, expiresAtMsOf(shard, ref));
+    if (made === 0) return false;
+    linkBlock(block);
+    link(shard, key, ref, made, clock);
+    return true;
+  }
+  if (isBlock(shard, ref)) {
+    const added = value.bytes.subarray(value.start, value.end);
+    if (!appendToBlock(shard, blockPageOf(shard, ref), oldBytes, added)) return false;
+    shard.i32[ref * 2 + 1] = oldBytes + addedBytes;
+    return true;
+  }
+  const keyBytes = key.end - key.start;
+  const units = recordUnits(keyBytes, oldBytes + addedBytes);
+  if (classOfUnits(units) === classOfUnits(recordUnits(keyBytes, oldBytes))) {
+    shard.i32[ref * 2 + 1] = oldBytes + addedBytes;
+    shard.u8.set(value.bytes.subarray(value.start, value.end), valueStartOf(shard, ref) + oldBytes);
+    return true;
+  }
+  const made = allocateSlot(shard, units);
+  if (made === 0) return false;
+  writeHeader(shard, made, key, 0, oldBytes + addedBytes, expiresAtMsOf(shard, ref));
+  const from = valueStartOf(shard, ref), to = valueStartOf(shard, made);
+  shard.u8.copyWithin(to, from, from + oldBytes);
+  shard.u8.set(value.bytes.subarray(value.start, value.end), to + oldBytes);
+  link(shard, key, ref, made, clock);
+  return true;
+}
+
+/** Removes the entry that the last `findRecord()` found. */
+export function removeFound(shard: Shard, ref: number): void {
+  removeAt(shard, shard.slot, ref);
+}
+
+/** Sets the moment at which the record expires, in ms since 1970, 0 for never. */
+export function setExpiry(shard: Shard, ref: number, expiresAtMs: number): void {
+  const before = shard.f64[ref + 1];
+  if ((before !== 0) !== (expiresAtMs !== 0)) {
+    shard.words[L.DB_EXPIRING + databaseOf(shard, ref)] += expiresAtMs !== 0 ? 1 : -1;
+  }
+  shard.f64[ref + 1] = expiresAtMs;
+}
+
+/**
+ * Removes entries that have expired, `chainsMax` buckets on from where the last sweep ended; gives their
+ * number. Entries that move between buckets meanwhile are met in the next round.
+ */
+export function sweepExpired(shard: Shard, chainsMax: number, nowMs: number): number {
+  const words = shard.words;
+  const expiring = words.subarray(L.DB_EXPIRING, L.DB_EXPIRING + L.DATABASES);
+  if (expiring.every((count) => count === 0)) return 0;
+  let removed = 0;
+  const found: number[] = [];
+  for (let chains = 0; chains < chainsMax; chains++) {
+    if (words[L.SWEEP_AT] >= words[L.BUCKETS]) words[L.SWEEP_AT] = 0;
+    found.length = 0;
+    visitChain(shard, words[L.SWEEP_AT]++, (slot) => {
+      const ref = shard.buckets[slot + L.BUCKET_REFS];
+      const expiresAtMs = shard.f64[ref + 1];
+      if (expiresAtMs !== 0 && expiresAtMs <= nowMs) found.push(shard.buckets[slot], ref);
+    });
+    for (let i = 0; i < found.length; i += 2, removed++) {
+      const slot = slotOfRef(shard, found[i] >>> shard.addressShift, found[i + 1]);
+      removeAt(shard, slot, found[i + 1]);
+    }
+  }
+  words[L.EXPIRED_COUNT] += removed;
+  return removed;
+}
+
+/** Removes all entries of a database, which shares the shard with others. */
+export function removeDatabase(shard: Shard, database: number): void {
+  const found: number[] = [];
+  for (let bucket = 0; bucket < shard.words[L.BUCKETS]; bucket++) {
+    visitChain(shard, bucket, (slot) => {
+      const ref = shard.buckets[slot + L.BUCKET_REFS];
+      if (databaseOf(shard, ref) === database) found.push(shard.buckets[slot], ref);
+    });
+  }
+  for (let i = 0; i < found.length; i += 2) {
+    removeAt(shard, slotOfRef(shard, found[i] >>> shard.addressShift, found[i + 1]), found[i + 1]);
+  }
+}
+
+/** Moves a few records out of a sparse page, if one is being emptied. */
+export function moveRecords(shard: Shard, k0: number, k1: number, movesMax: number): number {
+  return evacuate(shard, movesMax, (of, from, to) => {
+    const database = databaseOf(of, to);
+    const hash = hashKeyWords(of.i32, keyStartOf(to) >>> 2, keyBytesOf(of, to), k0, k1, database);
+    const slot = slotOfRef(of, hash >>> of.addressShift, from);
+    if (slot === 0) throw new Error(`shard ${of.number}: no entry refers to record ${from}`);
+    of.buckets[slot + L.BUCKET_REFS] = to;
+  });
+}
+
+/** Removes the entry at `slot`, which refers to `ref`. */
+export function removeAt(shard: Shard, slot: number, ref: number): void {
+  const words = shard.words, database = databaseOf(shard, ref);
+  words[L.DB_ENTRIES + database]--;
+  if (shard.f64[ref + 1] !== 0) words[L.DB_EXPIRING + database]--;
+  removeEntry(shard, slot);
+  freeRecord(shard, ref);
+}
+
+/** Puts `made` in the place of `old` (0: none), which the last `findRecord()` found. */
+function link(shard: Shard, key: KeyRange, old: number, made: number, clock: number): void {
+  const words = shard.words;
+  if (shard.f64[made + 1] !== 0) words[L.DB_EXPIRING + key.database]++;
+  if (old === 0) {
+    words[L.DB_ENTRIES + key.database]++;
+    insertEntry(shard, key.hash, made, clock);
+    return;
+  }
+  if (shard.f64[old + 1] !== 0) words[L.DB_EXPIRING + key.database]--;
+  shard.buckets[shard.slot + L.BUCKET_REFS] = made;
+  shard.clocks[clockOf(shard.slot)] = clock;
+  freeRecord(shard, old);
+}
+
+function freeRecord(shard: Shard, ref: number): void {
+  if (isBlock(shard, ref)) dropBlock(shard, blockPageOf(shard, ref));
+  freeSlot(shard, ref);
+}
+
+function writeHeader(
+  shard: Shard,
+  ref: number,
+  key: KeyRange,
+  flags: number,
+  valueBytes: number,
+  expiresAtMs: number,
+): void {
+  const i32 = shard.i32, view = key.view;
+  const keyBytes = key.end - key.start;
+  let word = ref * 2;
+  i32[word] = (keyBytes << L.KEY_SHIFT) | flags | (key.database << L.DATABASE_SHIFT) |
+    L.TYPE_STRING;
+  i32[word + 1] = valueBytes;
+  shard.f64[ref + 1] = expiresAtMs;
+  word += L.RECORD_HEADER_WORDS;
+  let at = key.start;
+  const whole = key.end - 3;
+  for (; at < whole; at += 4) i32[word++] = view.getInt32(at, true);
+  if (at < key.end) i32[word] = view.getInt32(at, true) & ((1 << ((key.end - at) << 3)) - 1);
+}
+
+/** Copies a value to `to`, a multiple of 4; the last word is copied whole, into the slot's own padding. */
+function copyIn(shard: Shard, to: number, value: ValueRange): void {
+  const count = value.end - value.start;
+  if (count > WORD_COPY_BYTES_MAX) {
+    shard.u8.set(value.bytes.subarray(value.start, value.end), to);
+    return;
+  }
+  const i32 = shard.i32, view = value.view, end = value.end;
+  let word = to >>> 2;
+  for (let at = value.start; at < end; at += 4) i32[word++] = view.getInt32(at, true);
+}
+
+/** Slot size in bytes that a record of these lengths takes: for MEMORY USAGE and tests. */
+export function slotBytesFor(keyBytes: number, valueBytes: number): number {
+  return CLASS_UNITS[classOfUnits(recordUnits(keyBytes, valueBytes))] * 8;
+}

@@ -1,0 +1,107 @@
+// Where everything lies in a shard's memory: header words, buckets, pages, records; numbers only.
+//
+// Every region is a SharedArrayBuffer of its own, reserved once and touched only as it fills.
+// The allocator returns such memory 16 bytes past a page boundary, so everything that should keep to
+// cache lines starts 48 bytes in (with it a bucket is one line, without it two).
+export const ALIGN_BYTES = 48;
+
+// ---- header: Int32Array; the first line is what a reader needs -------------------------------------
+/** Bit 0 changing, bit 1 held for reading, the rest counts changes. */
+export const LOCK = 0;
+export const WAITERS = 1;
+/** Buckets addressed by hash now; `HIGH_MASK` is the next power of two above it, less one. */
+export const BUCKETS = 2;
+export const HIGH_MASK = 3;
+export const ENTRIES = 4;
+/** Overflow buckets lie at the far end of the bucket region and grow downwards. */
+export const OVERFLOW_LOW = 5;
+export const OVERFLOW_FREE = 6;
+export const OVERFLOW_USED = 7;
+/** Index memory charged to the account, in 4 KiB units. */
+export const INDEX_UNITS = 8;
+/** The first page never used; pages before it are in use or on the free list. */
+export const PAGE_BUMP = 16;
+/** Head of the list of free pages, page + 1. */
+export const PAGE_FREE = 17;
+export const PAGES_USED = 18;
+export const SLAB_PAGES = 19;
+/** Freed slots inside slab pages, in 8-byte units: what moving records could win back. */
+export const FREE_SLOT_UNITS = 20;
+/** The page whose records are being moved out, page + 1, and the unit the move has reached. */
+export const EVACUATING = 21;
+export const EVACUATE_AT = 22;
+/** Where the search for a sparse page and for expired entries goes on. */
+export const EVACUATE_SEARCH = 23;
+export const SWEEP_AT = 24;
+export const PINNED = 25;
+export const EXPIRED_COUNT = 26;
+export const RECORDS_MOVED = 27;
+export const LONG_CHAINS = 28;
+export const DB_ENTRIES = 32;
+export const DB_EXPIRING = 48;
+/** Per size class: head of the list of pages with room, page + 1. */
+export const CLASS_HEADS = 64;
+export const HEADER_WORDS = 128;
+
+// ---- buckets: 16 words = one line: 7 hashes, overflow bucket, 7 references, one spare --------------
+export const BUCKET_WORDS = 16;
+export const BUCKET_SLOTS = 7;
+export const BUCKET_OVERFLOW = 7;
+export const BUCKET_REFS = 8;
+export const BUCKET_BASE = ALIGN_BYTES / 4;
+export const BUCKETS_AT_START = 16;
+
+// ---- pages: 64 KiB; 8 words of description each ----------------------------------------------------
+export const PAGE_BYTES = 65_536;
+export const PAGE_UNITS = PAGE_BYTES / 8;
+export const PAGE_WORDS = 8;
+/** Size class + 1; or one of the values below; 0 when free. */
+export const PAGE_KIND = 0;
+export const KIND_BLOCK = -1;
+export const KIND_BLOCK_MORE = -2;
+/** Slab: live slots. Block's first page: pages in the chain. */
+export const PAGE_LIVE = 1;
+/** Slab: first free slot (a reference), 0 if none. Block's first page: its state. */
+export const PAGE_SLOTS = 2;
+/** Slab: units handed out at the end of the page so far. */
+export const PAGE_FILLED = 3;
+/** Next page of the list or chain, page + 1. */
+export const PAGE_NEXT = 4;
+export const PAGE_PREVIOUS = 5;
+/** Block's first page: readers that still send it; and the chain's last page, page + 1. */
+export const PAGE_PINS = 6;
+export const PAGE_LAST = 7;
+export const BLOCK_STAGED = 1;
+export const BLOCK_LINKED = 2;
+export const BLOCK_DEAD = 3;
+
+// ---- arena: 8-byte units; a reference is a unit, 0 is none -----------------------------------------
+export const ARENA_BASE_UNITS = ALIGN_BYTES / 8;
+
+// ---- record ----------------------------------------------------------------------------------------
+//   word 0   key bytes (16) | flags (8) | database (4) | type (4); 0 marks a free slot, whose word 1 is
+//            the next free one
+//   word 1   value length in bytes
+//   words 2,3  float64: the moment it expires, in ms since 1970; 0 for never
+//   then the key, padded with zeros to whole words, then the value (or, of a block, its first page + 1)
+export const RECORD_HEADER_BYTES = 16;
+export const RECORD_HEADER_WORDS = 4;
+export const TYPE_STRING = 1;
+export const TYPE_MASK = 15;
+export const DATABASE_SHIFT = 4;
+export const FLAG_BLOCK = 1 << 8;
+export const KEY_SHIFT = 16;
+/** The part of word 0 that names a key: its length and database. */
+export const KEY_NAME_MASK = 0xffff00f0 | 0;
+
+/** Values above this are blocks: chains of whole pages, sent from where they lie. */
+export const INLINE_VALUE_BYTES_MAX = 16_384;
+/** Readable past the last page, so that a torn reference with torn lengths still lies in the view. */
+export const ARENA_SLACK_BYTES = 196_608;
+export const DATABASES = 16;
+
+// ---- the account of memory, shared by all shards: units of 4 KiB -----------------------------------
+export const ACCOUNT_USED = 0;
+export const ACCOUNT_LIMIT = 1;
+export const ACCOUNT_UNIT_BYTES = 4096;
+export const PAGE_ACCOUNT_UNITS = PAGE_BYTES / ACCOUNT_UNIT_BYTES;

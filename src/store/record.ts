@@ -1,0 +1,113 @@
+// Records as they lie in the arena: finding one by its key, and reading what its header says.
+//
+// Everything here may run without the lock. What it reads may then be torn, so each length and reference is
+// copied once and masked into the view before it is used; the caller checks the sequence afterwards.
+import { bucketWord, CHAIN_READ_MAX, nextBucketWord } from "./bucket_index.ts";
+import * as L from "./layout.ts";
+import type { Shard } from "./shard.ts";
+
+/**
+ * The reference of the record with this key, 0 if there is none, expired or not. Sets `shard.slot` (and, when
+ * nothing was found, `shard.lastBucket`). `view` is readable to 3 bytes past `end`.
+ */
+export function findRecord(
+  shard: Shard,
+  hash: number,
+  database: number,
+  view: DataView,
+  start: number,
+  end: number,
+): number {
+  const buckets = shard.buckets;
+  const name = ((end - start) << L.KEY_SHIFT) | (database << L.DATABASE_SHIFT);
+  let base = bucketWord(shard, hash >>> shard.addressShift);
+  for (let length = 0; length < CHAIN_READ_MAX; length++) {
+    for (let slot = base; slot < base + L.BUCKET_SLOTS; slot++) {
+      const ref = buckets[slot + L.BUCKET_REFS];
+      if (ref === 0) {
+        shard.slot = slot;
+        shard.lastBucket = base;
+        return 0;
+      }
+      if (buckets[slot] === hash && isNamed(shard, ref, name, view, start, end)) {
+        shard.slot = slot;
+        return ref & shard.unitMask;
+      }
+    }
+    const next = nextBucketWord(shard, base);
+    if (next === 0) break;
+    base = next;
+  }
+  shard.slot = 0;
+  shard.lastBucket = base;
+  return 0;
+}
+
+/** Whether the record has this name (length and database as in its first word) and these key bytes. */
+export function isNamed(
+  shard: Shard,
+  ref: number,
+  name: number,
+  view: DataView,
+  start: number,
+  end: number,
+): boolean {
+  const i32 = shard.i32;
+  let word = (ref & shard.unitMask) * 2;
+  if ((i32[word] & L.KEY_NAME_MASK) !== name) return false;
+  word += L.RECORD_HEADER_WORDS;
+  const whole = end - 3;
+  for (; start < whole; start += 4, word++) {
+    if (i32[word] !== view.getInt32(start, true)) return false;
+  }
+  if (start === end) return true;
+  return i32[word] === (view.getInt32(start, true) & ((1 << ((end - start) << 3)) - 1));
+}
+
+/** Type of the record (0: it is a free slot, so what led here was torn). */
+export function typeOf(shard: Shard, ref: number): number {
+  return shard.i32[ref * 2] & L.TYPE_MASK;
+}
+
+export function isBlock(shard: Shard, ref: number): boolean {
+  return (shard.i32[ref * 2] & L.FLAG_BLOCK) !== 0;
+}
+
+/** The moment it expires, in ms since 1970; 0 for never. */
+export function expiresAtMsOf(shard: Shard, ref: number): number {
+  return shard.f64[ref + 1];
+}
+
+/** Length of the value in bytes, blocks included; never negative. */
+export function valueBytesOf(shard: Shard, ref: number): number {
+  return shard.i32[ref * 2 + 1] & 0x7fffffff;
+}
+
+/** First byte of the value that lies in the record: a multiple of 4. */
+export function valueStartOf(shard: Shard, ref: number): number {
+  const keyBytes = shard.i32[ref * 2] >>> L.KEY_SHIFT;
+  return ref * 8 + L.RECORD_HEADER_BYTES + ((keyBytes + 3) & ~3);
+}
+
+/** First byte and length of the key. */
+export function keyStartOf(ref: number): number {
+  return ref * 8 + L.RECORD_HEADER_BYTES;
+}
+
+export function keyBytesOf(shard: Shard, ref: number): number {
+  return shard.i32[ref * 2] >>> L.KEY_SHIFT;
+}
+
+export function databaseOf(shard: Shard, ref: number): number {
+  return (shard.i32[ref * 2] >>> L.DATABASE_SHIFT) & 15;
+}
+
+/** First page of a block's chain; under the lock only. */
+export function blockPageOf(shard: Shard, ref: number): number {
+  return shard.i32[valueStartOf(shard, ref) >>> 2] - 1;
+}
+
+/** Units that a record takes whose value of `valueBytes` lies in it. */
+export function recordUnits(keyBytes: number, valueBytes: number): number {
+  return (L.RECORD_HEADER_BYTES + ((keyBytes + 3) & ~3) + valueBytes + 7) >>> 3;
+}

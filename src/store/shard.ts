@@ -1,0 +1,73 @@
+// One shard's memory as a worker sees it: the views, made once, and what the last look-up found.
+import type { Account } from "./account.ts";
+import * as L from "./layout.ts";
+
+/** The shared memory of one shard; can be posted to another thread. */
+export interface ShardMemory {
+  readonly header: SharedArrayBuffer;
+  readonly buckets: SharedArrayBuffer;
+  readonly clocks: SharedArrayBuffer;
+  readonly pages: SharedArrayBuffer;
+  readonly arena: SharedArrayBuffer;
+}
+
+/**
+ * Reserves the memory of one shard: an arena of `arenaBytes` (a power of two, at most 1 GiB), an index of
+ * half of that, which holds more entries than the arena can. Throws RangeError if address space runs out.
+ */
+export function createShardMemory(arenaBytes: number): ShardMemory {
+  const bucketCount = arenaBytes / 128;
+  const memory: ShardMemory = {
+    header: new SharedArrayBuffer(L.HEADER_WORDS * 4),
+    buckets: new SharedArrayBuffer(L.ALIGN_BYTES + bucketCount * L.BUCKET_WORDS * 4),
+    clocks: new SharedArrayBuffer(bucketCount * 16),
+    pages: new SharedArrayBuffer((arenaBytes / L.PAGE_BYTES) * L.PAGE_WORDS * 4),
+    arena: new SharedArrayBuffer(L.ALIGN_BYTES + arenaBytes + L.ARENA_SLACK_BYTES),
+  };
+  const header = new Int32Array(memory.header);
+  header[L.BUCKETS] = L.BUCKETS_AT_START;
+  header[L.HIGH_MASK] = L.BUCKETS_AT_START * 2 - 1;
+  header[L.OVERFLOW_LOW] = bucketCount;
+  return memory;
+}
+
+export class Shard {
+  readonly words: Int32Array<SharedArrayBuffer>;
+  readonly buckets: Int32Array<SharedArrayBuffer>;
+  /** When each entry was last read, beside its slot; the only thing a reader without lock stores into. */
+  readonly clocks: Uint16Array<SharedArrayBuffer>;
+  readonly pages: Int32Array<SharedArrayBuffer>;
+  readonly i32: Int32Array<SharedArrayBuffer>;
+  readonly f64: Float64Array<SharedArrayBuffer>;
+  readonly u8: Uint8Array<SharedArrayBuffer>;
+  /** Turn a torn bucket number or reference into one that lies in the view. */
+  readonly bucketMask: number;
+  readonly unitMask: number;
+  readonly pageCount: number;
+
+  /** Set by `find()`: word of the entry found; or of the empty slot where it would go, 0 if none is left. */
+  slot = 0;
+  /** Set by `find()` when it found nothing: the last bucket of the chain. */
+  lastBucket = 0;
+
+  /** `addressShift`: the bits of a hash that choose the shard; those above choose the bucket. */
+  constructor(
+    readonly number: number,
+    readonly addressShift: number,
+    readonly account: Account,
+    memory: ShardMemory,
+  ) {
+    this.words = new Int32Array(memory.header);
+    this.buckets = new Int32Array(memory.buckets);
+    this.clocks = new Uint16Array(memory.clocks);
+    this.pages = new Int32Array(memory.pages);
+    this.i32 = new Int32Array(memory.arena);
+    this.f64 = new Float64Array(memory.arena);
+    this.u8 = new Uint8Array(memory.arena);
+    this.bucketMask = (memory.buckets.byteLength - L.ALIGN_BYTES) / 4 / L.BUCKET_WORDS - 1;
+    const arenaBytes = memory.arena.byteLength - L.ALIGN_BYTES - L.ARENA_SLACK_BYTES;
+    this.unitMask = arenaBytes / 8 - 1;
+    // The last page is never used: references begin at 6, so those at its end would not survive the mask.
+    this.pageCount = arenaBytes / L.PAGE_BYTES - 1;
+  }
+}

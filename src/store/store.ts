@@ -1,0 +1,348 @@
+// The one door to the shared memory of all entries: what a worker makes of it, and every operation on it.
+//
+// Invariant: whoever changes a shard holds its lock for changes; whoever reads without it confirms the
+// sequence before anything of what was read is believed. Nothing here waits for anything but a lock.
+import { createClockMemory } from "../clock.ts";
+import { Account } from "./account.ts";
+import { beginEvacuation, clearArena } from "./arena.ts";
+import { Block, pinBlock, type PinnedBlock, stageBlock, type StagedBlock } from "./block.ts";
+import {
+  bucketWord,
+  chargeIndex,
+  clearIndex,
+  clockOf,
+  nextCursor,
+  visitCursor,
+} from "./bucket_index.ts";
+import * as entries from "./entries.ts";
+import type { KeyRange, ValueRange } from "./entries.ts";
+import { hashKey } from "./key_hash.ts";
+import * as L from "./layout.ts";
+import * as record from "./record.ts";
+import { createShardMemory, Shard, type ShardMemory } from "./shard.ts";
+import * as lock from "./shard_lock.ts";
+
+export type { Block, KeyRange, PinnedBlock, Shard, StagedBlock, ValueRange };
+export const DATABASES = L.DATABASES;
+export const INLINE_VALUE_BYTES_MAX = L.INLINE_VALUE_BYTES_MAX;
+export const TYPE_STRING = L.TYPE_STRING;
+
+/** What is posted to each thread that serves the store. */
+export interface StoreMemory {
+  readonly shards: readonly ShardMemory[];
+  readonly account: SharedArrayBuffer;
+  /** The latest moment that any thread has gone by. */
+  readonly clock: SharedArrayBuffer;
+  /** The hash key: two int32, drawn at random. */
+  readonly hashKey: readonly [number, number];
+}
+
+export interface StoreOptions {
+  readonly maxmemoryBytes: number;
+  readonly maxValueBytes: number;
+  /** For tests: the key of the hash, the number of shards (a power of two), where lock words start. */
+  readonly hashKey?: readonly [number, number];
+  readonly shardCount?: number;
+  readonly lockStart?: number;
+}
+
+const SHARDS_MIN = 16;
+const ARENA_BYTES_MAX = 2 ** 30;
+const ARENA_BYTES_MIN = 2 ** 22;
+/** Records moved at the end of a change while a page is being emptied: keeps a change short. */
+const MOVES_PER_CHANGE = 8;
+const SWEEP_CHAINS = 4096;
+/** A cache line, in words. */
+const LINE_WORDS = 16;
+const MOVES_PER_RECLAIM = 4096;
+
+/**
+ * Reserves the memory of a store. Reservation is not the limit: untouched memory costs nothing, and maxmemory
+ * may be raised later up to the sum of the arenas. Throws RangeError if address space runs out.
+ */
+export function createStoreMemory(options: StoreOptions): StoreMemory {
+  const gibibytes = options.maxmemoryBytes / 2 ** 30;
+  const shardCount = options.shardCount ?? Math.max(SHARDS_MIN, powerOfTwo(gibibytes * 2 + 1));
+  const wanted = powerOfTwo(options.maxmemoryBytes + options.maxValueBytes);
+  const arenaBytes = Math.min(ARENA_BYTES_MAX, Math.max(ARENA_BYTES_MIN, wanted));
+  const random = crypto.getRandomValues(new Int32Array(2));
+  const memory: StoreMemory = {
+    shards: Array.from({ length: shardCount }, () => createShardMemory(arenaBytes)),
+    account: new SharedArrayBuffer(64),
+    clock: createClockMemory(),
+    hashKey: options.hashKey ?? [random[0], random[1]],
+  };
+  new Account(memory.account).limitBytes = options.maxmemoryBytes;
+  for (const shard of memory.shards) {
+    new Int32Array(shard.header)[L.LOCK] = options.lockStart ?? 0;
+  }
+  for (const shard of new Store(memory).shards) chargeIndex(shard);
+  return memory;
+}
+
+function powerOfTwo(atLeast: number): number {
+  return 2 ** Math.ceil(Math.log2(atLeast));
+}
+
+export class Store {
+  readonly shards: readonly Shard[];
+  readonly shardMask: number;
+  readonly account: Account;
+  readonly #k0: number;
+  readonly #k1: number;
+
+  constructor(memory: StoreMemory) {
+    this.account = new Account(memory.account);
+    this.shardMask = memory.shards.length - 1;
+    const bits = Math.log2(memory.shards.length);
+    this.shards = memory.shards.map((each, i) => new Shard(i, bits, this.account, each));
+    [this.#k0, this.#k1] = memory.hashKey;
+  }
+
+  // ---- keys -----------------------------------------------------------------------------------------
+
+  /** The hash of a key; `view` is readable to 3 bytes past `end`. */
+  hash(view: DataView, start: number, end: number, database: number): number {
+    return hashKey(view, start, end - start, this.#k0, this.#k1, database);
+  }
+
+  shardOf(hash: number): Shard {
+    return this.shards[hash & this.shardMask];
+  }
+
+  /** Loads the index line of a key, so that it is on its way while other keys are hashed. */
+  touchIndex(hash: number): number {
+    const shard = this.shards[hash & this.shardMask];
+    return shard.buckets[bucketWord(shard, hash >>> shard.addressShift)];
+  }
+
+  /**
+   * Loads the record's first two lines and its access clock, once `touchIndex()` has had time. Gives the slot with
+   * that hash as a hint for `KeyRange`, 0 if there is none in the first bucket.
+   */
+  touchRecord(hash: number): number {
+    const shard = this.shards[hash & this.shardMask], buckets = shard.buckets;
+    const base = bucketWord(shard, hash >>> shard.addressShift);
+    for (let slot = base; slot < base + L.BUCKET_SLOTS; slot++) {
+      if (buckets[slot] === hash) {
+        const ref = buckets[slot + L.BUCKET_REFS] & shard.unitMask;
+        const word = ref * 2;
+        this.loaded = shard.i32[word] ^ shard.i32[word + LINE_WORDS] ^ shard.clocks[clockOf(slot)];
+        return slot;
+      }
+    }
+    return 0;
+  }
+
+  /** What the last look-ahead load came to: kept, so that the loads are. */
+  loaded = 0;
+
+  // ---- sections -------------------------------------------------------------------------------------
+
+  beginRead(shard: Shard): number {
+    return lock.beginRead(shard.words);
+  }
+
+  confirmRead(shard: Shard, begun: number): boolean {
+    return lock.confirmRead(shard.words, begun);
+  }
+
+  lockChange(shard: Shard): void {
+    lock.lockChange(shard.words);
+  }
+
+  /** Ends a change; moves a few records first if a page is being emptied. */
+  unlockChange(shard: Shard): void {
+    if (shard.words[L.EVACUATING] !== 0) {
+      entries.moveRecords(shard, this.#k0, this.#k1, MOVES_PER_CHANGE);
+    }
+    lock.unlockChange(shard.words);
+  }
+
+  lockReading(shard: Shard): void {
+    lock.lockReading(shard.words);
+  }
+
+  unlockReading(shard: Shard): void {
+    lock.unlockReading(shard.words);
+  }
+
+  // ---- within a section -----------------------------------------------------------------------------
+
+  /** The record of a key that has not expired, 0 if there is none; notes the access. */
+  find(shard: Shard, key: KeyRange, nowMs: number, clock: number): number {
+    const ref = entries.findKey(shard, key);
+    if (ref === 0) return 0;
+    const expiresAtMs = shard.f64[ref + 1];
+    if (expiresAtMs !== 0 && expiresAtMs <= nowMs) return 0;
+    // Stored only when it differs: a key that many workers read would otherwise bounce between their caches.
+    const at = clockOf(shard.slot);
+    if (shard.clocks[at] !== clock) shard.clocks[at] = clock;
+    return ref;
+  }
+
+  /** The same under the lock for changes: what has expired is removed on the way. */
+  findForChange(shard: Shard, key: KeyRange, nowMs: number): number {
+    const ref = entries.findKey(shard, key);
+    if (ref === 0) return 0;
+    const expiresAtMs = shard.f64[ref + 1];
+    if (expiresAtMs === 0 || expiresAtMs > nowMs) return ref;
+    entries.removeFound(shard, ref);
+    shard.words[L.EXPIRED_COUNT]++;
+    return 0;
+  }
+
+  readonly record = record;
+  readonly entries = entries;
+
+  /** The block that `ref` refers to, for use while the lock is held. */
+  blockOf(shard: Shard, ref: number): Block {
+    return new Block(shard, record.blockPageOf(shard, ref), record.valueBytesOf(shard, ref));
+  }
+
+  /** Pins the block that `ref` refers to; under a lock. */
+  pin(shard: Shard, ref: number): PinnedBlock {
+    return pinBlock(shard, record.blockPageOf(shard, ref), record.valueBytesOf(shard, ref));
+  }
+
+  // ---- takes locks itself ---------------------------------------------------------------------------
+
+  /** Pages for a large value of that shard, to be filled and then linked, or discarded; null if no room. */
+  stage(shard: Shard, lengthBytes: number): StagedBlock | null {
+    return stageBlock(shard, lengthBytes);
+  }
+
+  /**
+   * Makes room when memory ran out: removes what has expired, closes holes. Bounded; holds one lock at a
+   * time. Gives whether there is more room than before.
+   */
+  reclaim(nowMs: number): boolean {
+    const before = this.account.usedBytes;
+    let removed = 0;
+    for (const shard of this.shards) {
+      lock.lockChange(shard.words);
+      removed += entries.sweepExpired(shard, SWEEP_CHAINS, nowMs);
+      if (shard.words[L.EVACUATING] !== 0 || beginEvacuation(shard)) {
+        entries.moveRecords(shard, this.#k0, this.#k1, MOVES_PER_RECLAIM);
+      }
+      lock.unlockChange(shard.words);
+    }
+    return removed > 0 || this.account.usedBytes < before;
+  }
+
+  /** Removes what has expired from the next `chainsMax` buckets of one shard; gives the number removed. */
+  sweep(shard: Shard, chainsMax: number, nowMs: number): number {
+    if (!this.hasExpiring(shard)) return 0;
+    lock.lockChange(shard.words);
+    const removed = entries.sweepExpired(shard, chainsMax, nowMs);
+    this.unlockChange(shard);
+    return removed;
+  }
+
+  hasExpiring(shard: Shard): boolean {
+    for (let database = 0; database < L.DATABASES; database++) {
+      if (shard.words[L.DB_EXPIRING + database] !== 0) return true;
+    }
+    return false;
+  }
+
+  /** Removes all entries of one database, or of all (−1), with every shard locked. */
+  flush(database: number): void {
+    for (const shard of this.shards) lock.lockChange(shard.words);
+    for (const shard of this.shards) this.#flushShard(shard, database);
+    for (const shard of this.shards) lock.unlockChange(shard.words);
+  }
+
+  /**
+   * A step of a scan: calls `visit` with a copy of each key of `database` that has not expired, until
+   * `countMin` entries were looked at. Gives the next cursor, 0 at the end. An entry that is there from
+   * start to end is visited at least once, whatever grows or shrinks meanwhile. Cursors lie below 2^53.
+   */
+  scan(
+    cursor: number,
+    countMin: number,
+    database: number,
+    nowMs: number,
+    visit: (key: Uint8Array<ArrayBuffer>, shard: Shard, ref: number) => void,
+  ): number {
+    const shardCount = this.shards.length;
+    let shardNumber = cursor % shardCount, bucket = Math.floor(cursor / shardCount) | 0, seen = 0;
+    // Empty buckets count too, so that a sparse table cannot hold the step up for long.
+    for (let buckets = 0; seen < countMin && buckets < countMin * 10; buckets++) {
+      if (shardNumber >= shardCount) return 0;
+      const shard = this.shards[shardNumber];
+      lock.lockReading(shard.words);
+      visitCursor(shard, bucket, (slot) => {
+        const ref = shard.buckets[slot + L.BUCKET_REFS];
+        seen++;
+        if (record.databaseOf(shard, ref) !== database) return;
+        const expiresAtMs = record.expiresAtMsOf(shard, ref);
+        if (expiresAtMs !== 0 && expiresAtMs <= nowMs) return;
+        const start = record.keyStartOf(ref);
+        visit(shard.u8.slice(start, start + record.keyBytesOf(shard, ref)), shard, ref);
+      });
+      bucket = nextCursor(shard, bucket);
+      lock.unlockReading(shard.words);
+      if (bucket === 0 && ++shardNumber >= shardCount) return 0;
+    }
+    return (bucket >>> 0) * shardCount + shardNumber;
+  }
+
+  // ---- numbers --------------------------------------------------------------------------------------
+
+  /** Entries of a database, and how many of them have a moment at which they expire. */
+  entryCounts(database: number): { entries: number; expiring: number } {
+    let count = 0, expiring = 0;
+    for (const shard of this.shards) {
+      count += Atomics.load(shard.words, L.DB_ENTRIES + database);
+      expiring += Atomics.load(shard.words, L.DB_EXPIRING + database);
+    }
+    return { entries: count, expiring };
+  }
+
+  /** Sums over the shards. Units: bytes, counts. */
+  totals(): StoreTotals {
+    const sum = (word: number) =>
+      this.shards.reduce((total, s) => total + Atomics.load(s.words, word), 0);
+    return {
+      usedBytes: this.account.usedBytes,
+      limitBytes: this.account.limitBytes,
+      indexBytes: sum(L.INDEX_UNITS) * L.ACCOUNT_UNIT_BYTES,
+      pageBytes: sum(L.PAGES_USED) * L.PAGE_BYTES,
+      freePageBytes: (sum(L.PAGE_BUMP) - sum(L.PAGES_USED)) * L.PAGE_BYTES,
+      freeSlotBytes: sum(L.FREE_SLOT_UNITS) * 8,
+      pinnedBlocks: sum(L.PINNED),
+      expired: sum(L.EXPIRED_COUNT),
+      recordsMoved: sum(L.RECORDS_MOVED),
+      longChains: sum(L.LONG_CHAINS),
+    };
+  }
+
+  #flushShard(shard: Shard, database: number): void {
+    const words = shard.words;
+    let others = 0;
+    for (let each = 0; each < L.DATABASES; each++) {
+      if (each !== database && database >= 0) others += words[L.DB_ENTRIES + each];
+    }
+    if (others > 0) {
+      entries.removeDatabase(shard, database);
+      return;
+    }
+    clearIndex(shard);
+    clearArena(shard);
+    words.fill(0, L.DB_ENTRIES, L.DB_EXPIRING + L.DATABASES);
+  }
+}
+
+export interface StoreTotals {
+  usedBytes: number;
+  limitBytes: number;
+  indexBytes: number;
+  pageBytes: number;
+  freePageBytes: number;
+  freeSlotBytes: number;
+  pinnedBlocks: number;
+  expired: number;
+  recordsMoved: number;
+  longChains: number;
+}
