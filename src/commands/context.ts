@@ -1,0 +1,390 @@
+// What a running command sees: its arguments, its reply, its session, and the entries of its keys.
+//
+// The engine has taken the locks or will check what was read; a handler takes none, reads no clock, knows no
+// protocol. One context per worker, refilled for each command.
+import { INTEGER_BYTES_MAX, parseInteger, writeInteger } from "../number_format.ts";
+import { NOT_AN_INTEGER, WRONG_TYPE } from "../errors.ts";
+import type { EffectSink } from "../log/effects.ts";
+import type { ReplyWriter } from "../protocol/reply_writer.ts";
+import type { RequestBatch } from "../protocol/request_batch.ts";
+import type { Session } from "../session.ts";
+import {
+  INLINE_VALUE_BYTES_MAX,
+  type KeyRange,
+  type Shard,
+  type Store,
+  TYPE_STRING,
+  type ValueRange,
+} from "../store/store.ts";
+import type { Services } from "./services.ts";
+import { Staging } from "./staging.ts";
+
+/** Ends a parked command: writes its reply. */
+export type Finish = (reply: ReplyWriter) => void;
+
+const EMPTY_VIEW = new DataView(new ArrayBuffer(8));
+
+export class CommandContext {
+  session!: Session;
+  reply!: ReplyWriter;
+  batch!: RequestBatch;
+  /** Index of the command's name among the batch's arguments, and how many there are with it. */
+  first = 0;
+  argCount = 0;
+  /** True if the request is a line of text, whose few words of reply differ. */
+  isText = false;
+  /** The command's moment; its 16-bit form for the access clock. */
+  nowMs = 0;
+  accessClock = 0;
+
+  /** The record that the last find gave, and its shard. */
+  ref = 0;
+  shard!: Shard;
+  /** For the kinds `*_EACH`: a sum over keys, kept right when a group is read again. */
+  count = 0;
+  hits = 0;
+  misses = 0;
+
+  /** True while the shards of the command's keys are locked. */
+  isLocked = false;
+  /** Set when a reader met a value that may only be sent under the lock; the engine runs it again so. */
+  needsLock = false;
+  /** Set when a change found no memory; the handler returns at once, without a reply. */
+  isOutOfMemory = false;
+  /** Set, with `isOutOfMemory`, when the change can only be made with this argument staged in a block. */
+  needsBlock = 0;
+  /** Large values of this command, in blocks already. */
+  readonly staging: Staging;
+  /** Set by `park()`. */
+  parked: Promise<Finish> | null = null;
+
+  readonly #key: KeyRange = {
+    hash: 0,
+    database: 0,
+    view: EMPTY_VIEW,
+    start: 0,
+    end: 0,
+    slotHint: 0,
+  };
+  readonly #value: ValueRange = { bytes: new Uint8Array(0), view: EMPTY_VIEW, start: 0, end: 0 };
+  readonly #digits = new Uint8Array(INTEGER_BYTES_MAX + 12);
+  readonly #digitsView = new DataView(this.#digits.buffer);
+
+  constructor(
+    readonly store: Store,
+    readonly services: Services,
+    readonly effects: EffectSink | null,
+  ) {
+    this.staging = new Staging(store);
+  }
+
+  // ---- arguments; 0 is the command's name -----------------------------------------------------------
+
+  get bytes(): Uint8Array {
+    return this.batch.bytes;
+  }
+
+  argStart(index: number): number {
+    return this.batch.argStart[this.first + index];
+  }
+
+  argEnd(index: number): number {
+    return this.batch.argEnd[this.first + index];
+  }
+
+  /** The argument's bytes, valid during the command only. A large value that was staged is not among them. */
+  argBytes(index: number): Uint8Array {
+    return this.batch.bytes.subarray(this.argStart(index), this.argEnd(index));
+  }
+
+  /** Length in bytes, also of a value that was received out of line. */
+  argLength(index: number): number {
+    const at = this.first + index;
+    if (this.batch.stagedArg === at) return this.batch.stagedValue!.lengthBytes;
+    return this.batch.argEnd[at] - this.batch.argStart[at];
+  }
+
+  /** The argument as a string; bytes that are not UTF-8 become U+FFFD. */
+  argText(index: number): string {
+    return decoder.decode(this.argBytes(index).slice());
+  }
+
+  /** Whether the argument is this word, whatever its case; `word` is ASCII in upper case. */
+  argIs(index: number, word: string): boolean {
+    const start = this.argStart(index);
+    if (this.argEnd(index) - start !== word.length) return false;
+    const bytes = this.batch.bytes;
+    for (let i = 0; i < word.length; i++) {
+      let byte = bytes[start + i];
+      if (byte >= 97 && byte <= 122) byte -= 32;
+      if (byte !== word.charCodeAt(i)) return false;
+    }
+    return true;
+  }
+
+  /** The argument as a whole number within 2^53, NaN if it is none. */
+  argInteger(index: number): number {
+    return parseInteger(this.batch.bytes, this.argStart(index), this.argEnd(index));
+  }
+
+  // ---- reading --------------------------------------------------------------------------------------
+
+  /** Looks the key at argument `index` up; 0 if it is absent or has expired. Counts a hit or a miss. */
+  find(index: number): number {
+    const key = this.#setKey(index);
+    this.shard = this.store.shardOf(key.hash);
+    this.ref = this.store.find(this.shard, key, this.nowMs, this.accessClock);
+    if (this.ref === 0) this.misses++;
+    else this.hits++;
+    return this.ref;
+  }
+
+  /** Whether what was found is a string; if not, the error is the reply. */
+  requireString(): boolean {
+    if (this.store.record.typeOf(this.shard, this.ref) === TYPE_STRING) return true;
+    this.reply.error(WRONG_TYPE);
+    return false;
+  }
+
+  get type(): number {
+    return this.store.record.typeOf(this.shard, this.ref);
+  }
+
+  /** Length of the value found. */
+  get valueBytes(): number {
+    return this.store.record.valueBytesOf(this.shard, this.ref);
+  }
+
+  /** The moment at which what was found expires, 0 for never. */
+  get expiresAtMs(): number {
+    return this.store.record.expiresAtMsOf(this.shard, this.ref);
+  }
+
+  /** Replies with the value found. */
+  replyValue(): void {
+    const shard = this.shard, record = this.store.record;
+    if (record.isBlock(shard, this.ref)) {
+      if (this.isLocked) this.reply.bulkSource(this.store.pin(shard, this.ref));
+      else this.needsLock = true;
+      return;
+    }
+    // Torn lengths are cut to what lies in the view; if so, the reply is taken back.
+    const bytes = Math.min(record.valueBytesOf(shard, this.ref), INLINE_VALUE_BYTES_MAX);
+    this.reply.bulkWords(shard.i32, shard.u8, record.valueStartOf(shard, this.ref), bytes);
+  }
+
+  /** A copy of the value found, blocks included; under the lock only if it may be a block. */
+  valueCopy(): Uint8Array<ArrayBuffer> {
+    const shard = this.shard, record = this.store.record, count = this.valueBytes;
+    if (!record.isBlock(shard, this.ref)) {
+      const start = record.valueStartOf(shard, this.ref);
+      return shard.u8.slice(start, start + Math.min(count, INLINE_VALUE_BYTES_MAX)) as Uint8Array<
+        ArrayBuffer
+      >;
+    }
+    const copy = new Uint8Array(count), block = this.store.blockOf(shard, this.ref);
+    for (let at = 0; at < count;) {
+      const piece = block.piece(at, count - at);
+      copy.set(piece, at);
+      at += piece.length;
+    }
+    return copy;
+  }
+
+  /** The value found as a whole number within 2^53, NaN if it is none. */
+  valueInteger(): number {
+    const count = this.valueBytes;
+    if (count === 0 || count > INTEGER_BYTES_MAX) return NaN;
+    const start = this.store.record.valueStartOf(this.shard, this.ref);
+    return parseInteger(this.shard.u8, start, start + count);
+  }
+
+  // ---- changing; under the lock ---------------------------------------------------------------------
+
+  /** As `find()`, and removes what has expired. Counts nothing. */
+  findForChange(index: number): number {
+    const key = this.#setKey(index);
+    this.shard = this.store.shardOf(key.hash);
+    this.ref = this.store.findForChange(this.shard, key, this.nowMs);
+    return this.ref;
+  }
+
+  /** Stores argument `valueIndex` as a string; false: no memory, return without reply. */
+  put(keyIndex: number, valueIndex: number, expiresAtMs: number): boolean {
+    const key = this.#setKey(keyIndex);
+    const shard = this.store.shardOf(key.hash);
+    if (this.staging.isLarge(this.batch, this.first + valueIndex)) {
+      return this.#putLarge(shard, key, valueIndex, expiresAtMs);
+    }
+    const value = this.#value, batch = this.batch, at = this.first + valueIndex;
+    value.bytes = batch.bytes;
+    value.view = batch.view;
+    value.start = batch.argStart[at];
+    value.end = batch.argEnd[at];
+    if (!this.store.entries.putString(shard, key, value, expiresAtMs, this.accessClock)) {
+      this.isOutOfMemory = true;
+      return false;
+    }
+    if (this.effects !== null) this.effects.put(shard.number, key);
+    return true;
+  }
+
+  /** Stores a number in decimal; false: no memory, return without reply. */
+  putInteger(keyIndex: number, number: number, expiresAtMs: number): boolean {
+    return this.#putDigits(keyIndex, writeInteger(this.#digits, 0, number), expiresAtMs);
+  }
+
+  /** Stores a few bytes, at most 20: the digits of a large number. */
+  putShort(keyIndex: number, bytes: Uint8Array, expiresAtMs: number): boolean {
+    this.#digits.set(bytes);
+    return this.#putDigits(keyIndex, bytes.length, expiresAtMs);
+  }
+
+  /** Appends argument `valueIndex` to what `findForChange()` found; false: no memory. */
+  append(keyIndex: number, valueIndex: number): boolean {
+    const key = this.#setKey(keyIndex), value = this.#value, at = this.first + valueIndex;
+    value.bytes = this.batch.bytes;
+    value.view = this.batch.view;
+    value.start = this.batch.argStart[at];
+    value.end = this.batch.argEnd[at];
+    const staged = this.staging.of(valueIndex);
+    if (staged === null) {
+      if (!this.staging.isAppendSmall(this.shard, this.ref, value.end - value.start)) {
+        return this.#needBlock(valueIndex);
+      }
+    } else if (!this.staging.finishAppend(staged, this.shard, this.ref)) {
+      return this.#needBlock(valueIndex);
+    }
+    const block = staged?.block ?? null;
+    if (!this.store.entries.appendString(this.shard, key, this.ref, value, block)) {
+      this.isOutOfMemory = true;
+      return false;
+    }
+    if (this.effects !== null) this.effects.put(this.shard.number, key);
+    return true;
+  }
+
+  /** Stages the result of appending argument `needsBlock` to the key at `keyIndex`; without lock. */
+  stageAppend(keyIndex: number): boolean {
+    const key = this.#setKey(keyIndex), shard = this.store.shardOf(key.hash);
+    const added = this.argBytes(this.needsBlock);
+    return this.staging.stageAppend(shard, key, this.needsBlock, added, this.nowMs);
+  }
+
+  /** Removes what `findForChange()` found. */
+  remove(keyIndex: number): void {
+    this.store.entries.removeFound(this.shard, this.ref);
+    if (this.effects !== null) this.effects.remove(this.shard.number, this.#setKey(keyIndex));
+  }
+
+  /** Sets when the record found expires, 0 for never. */
+  setExpiry(keyIndex: number, expiresAtMs: number): void {
+    this.store.entries.setExpiry(this.shard, this.ref, expiresAtMs);
+    if (this.effects !== null) {
+      this.effects.expire(this.shard.number, this.#setKey(keyIndex), expiresAtMs);
+    }
+  }
+
+  /**
+   * Stores every pair from argument `from` on, all or none; false: no memory. Records are made first and
+   * linked when all are there.
+   */
+  putPairs(from: number): boolean {
+    const { entries } = this.store, made: number[] = [];
+    for (let index = from; index < this.argCount; index += 2) {
+      const ref = this.#prepare(index);
+      if (ref === 0) {
+        made.forEach((each, i) => {
+          entries.discardPrepared(this.store.shardOf(this.#setKey(from + i * 2).hash), each);
+        });
+        this.isOutOfMemory = true;
+        return false;
+      }
+      made.push(ref);
+    }
+    for (let i = 0; i < made.length; i++) {
+      const index = from + i * 2, key = this.#setKey(index);
+      const shard = this.store.shardOf(key.hash), staged = this.staging.of(index + 1);
+      entries.linkPrepared(shard, key, made[i], staged?.block ?? null, this.accessClock);
+      if (this.effects !== null) this.effects.put(shard.number, key);
+    }
+    return true;
+  }
+
+  /** Removes all entries of a database, or of all of them (−1). Takes all locks itself: for commands without keys. */
+  flush(database: number): void {
+    this.store.flush(database);
+    if (this.effects !== null) this.effects.flush(database);
+  }
+
+  // ---- waiting --------------------------------------------------------------------------------------
+
+  /** The reply comes later: the connection keeps its place, and goes on with its next command after it. */
+  park(task: Promise<Finish>): void {
+    this.parked = task;
+  }
+
+  /** `ERR value is not an integer or out of range`. */
+  failNotInteger(): void {
+    this.reply.error(NOT_AN_INTEGER);
+  }
+
+  #setKey(index: number): KeyRange {
+    const key = this.#key, batch = this.batch, at = this.first + index;
+    key.hash = batch.argHash[at];
+    key.database = this.session.database;
+    key.view = batch.view;
+    key.start = batch.argStart[at];
+    key.end = batch.argEnd[at];
+    key.slotHint = batch.argSlot[at];
+    return key;
+  }
+
+  #putDigits(keyIndex: number, count: number, expiresAtMs: number): boolean {
+    const key = this.#setKey(keyIndex), value = this.#value;
+    value.bytes = this.#digits;
+    value.view = this.#digitsView;
+    value.start = 0;
+    value.end = count;
+    const shard = this.store.shardOf(key.hash);
+    if (!this.store.entries.putString(shard, key, value, expiresAtMs, this.accessClock)) {
+      this.isOutOfMemory = true;
+      return false;
+    }
+    if (this.effects !== null) this.effects.put(shard.number, key);
+    return true;
+  }
+
+  #putLarge(shard: Shard, key: KeyRange, valueIndex: number, expiresAtMs: number): boolean {
+    const staged = this.staging.of(valueIndex);
+    if (staged === null || staged.oldBytes !== 0) return this.#needBlock(valueIndex);
+    const { entries } = this.store;
+    const made = entries.prepareBlock(shard, key, staged.block, expiresAtMs);
+    if (made === 0) {
+      this.isOutOfMemory = true;
+      return false;
+    }
+    entries.linkPrepared(shard, key, made, staged.block, this.accessClock);
+    if (this.effects !== null) this.effects.put(shard.number, key);
+    return true;
+  }
+
+  #needBlock(argument: number): false {
+    this.isOutOfMemory = true;
+    this.needsBlock = argument;
+    return false;
+  }
+
+  #prepare(index: number): number {
+    const key = this.#setKey(index), shard = this.store.shardOf(key.hash);
+    const staged = this.staging.of(index + 1), value = this.#value, at = this.first + index + 1;
+    if (staged !== null) return this.store.entries.prepareBlock(shard, key, staged.block, 0);
+    value.bytes = this.batch.bytes;
+    value.view = this.batch.view;
+    value.start = this.batch.argStart[at];
+    value.end = this.batch.argEnd[at];
+    return this.store.entries.prepareString(shard, key, value, 0);
+  }
+}
+
+const decoder = new TextDecoder();

@@ -1,0 +1,182 @@
+// INFO: the server in sections of `name:value` lines, with Redis's names where they mean the same.
+import { DATABASES, type Store } from "../store/store.ts";
+import { REDIS_VERSION, VERSION } from "../version.ts";
+import type { CommandContext } from "./context.ts";
+import type { Services } from "./services.ts";
+import { perWorker } from "./stats.ts";
+
+/** Name and value of one line; a value holds no line end. */
+export type InfoLine = readonly [name: string, value: string | number];
+
+interface Source {
+  readonly services: Services;
+  readonly store: Store;
+  readonly nowMs: number;
+}
+
+const RATE_INTERVAL_MS_MIN = 100;
+
+/** Sections in the order in which they are told, by their titles. */
+const SECTIONS: Readonly<Record<string, (source: Source) => InfoLine[]>> = {
+  Server: serverLines,
+  Clients: clientLines,
+  Memory: memoryLines,
+  // Client libraries look for `loading` and `role` before they send anything.
+  Persistence: () => [["loading", 0], ["persistence", "off"]],
+  Stats: statsLines,
+  Replication: () => [["role", "master"], ["connected_slaves", 0]],
+  Cluster: () => [["cluster_enabled", 0]],
+  Keyspace: keyspaceLines,
+};
+export const SECTION_TITLES: readonly string[] = Object.keys(SECTIONS);
+
+/** INFO [section ...] */
+export function replyInfo(c: CommandContext): void {
+  const asked: string[] = [];
+  for (let i = 1; i < c.argCount; i++) asked.push(c.argText(i));
+  const source = { services: c.services, store: c.store, nowMs: c.nowMs };
+  const titles = wantedTitles(asked);
+  c.reply.bulkText(infoText(titles.map((title) => [title, SECTIONS[title](source)])));
+}
+
+/** The sections that the words ask for, in any case: none asks for all, unknown ones for nothing. */
+export function wantedTitles(asked: readonly string[]): string[] {
+  const words = asked.map((word) => word.toLowerCase());
+  if (words.length === 0 || words.some((word) => /^(?:all|default|everything)$/.test(word))) {
+    return [...SECTION_TITLES];
+  }
+  return SECTION_TITLES.filter((title) => words.includes(title.toLowerCase()));
+}
+
+/** `# Title`, its lines, and an empty line between two sections. */
+export function infoText(
+  sections: readonly (readonly [title: string, lines: readonly InfoLine[]])[],
+): string {
+  return sections.map(([title, lines]) =>
+    `# ${title}\r\n${lines.map(([name, value]) => `${name}:${value}\r\n`).join("")}`
+  ).join("\r\n");
+}
+
+/** Bytes as Redis writes them for people: `512B`, `1.50K`, `2.00G`. */
+export function humanBytes(bytes: number): string {
+  if (bytes < 1024) return `${bytes}B`;
+  let value = bytes / 1024, unit = 0;
+  while (value >= 1024 && unit < 4) {
+    value /= 1024;
+    unit++;
+  }
+  return `${value.toFixed(2)}${"KMGTP"[unit]}`;
+}
+
+function serverLines({ services, nowMs }: Source): InfoLine[] {
+  const { config, settings } = services;
+  const uptimeS = Math.max(0, Math.floor((nowMs - services.startedAtMs) / 1000));
+  return [
+    ["redis_version", REDIS_VERSION],
+    ["redis_mode", "standalone"],
+    ["mayfly_version", VERSION],
+    ["os", services.systemName],
+    ["arch_bits", 64],
+    ["process_id", services.processId],
+    ["run_id", services.runId],
+    ["tcp_port", config.port],
+    ["server_time_usec", Math.floor(nowMs) * 1000],
+    ["uptime_in_seconds", uptimeS],
+    ["uptime_in_days", Math.floor(uptimeS / 86_400)],
+    ["io_threads_active", config.workerCount > 1 ? 1 : 0],
+    ["workers", config.workerCount],
+    ["log_level", settings.logLevel],
+  ];
+}
+
+function clientLines({ services }: Source): InfoLine[] {
+  const { metrics, settings } = services;
+  return [
+    ["connected_clients", settings.connectedClients],
+    ["maxclients", settings.clientsMax],
+    ["blocked_clients", 0],
+    ["clients_query_buffer_bytes", metrics.counter("inputBytesNow")],
+    ["clients_output_buffer_bytes", metrics.counter("outputBytesNow")],
+    ...perWorker(services).map((count, worker): InfoLine => [`worker${worker}_clients`, count]),
+  ];
+}
+
+function memoryLines({ services, store }: Source): InfoLine[] {
+  const { metrics } = services;
+  const totals = store.totals(), rssBytes = services.residentBytes();
+  const buffers = metrics.counter("inputBytesNow") + metrics.counter("outputBytesNow") +
+    metrics.counter("poolBytesNow");
+  return [
+    ["used_memory", totals.usedBytes],
+    ["used_memory_human", humanBytes(totals.usedBytes)],
+    ["used_memory_rss", rssBytes],
+    ["used_memory_rss_human", humanBytes(rssBytes)],
+    ["maxmemory", totals.limitBytes],
+    ["maxmemory_human", humanBytes(totals.limitBytes)],
+    ["maxmemory_policy", "noeviction"],
+    [
+      "mem_fragmentation_ratio",
+      (totals.usedBytes === 0 ? 0 : rssBytes / totals.usedBytes).toFixed(2),
+    ],
+    ["mem_allocator", "mayfly-slab"],
+    ["used_memory_index", totals.indexBytes],
+    ["used_memory_pages", totals.pageBytes],
+    ["used_memory_free_slots", totals.freeSlotBytes],
+    ["free_page_bytes", totals.freePageBytes],
+    ["pinned_blocks", totals.pinnedBlocks],
+    ["records_moved", totals.recordsMoved],
+    // Beside used_memory, not in it: buffers of connections, and what the runtime itself takes.
+    ["buffers_bytes", buffers],
+    ["runtime_bytes", Math.max(0, rssBytes - totals.usedBytes - totals.freePageBytes - buffers)],
+  ];
+}
+
+function statsLines({ services, store, nowMs }: Source): InfoLine[] {
+  const { metrics } = services;
+  const commands = metrics.counter("commands");
+  return [
+    ["total_connections_received", metrics.counter("connectionsAccepted")],
+    ["total_commands_processed", commands],
+    ["instantaneous_ops_per_sec", commandRate(commands, nowMs)],
+    ["total_net_input_bytes", metrics.counter("bytesIn")],
+    ["total_net_output_bytes", metrics.counter("bytesOut")],
+    ["rejected_connections", metrics.counter("connectionsRejected")],
+    ["expired_keys", store.totals().expired],
+    ["evicted_keys", 0],
+    ["keyspace_hits", metrics.counter("hits")],
+    ["keyspace_misses", metrics.counter("misses")],
+    ["total_error_replies", metrics.counter("errors")],
+    ["protocol_errors", metrics.counter("protocolErrors")],
+    ["out_of_memory_replies", metrics.counter("outOfMemory")],
+    ["client_output_buffer_limit_disconnections", metrics.counter("connectionsDroppedSlow")],
+    ["client_idle_disconnections", metrics.counter("connectionsDroppedIdle")],
+    ["read_retries", metrics.counter("readRetries")],
+    ["read_locks", metrics.counter("readLocks")],
+    ["write_groups", metrics.counter("writeGroups")],
+    ["writes_grouped", metrics.counter("writesGrouped")],
+  ];
+}
+
+function keyspaceLines({ store }: Source): InfoLine[] {
+  const lines: InfoLine[] = [];
+  for (let database = 0; database < DATABASES; database++) {
+    const { entries, expiring } = store.entryCounts(database);
+    if (entries > 0) lines.push([`db${database}`, `keys=${entries},expires=${expiring},avg_ttl=0`]);
+  }
+  return lines;
+}
+
+const rate = { atMs: 0, commands: 0, perSecond: 0 };
+
+/** Commands per second since this worker was last asked: no timer runs for it. */
+function commandRate(commands: number, nowMs: number): number {
+  const elapsedMs = nowMs - rate.atMs;
+  if (elapsedMs >= RATE_INTERVAL_MS_MIN) {
+    rate.perSecond = rate.atMs === 0
+      ? 0
+      : Math.round((commands - rate.commands) * 1000 / elapsedMs);
+    rate.atMs = nowMs;
+    rate.commands = commands;
+  }
+  return rate.perSecond;
+}

@@ -1,0 +1,80 @@
+// SCAN: a walk over all keys in steps, whose cursor any worker can go on with.
+import { NOT_AN_INTEGER, SYNTAX } from "../errors.ts";
+import * as R from "./command_row.ts";
+import type { CommandRow } from "./command_row.ts";
+import type { CommandContext } from "./context.ts";
+import { globMatches, PATTERN_BYTES_MAX } from "./glob.ts";
+import { typeName } from "./keys.ts";
+import { NO_KEY } from "./row_parts.ts";
+
+const COUNT_DEFAULT = 10;
+/** COUNT is a hint; more than this at once would hold up a worker's other clients. */
+const COUNT_MAX = 100_000;
+const ZERO = 48;
+const STAR = 42;
+
+/** SCAN cursor [MATCH pattern] [COUNT count] [TYPE type] */
+function scan(c: CommandContext): void {
+  const cursor = readCursor(c);
+  if (cursor !== cursor) return c.reply.error("ERR invalid cursor");
+  let pattern: Uint8Array | null = null, count = COUNT_DEFAULT, type: string | null = null;
+  for (let i = 2; i < c.argCount; i += 2) {
+    if (i + 1 === c.argCount) return c.reply.error(SYNTAX);
+    if (c.argIs(i, "COUNT")) {
+      count = c.argInteger(i + 1);
+      if (count !== count) return c.reply.error(NOT_AN_INTEGER);
+      if (count < 1) return c.reply.error(SYNTAX);
+    } else if (c.argIs(i, "MATCH")) {
+      pattern = c.argBytes(i + 1);
+      if (pattern.length > PATTERN_BYTES_MAX) {
+        return c.reply.error(`ERR pattern is longer than ${PATTERN_BYTES_MAX} bytes`);
+      }
+      // A single star takes the empty key too.
+      if (pattern.length === 1 && pattern[0] === STAR) pattern = null;
+    } else if (c.argIs(i, "TYPE")) type = c.argText(i + 1).toLowerCase();
+    else return c.reply.error(SYNTAX);
+  }
+  const keys: Uint8Array[] = [];
+  const database = c.session.database;
+  // An empty database is walked through in one step, as in Redis; so is what no cursor of ours points to.
+  const isOver = cursor > Number.MAX_SAFE_INTEGER || c.store.entryCounts(database).entries === 0;
+  const next = isOver ? 0 : c.store.scan(
+    cursor,
+    Math.min(count, COUNT_MAX),
+    database,
+    c.nowMs,
+    (key, shard, ref) => {
+      if (type !== null && type !== typeName(c.store.record.typeOf(shard, ref))) return;
+      if (pattern === null || globMatches(pattern, key)) keys.push(key);
+    },
+  );
+  c.reply.array(2);
+  c.reply.bulkText(String(next));
+  c.reply.array(keys.length);
+  for (const key of keys) c.reply.bulk(key, 0, key.length);
+}
+
+/** NaN unless it is digits below 2^64; no digits at all are 0, as strtoul reads them for Redis. */
+function readCursor(c: CommandContext): number {
+  const bytes = c.argBytes(1);
+  let cursor = 0;
+  for (const byte of bytes) {
+    if (byte < ZERO || byte > ZERO + 9 || cursor >= 2 ** 64) return NaN;
+    cursor = cursor * 10 + byte - ZERO;
+  }
+  return cursor < 2 ** 64 ? cursor : NaN;
+}
+
+export const SCAN_ROWS: readonly CommandRow[] = [
+  {
+    name: "scan",
+    arity: -2,
+    kind: R.KEYLESS,
+    flags: R.SLOW,
+    ...NO_KEY,
+    group: "generic",
+    since: "2.8.0",
+    summary: "Walk over the keys in steps",
+    run: scan,
+  },
+];

@@ -1,0 +1,28 @@
+// What commands about the server itself may ask for: facts, settings, counters, other workers, other clients.
+import type { Bus } from "../bus.ts";
+import type { Config } from "../config.ts";
+import type { Parameter } from "../config_parameters.ts";
+import type { Metrics } from "../metrics.ts";
+import type { Sessions } from "../session.ts";
+import type { Settings } from "../settings.ts";
+
+export interface Services {
+  readonly config: Config;
+  readonly settings: Settings;
+  readonly parameters: readonly Parameter[];
+  readonly metrics: Metrics;
+  readonly bus: Bus;
+  readonly sessions: Sessions;
+  readonly workerIndex: number;
+  readonly startedAtMs: number;
+  readonly runId: string;
+  readonly processId: number;
+  /** Operating system and architecture. */
+  readonly systemName: string;
+  /** Resident memory of the process, in bytes. */
+  residentBytes(): number;
+  /** Whether this is the password, in a time that does not tell how much of it is right. */
+  isPassword(user: string, password: Uint8Array): boolean;
+  /** Whether a password is demanded at all. */
+  readonly hasPassword: boolean;
+}

@@ -1,0 +1,72 @@
+// The options of SET, in any order; it reads arguments and changes nothing.
+import { invalidExpire, NOT_AN_INTEGER, SYNTAX } from "../errors.ts";
+import type { CommandContext } from "./context.ts";
+import { EX, EXAT, OUT_OF_RANGE, PX, PXAT, readMoment, type TimeForm } from "./moments.ts";
+
+/** Filled by `readSetOptions()`; one per worker, so that SET allocates nothing. */
+export interface SetOptions {
+  onlyAbsent: boolean;
+  onlyPresent: boolean;
+  keepsExpiry: boolean;
+  repliesOld: boolean;
+  /** 0 for never. A moment that is past is taken as it is. */
+  expiresAtMs: number;
+}
+
+/** Reads the options from argument `from` on; false if they are wrong, and then the error is the reply. */
+export function readSetOptions(c: CommandContext, from: number, options: SetOptions): boolean {
+  options.onlyAbsent =
+    options.onlyPresent =
+    options.keepsExpiry =
+    options.repliesOld =
+      false;
+  options.expiresAtMs = 0;
+  let form: TimeForm | null = null, timeIndex = 0;
+  for (let i = from; i < c.argCount; i++) {
+    const asked = timeForm(c, i);
+    if (asked !== null) {
+      // The same option may come twice, and the last one counts; two different ones contradict each other.
+      if (options.keepsExpiry || (form !== null && form !== asked) || i + 1 === c.argCount) {
+        return failed(c, SYNTAX);
+      }
+      form = asked;
+      timeIndex = ++i;
+    } else if (c.argIs(i, "NX") && !options.onlyPresent) options.onlyAbsent = true;
+    else if (c.argIs(i, "XX") && !options.onlyAbsent) options.onlyPresent = true;
+    else if (c.argIs(i, "GET")) options.repliesOld = true;
+    else if (c.argIs(i, "KEEPTTL") && form === null) options.keepsExpiry = true;
+    else return failed(c, SYNTAX);
+  }
+  if (form === null) return true;
+  options.expiresAtMs = readExpiry(c, timeIndex, form, "set");
+  return options.expiresAtMs !== 0;
+}
+
+/**
+ * The moment at which what is stored now shall expire; 0 if the argument is wrong, and then the error is the
+ * reply. Unlike EXPIRE, a time to live has to be above 0 here.
+ */
+export function readExpiry(
+  c: CommandContext,
+  index: number,
+  form: TimeForm,
+  name: string,
+): number {
+  const moment = readMoment(c, index, form);
+  const given = form.isRelative ? moment - c.nowMs : moment;
+  if (moment > 0 && given > 0 && moment !== OUT_OF_RANGE) return moment;
+  c.reply.error(moment !== moment ? NOT_AN_INTEGER : invalidExpire(name));
+  return 0;
+}
+
+function timeForm(c: CommandContext, index: number): TimeForm | null {
+  const bytes = c.argEnd(index) - c.argStart(index);
+  if (bytes === 2) return c.argIs(index, "EX") ? EX : c.argIs(index, "PX") ? PX : null;
+  if (bytes === 4) return c.argIs(index, "EXAT") ? EXAT : c.argIs(index, "PXAT") ? PXAT : null;
+  return null;
+}
+
+function failed(c: CommandContext, text: string): boolean {
+  c.reply.error(text);
+  return false;
+}

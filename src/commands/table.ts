@@ -1,0 +1,36 @@
+// The table of commands: every row, and the look-up of a row by name; what rows do is theirs.
+import { catalogRows } from "./catalog.ts";
+import { CLIENT_ROWS, CLIENT_SUBCOMMANDS } from "./client_commands.ts";
+import type { CommandRow } from "./command_row.ts";
+import { CONFIG_ROWS, CONFIG_SUBCOMMANDS } from "./config_commands.ts";
+import { CONNECTION_ROWS } from "./connection.ts";
+import { COUNTER_ROWS } from "./counters.ts";
+import { KEY_ROWS } from "./keys.ts";
+import { SCAN_ROWS } from "./scan.ts";
+import { SERVER_ROWS } from "./server_commands.ts";
+import { STRING_ROWS } from "./strings.ts";
+
+/** Finds the index of a row in `ROWS`. */
+export { CommandLookup } from "./command_lookup.ts";
+
+const catalog = catalogRows(() => ({ rows: ROWS, subcommands: SUBCOMMANDS }));
+
+/** All commands; a row's index is what `CommandLookup` finds. */
+export const ROWS: readonly CommandRow[] = [
+  ...STRING_ROWS,
+  ...COUNTER_ROWS,
+  ...KEY_ROWS,
+  ...SCAN_ROWS,
+  ...CONNECTION_ROWS,
+  ...CLIENT_ROWS,
+  ...CONFIG_ROWS,
+  ...SERVER_ROWS,
+  catalog.row,
+];
+
+/** Rows of subcommands by the name of their container; its row runs them. */
+export const SUBCOMMANDS: ReadonlyMap<string, readonly CommandRow[]> = new Map([
+  ["client", CLIENT_SUBCOMMANDS],
+  ["config", CONFIG_SUBCOMMANDS],
+  ["command", catalog.subcommands],
+]);

@@ -1,0 +1,466 @@
+// The one choke-point: every command of every protocol runs here, with the locks that its row asks for.
+//
+// For each command: row, arity, password, lengths; then the locks of its keys' shards, the handler, unlock.
+// Nothing is awaited while a lock is held. Handlers that only read run without lock between two looks at the
+// shard's sequence; if it moved, the reply is taken back and they run again, and after a while under the lock.
+import * as R from "./commands/command_row.ts";
+import type { CommandRow } from "./commands/command_row.ts";
+import { CommandContext, type Finish } from "./commands/context.ts";
+import type { Services } from "./commands/services.ts";
+import { CommandLookup, ROWS } from "./commands/table.ts";
+import * as errors from "./errors.ts";
+import type { Clock } from "./clock.ts";
+import type { EffectSink } from "./log/effects.ts";
+import {
+  CHANGE_TRIES_MAX,
+  KEYS_PER_GROUP,
+  READ_GROUP_TRIES_MAX,
+  READ_TRIES_MAX,
+} from "./limits.ts";
+import { COUNTER, type WorkerMetrics } from "./metrics.ts";
+import type { ReplyWriter } from "./protocol/reply_writer.ts";
+import { BATCH_COMMANDS_MAX, type RequestBatch, STYLE_TEXT } from "./protocol/request_batch.ts";
+import type { Session } from "./session.ts";
+import { ProcessState } from "./settings.ts";
+import type { Shard, StagedBlock, Store } from "./store/store.ts";
+
+/** What a run of a batch ended with: all of it done, a command that waits, or the connection's end. */
+export const DONE = 0;
+export const PARKED = 1;
+export const CLOSE = 2;
+export type Outcome = typeof DONE | typeof PARKED | typeof CLOSE;
+
+/** The 16-bit access clock counts seconds. */
+const ACCESS_CLOCK_MS = 1000;
+/** Every batch is timed until this many were, then every eighth and those of many commands. */
+const TIMED_ALWAYS = 4096;
+const TIMED_EVERY = 8;
+const pause: () => void = (Atomics as { pause?: () => void }).pause ?? (() => {});
+
+export class Engine {
+  /** After `run()`: what it ended with, and what a parked connection waits for. */
+  outcome: Outcome = DONE;
+  parked: Promise<Finish> | null = null;
+
+  readonly #context: CommandContext;
+  readonly #lookup = new CommandLookup(ROWS.map((row) => row.name));
+  /** Row of each command of the batch, −1 if there is none of that name. */
+  readonly #rowOf = new Int16Array(BATCH_COMMANDS_MAX);
+  /** Shards of a command with several keys: marked with the current round, and the sequences read. */
+  readonly #shardRound: Uint32Array;
+  readonly #shardBegun: Int32Array;
+  /** Arguments that are keys, of the batch or of a group: those that are loaded together. */
+  readonly #keyArg = new Int32Array(BATCH_COMMANDS_MAX);
+  /** The last argument of the batch that was loaded ahead. */
+  #loadedTo = 0;
+  readonly #keyBytesMax: number;
+  #round = 0;
+  #batches = 0;
+
+  constructor(
+    readonly store: Store,
+    readonly services: Services,
+    readonly clock: Clock,
+    readonly metrics: WorkerMetrics,
+    effects: EffectSink | null,
+  ) {
+    this.#context = new CommandContext(store, services, effects);
+    this.#keyBytesMax = services.config.keyBytesMax;
+    this.#shardRound = new Uint32Array(store.shards.length);
+    this.#shardBegun = new Int32Array(store.shards.length);
+  }
+
+  /**
+   * Runs the commands of a batch from number `from` on, replying through the writer of each one's style.
+   * Gives the number of the command to go on with; `outcome` says why it stopped there.
+   */
+  run(
+    session: Session,
+    batch: RequestBatch,
+    from: number,
+    resp: ReplyWriter,
+    text: ReplyWriter,
+  ): number {
+    const c = this.#context, count = batch.commandCount;
+    const counters = this.metrics.counters;
+    const isTimed = this.#batches < TIMED_ALWAYS || this.#batches % TIMED_EVERY === 0 || count > 8;
+    this.#batches++;
+    const startMs = isTimed ? performance.now() : 0;
+    const nowMs = this.clock.nowMs();
+    c.session = session;
+    c.batch = batch;
+    c.nowMs = nowMs;
+    c.accessClock = Math.floor(nowMs / ACCESS_CLOCK_MS) & 0xffff;
+    c.hits = 0;
+    c.misses = 0;
+    session.lastCommandAtMs = nowMs;
+    this.outcome = DONE;
+    this.#lookAhead(batch, from, session.database);
+    const isLoading = this.services.settings.state === ProcessState.STARTING;
+    let next = from;
+    while (next < count) {
+      const rowIndex = this.#rowOf[next];
+      c.first = batch.commandArg[next];
+      c.argCount = batch.commandArg[next + 1] - c.first;
+      c.isText = batch.commandStyle[next] === STYLE_TEXT;
+      const reply = c.isText ? text : resp;
+      c.reply = reply;
+      next++;
+      if (rowIndex < 0) {
+        this.#unknown(c);
+        continue;
+      }
+      const row = ROWS[rowIndex];
+      if (row.arity > 0 ? c.argCount !== row.arity : c.argCount < -row.arity) {
+        reply.error(errors.wrongArity(row.name));
+      } else if (!session.isAuthenticated && (row.flags & R.NO_AUTH) === 0) {
+        reply.error(errors.NO_AUTH);
+      } else if (isLoading && (row.flags & R.LOADING) === 0) {
+        reply.error(errors.LOADING);
+      } else if (row.kind === R.READ) {
+        if (this.#isKeyShort(row)) this.#read(row);
+      } else if (row.kind === R.CHANGE) {
+        if (this.#isKeyShort(row)) this.#change(row);
+      } else if (row.kind === R.KEYLESS) {
+        const database = session.database;
+        row.run(c);
+        if (session.database !== database) this.#lookAhead(batch, next, session.database);
+        if (c.parked !== null || session.isClosing) {
+          this.parked = c.parked;
+          this.outcome = session.isClosing ? CLOSE : PARKED;
+          c.parked = null;
+          break;
+        }
+      } else if (this.#areKeysShort(row)) this.#severalKeys(row);
+    }
+    const ran = next - from;
+    if (ran > 0) session.lastCommand = this.#nameOf(next - 1);
+    counters[COUNTER.batches]++;
+    counters[COUNTER.commands] += ran;
+    counters[COUNTER.hits] += c.hits;
+    counters[COUNTER.misses] += c.misses;
+    if (isTimed && ran > 0) this.metrics.observe((performance.now() - startMs) * 1e6, ran);
+    return next;
+  }
+
+  /**
+   * Memory for a large value that is about to arrive, as the last known argument of the unfinished request at
+   * the end of the batch; null if its command cannot take it so, or there is no memory (it is then gathered
+   * in the read buffer, and refused or stored when it is whole).
+   */
+  stageOpenBulk(session: Session, batch: RequestBatch): StagedBlock | null {
+    const first = batch.argCount, start = batch.argStart[first], end = batch.argEnd[first];
+    const rowIndex = this.#lookup.find(batch.view, batch.bytes, start, end);
+    if (rowIndex < 0 || !session.isAuthenticated) return null;
+    const row = ROWS[rowIndex];
+    if (row.kind !== R.CHANGE || row.firstKey !== 1 || (row.flags & R.APPENDS) !== 0) return null;
+    if (row.valueArgument !== batch.openBulkArgument) return null;
+    const keyStart = batch.argStart[first + 1], keyEnd = batch.argEnd[first + 1];
+    if (keyEnd - keyStart > this.#keyBytesMax) return null;
+    const shard = this.store.shardOf(
+      this.store.hash(batch.view, keyStart, keyEnd, session.database),
+    );
+    return this.#context.staging.stage(shard, batch.openBulkBytes, this.clock.nowMs());
+  }
+
+  /** The name for CLIENT LIST. */
+  #nameOf(command: number): string {
+    const row = this.#rowOf[command];
+    return row < 0 ? "" : ROWS[row].name;
+  }
+
+  #unknown(c: CommandContext): void {
+    const args: string[] = [];
+    for (let i = 1; i < Math.min(c.argCount, 32); i++) args.push(c.argText(i));
+    c.reply.error(errors.unknownCommand(c.argText(0), args));
+  }
+
+  /**
+   * Finds each command's row and hashes its keys; and, when there are several keys, starts loading their
+   * index lines and then their records, so that the misses overlap (8 % on pipelines, more on large data).
+   */
+  #lookAhead(batch: RequestBatch, from: number, database: number): void {
+    const { view, bytes, argStart, argEnd, argHash, argSlot, commandArg, commandCount } = batch;
+    const store = this.store, rowOf = this.#rowOf;
+    const keyArg = this.#keyArg;
+    let keys = 0;
+    for (let i = from; i < commandCount; i++) {
+      const first = commandArg[i];
+      const rowIndex = this.#lookup.find(view, bytes, argStart[first], argEnd[first]);
+      rowOf[i] = rowIndex;
+      if (rowIndex < 0) continue;
+      const row = ROWS[rowIndex];
+      if (row.firstKey === 0) continue;
+      const last = lastKeyOf(row, commandArg[i + 1] - first);
+      for (let key = row.firstKey; key <= last; key += row.keyStep) {
+        const at = first + key;
+        argHash[at] = store.hash(view, argStart[at], argEnd[at], database);
+        argSlot[at] = 0;
+        if (keys < keyArg.length) keyArg[keys++] = at;
+      }
+    }
+    this.#loadedTo = keys < keyArg.length ? batch.argCount : keyArg[keys - 1];
+    // In loops of their own, short enough that many loads are under way at once.
+    if (keys > 1) this.#loadKeys(batch, keys);
+  }
+
+  /** Starts loading index lines, then records, of the keys listed in `#keyArg`; leaves hints in `argSlot`. */
+  #loadKeys({ argHash, argSlot }: RequestBatch, keys: number): void {
+    const store = this.store, keyArg = this.#keyArg;
+    let loaded = 0;
+    for (let i = 0; i < keys; i++) loaded ^= store.touchIndex(argHash[keyArg[i]]);
+    store.loaded = loaded;
+    for (let i = 0; i < keys; i++) argSlot[keyArg[i]] = store.touchRecord(argHash[keyArg[i]]);
+  }
+
+  #isKeyShort(row: CommandRow): boolean {
+    const batch = this.#context.batch, at = this.#context.first + row.firstKey;
+    if (batch.argEnd[at] - batch.argStart[at] <= this.#keyBytesMax) return true;
+    return this.#areKeysShort(row);
+  }
+
+  #areKeysShort(row: CommandRow): boolean {
+    const c = this.#context, bytesMax = this.#keyBytesMax;
+    const last = lastKeyOf(row, c.argCount);
+    for (let key = row.firstKey; key <= last; key += row.keyStep) {
+      const bytes = c.argEnd(key) - c.argStart(key);
+      if (bytes <= bytesMax) continue;
+      c.reply.error(errors.keyTooLong(bytes, bytesMax));
+      return false;
+    }
+    return true;
+  }
+
+  // ---- one key --------------------------------------------------------------------------------------
+
+  #read(row: CommandRow): void {
+    const c = this.#context, store = this.store;
+    const shard = store.shardOf(c.batch.argHash[c.first + row.firstKey]);
+    const hits = c.hits, misses = c.misses;
+    c.reply.mark();
+    c.needsLock = false;
+    for (let tries = 0; tries < READ_TRIES_MAX; tries++) {
+      const begun = store.beginRead(shard);
+      if ((begun & 1) === 0) {
+        row.run(c);
+        if (store.confirmRead(shard, begun)) {
+          if (!c.needsLock) return;
+          break;
+        }
+        this.metrics.counters[COUNTER.readRetries]++;
+        c.reply.rewind();
+        c.needsLock = false;
+      }
+      pause();
+    }
+    this.metrics.counters[COUNTER.readLocks]++;
+    c.reply.rewind();
+    c.hits = hits;
+    c.misses = misses;
+    store.lockReading(shard);
+    c.isLocked = true;
+    row.run(c);
+    c.isLocked = false;
+    store.unlockReading(shard);
+  }
+
+  #change(row: CommandRow): void {
+    const c = this.#context, store = this.store;
+    const at = c.first + row.firstKey;
+    const shard = store.shardOf(c.batch.argHash[at]);
+    if (row.valueArgument > 0 && (row.flags & R.APPENDS) === 0 && !this.#stageArguments(row)) {
+      return;
+    }
+    c.reply.mark();
+    c.isOutOfMemory = false;
+    c.needsBlock = 0;
+    store.lockChange(shard);
+    c.isLocked = true;
+    row.run(c);
+    c.isLocked = false;
+    store.unlockChange(shard);
+    this.metrics.counters[COUNTER.writeGroups]++;
+    this.metrics.counters[COUNTER.writesGrouped]++;
+    if (c.isOutOfMemory) this.#changeAgain(row, shard);
+    c.staging.discard();
+  }
+
+  /** A change found no memory, or wants its result built outside the lock: helps, and runs it again. */
+  #changeAgain(row: CommandRow, shard: Shard): void {
+    const c = this.#context, store = this.store;
+    for (let tries = 0; tries < CHANGE_TRIES_MAX && c.isOutOfMemory; tries++) {
+      if (c.needsBlock !== 0) {
+        c.staging.discard();
+        if (!c.stageAppend(row.firstKey)) break;
+        c.needsBlock = 0;
+      } else if (!c.staging.reclaim(c.nowMs)) break;
+      c.reply.rewind();
+      c.isOutOfMemory = false;
+      store.lockChange(shard);
+      c.isLocked = true;
+      row.run(c);
+      c.isLocked = false;
+      store.unlockChange(shard);
+    }
+    if (c.isOutOfMemory) this.#refuse();
+  }
+
+  // ---- several keys ---------------------------------------------------------------------------------
+
+  #severalKeys(row: CommandRow): void {
+    const c = this.#context;
+    if (row.kind === R.CHANGE_ALL) {
+      this.#changeAll(row);
+      return;
+    }
+    const last = lastKeyOf(row, c.argCount);
+    c.count = 0;
+    row.begin!(c, Math.floor((last - row.firstKey) / row.keyStep) + 1);
+    const step = KEYS_PER_GROUP * row.keyStep;
+    for (let from = row.firstKey; from <= last; from += step) {
+      const to = Math.min(last, from + step - 1);
+      if (row.kind === R.READ_EACH) this.#readGroup(row, from, to);
+      else this.#changeGroup(row, from, to);
+    }
+    row.run(c);
+  }
+
+  #readGroup(row: CommandRow, from: number, to: number): void {
+    const c = this.#context, store = this.store, begun = this.#shardBegun;
+    const hits = c.hits, misses = c.misses, count = c.count;
+    // The first keys of the batch were loaded ahead; a long command's other groups are when their turn comes.
+    if (c.first + to > this.#loadedTo) this.#loadGroup(row, from, to);
+    const round = this.#markShards(row, from, to);
+    c.reply.mark();
+    c.needsLock = false;
+    for (let tries = 0; tries < READ_GROUP_TRIES_MAX; tries++) {
+      let isFree = true;
+      for (let i = 0; i < begun.length; i++) {
+        if (this.#shardRound[i] !== round) continue;
+        begun[i] = store.beginRead(store.shards[i]);
+        if ((begun[i] & 1) !== 0) isFree = false;
+      }
+      if (isFree) {
+        for (let key = from; key <= to && !c.needsLock; key += row.keyStep) row.each!(c, key);
+        let isWhole = true;
+        for (let i = 0; i < begun.length; i++) {
+          if (this.#shardRound[i] === round && !store.confirmRead(store.shards[i], begun[i])) {
+            isWhole = false;
+          }
+        }
+        if (isWhole && !c.needsLock) return;
+        this.metrics.counters[COUNTER.readRetries]++;
+        c.reply.rewind();
+        c.hits = hits;
+        c.misses = misses;
+        c.count = count;
+        if (isWhole) break;
+        c.needsLock = false;
+      }
+      pause();
+    }
+    this.metrics.counters[COUNTER.readLocks]++;
+    for (let i = 0; i < begun.length; i++) {
+      if (this.#shardRound[i] === round) store.lockReading(store.shards[i]);
+    }
+    c.isLocked = true;
+    for (let key = from; key <= to; key += row.keyStep) row.each!(c, key);
+    c.isLocked = false;
+    for (let i = 0; i < begun.length; i++) {
+      if (this.#shardRound[i] === round) store.unlockReading(store.shards[i]);
+    }
+  }
+
+  #changeGroup(row: CommandRow, from: number, to: number): void {
+    const c = this.#context;
+    const round = this.#markShards(row, from, to);
+    this.#lockMarked(round);
+    for (let key = from; key <= to; key += row.keyStep) row.each!(c, key);
+    this.#unlockMarked(round);
+    this.metrics.counters[COUNTER.writeGroups]++;
+    this.metrics.counters[COUNTER.writesGrouped] += Math.floor((to - from) / row.keyStep) + 1;
+  }
+
+  #changeAll(row: CommandRow): void {
+    const c = this.#context;
+    if (row.valueArgument !== 0 && !this.#stageArguments(row)) return;
+    const last = lastKeyOf(row, c.argCount);
+    const round = this.#markShards(row, row.firstKey, last);
+    c.reply.mark();
+    for (let tries = 0; tries < 2; tries++) {
+      c.isOutOfMemory = false;
+      this.#lockMarked(round);
+      row.run(c);
+      this.#unlockMarked(round);
+      if (!c.isOutOfMemory || !c.staging.reclaim(c.nowMs)) break;
+      c.reply.rewind();
+    }
+    this.metrics.counters[COUNTER.writeGroups]++;
+    this.metrics.counters[COUNTER.writesGrouped] +=
+      Math.floor((last - row.firstKey) / row.keyStep) + 1;
+    if (c.isOutOfMemory) this.#refuse();
+    c.staging.discard();
+  }
+
+  #loadGroup(row: CommandRow, from: number, to: number): void {
+    let keys = 0;
+    for (let key = from; key <= to; key += row.keyStep) {
+      this.#keyArg[keys++] = this.#context.first + key;
+    }
+    this.#loadKeys(this.#context.batch, keys);
+  }
+
+  #markShards(row: CommandRow, from: number, to: number): number {
+    const c = this.#context, round = this.#round = (this.#round + 1) >>> 0;
+    for (let key = from; key <= to; key += row.keyStep) {
+      this.#shardRound[c.batch.argHash[c.first + key] & this.store.shardMask] = round;
+    }
+    return round;
+  }
+
+  /** Ascending, so that no two workers wait for each other. */
+  #lockMarked(round: number): void {
+    for (let i = 0; i < this.#shardRound.length; i++) {
+      if (this.#shardRound[i] === round) this.store.lockChange(this.store.shards[i]);
+    }
+    this.#context.isLocked = true;
+  }
+
+  #unlockMarked(round: number): void {
+    this.#context.isLocked = false;
+    for (let i = 0; i < this.#shardRound.length; i++) {
+      if (this.#shardRound[i] === round) this.store.unlockChange(this.store.shards[i]);
+    }
+  }
+
+  // ---- memory ---------------------------------------------------------------------------------------
+
+  /** Puts the large values among a command's arguments into blocks; false: refused, the reply is written. */
+  #stageArguments(row: CommandRow): boolean {
+    const c = this.#context, batch = c.batch;
+    // Pairs of key and value, or one value of the first key.
+    const isPairs = row.valueArgument < 0;
+    const step = isPairs ? 2 : c.argCount;
+    for (let i = isPairs ? 2 : row.valueArgument; i < c.argCount; i += step) {
+      const at = c.first + i;
+      if (!c.staging.isLarge(batch, at)) continue;
+      const shard = this.store.shardOf(batch.argHash[isPairs ? at - 1 : c.first + row.firstKey]);
+      if (c.staging.stageArgument(batch, i, at, shard, c.nowMs)) continue;
+      c.staging.discard();
+      c.reply.mark();
+      this.#refuse();
+      return false;
+    }
+    return true;
+  }
+
+  #refuse(): void {
+    this.#context.reply.rewind();
+    this.#context.reply.error(errors.OUT_OF_MEMORY);
+    this.metrics.counters[COUNTER.outOfMemory]++;
+  }
+}
+
+function lastKeyOf(row: CommandRow, argCount: number): number {
+  return row.lastKey < 0 ? argCount + row.lastKey : Math.min(row.lastKey, argCount - 1);
+}

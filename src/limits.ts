@@ -1,0 +1,44 @@
+// Every bound that is not a flag, with its why.
+
+/** MGET, EXISTS and DEL are atomic up to here: beyond, all shards would be watched or held for milliseconds. */
+export const KEYS_PER_GROUP = 512;
+/** About 20 µs of tries without the lock; then a reader waits its turn. */
+export const READ_TRIES_MAX = 64;
+/** The same for groups of keys, whose tries are longer. */
+export const READ_GROUP_TRIES_MAX = 4;
+/** Rounds of an append whose result is built outside the lock; the last one is built under it. */
+export const CHANGE_TRIES_MAX = 4;
+/** How long memory that could not be made is not looked for again: each look takes milliseconds. */
+export const RECLAIM_PAUSE_MS = 100;
+/** Appended under the lock without more ado; a copy of this size takes about 50 µs. */
+export const APPEND_LOCKED_BYTES_MAX = 262_144;
+
+/** A connection's first read buffer: 10,000 idle connections are to cost little. */
+export const READ_BUFFER_BYTES_START = 1016;
+/** A read buffer grows up to here because reads fill it, further only for a request that needs it. */
+export const READ_BUFFER_BYTES_FULL_MAX = 65_528;
+/** An empty read buffer above this size is given back at once. */
+export const READ_BUFFER_BYTES_KEPT_MAX = 16_376;
+/** Reads in a row that used less than a quarter of the buffer before it shrinks. */
+export const READ_BUFFER_SMALL_READS = 64;
+/** What a request may hold beside one value of the largest size. */
+export const REQUEST_OVERHEAD_BYTES_MAX = 1_048_576;
+/** A bulk string at least this long is received straight into the store where its command allows it. */
+export const OUT_OF_LINE_BYTES_MIN = 65_536;
+/** One read into, or write out of, a large value: the loop serves others in between. */
+export const LARGE_PIECE_BYTES = 262_144;
+/** Redis's limits: arguments of one request, and an inline request. */
+export const ARGUMENTS_MAX = 1_048_576;
+export const INLINE_BYTES_MAX = 65_536;
+/** A reply buffer of the pool; and how many unused ones a worker keeps. */
+export const REPLY_CHUNK_BYTES = 65_536;
+export const REPLY_CHUNKS_KEPT_MAX = 64;
+/** Replies that wait behind a write in flight start with a buffer of this size, and double up to the pool's. */
+export const QUEUED_CHUNK_BYTES_MIN = 1024;
+/** Between two sweeps over the connections for idle and stalled ones. */
+export const CONNECTION_SWEEP_MS = 1000;
+/** After accept() failed for want of descriptors. */
+export const ACCEPT_PAUSE_MS = 100;
+/** Buckets per shard and second that are searched for expired entries in the background. */
+export const EXPIRY_SWEEP_MS = 100;
+export const EXPIRY_SWEEP_CHAINS = 64;

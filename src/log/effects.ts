@@ -1,0 +1,26 @@
+// What commands did to the entries: the seam between the running of commands and whoever records changes.
+
+/** A key as it lies in a request, with its hash. */
+export interface EffectKey {
+  readonly hash: number;
+  readonly database: number;
+  readonly view: DataView;
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * Told of each change while the shard is still locked, in the order of memory; all calls between `begin()`
+ * and `end()` are one group. A key is valid only during the call. `put` finds in memory what is to be
+ * recorded, so that effects are absolute.
+ */
+export interface EffectSink {
+  begin(): void;
+  /** The key has a new value, or a new length of it. */
+  put(shardNumber: number, key: EffectKey): void;
+  remove(shardNumber: number, key: EffectKey): void;
+  expire(shardNumber: number, key: EffectKey, expiresAtMs: number): void;
+  /** All entries of a database are gone, or of all databases (−1). */
+  flush(database: number): void;
+  end(): void;
+}

@@ -1,0 +1,23 @@
+// Reply buffers that are used over and over, so that they stay in the processor's cache; one pool per worker.
+import { REPLY_CHUNK_BYTES, REPLY_CHUNKS_KEPT_MAX } from "../limits.ts";
+import {
+  type Chunk,
+  CHUNK_SLACK_BYTES,
+  type ChunkPool,
+  createChunk,
+} from "../protocol/reply_buffer.ts";
+
+export class ReplyChunkPool implements ChunkPool {
+  readonly #free: Chunk[] = [];
+
+  take(sizeBytesMin: number): Chunk {
+    if (sizeBytesMin > REPLY_CHUNK_BYTES) return createChunk(sizeBytesMin);
+    return this.#free.pop() ?? createChunk(REPLY_CHUNK_BYTES);
+  }
+
+  /** Chunks of another size, and more than are worth keeping, are left to the collector. */
+  give(chunk: Chunk): void {
+    if (chunk.bytes.length !== REPLY_CHUNK_BYTES + CHUNK_SLACK_BYTES) return;
+    if (this.#free.length < REPLY_CHUNKS_KEPT_MAX) this.#free.push(chunk);
+  }
+}

@@ -1,0 +1,364 @@
+// One client over a socket: reads requests, has them run, sends the replies; knows no command.
+//
+// Reading never waits for writing: a client that sends all it has before it reads would wait for ever. What
+// piles up is limited, and past the limit the client is dropped. The engine's errors are not caught here: a
+// broken invariant ends the process.
+import { DONE, type Engine, PARKED } from "../engine.ts";
+import * as errors from "../errors.ts";
+import {
+  ARGUMENTS_MAX,
+  INLINE_BYTES_MAX,
+  LARGE_PIECE_BYTES,
+  OUT_OF_LINE_BYTES_MIN,
+  REQUEST_OVERHEAD_BYTES_MAX,
+} from "../limits.ts";
+import { COUNTER } from "../metrics.ts";
+import type { ReplyBuffer } from "../protocol/reply_buffer.ts";
+import type { ReplyWriter } from "../protocol/reply_writer.ts";
+import { type RequestBatch, STYLE_TEXT } from "../protocol/request_batch.ts";
+import { type ParseLimits, parseRequests } from "../protocol/request_parser.ts";
+import type { Session } from "../session.ts";
+import type { StagedBlock } from "../store/store.ts";
+import { type ByteSink, type OutputListener, OutputQueue } from "./output_queue.ts";
+import { ReadBuffer } from "./read_buffer.ts";
+import type { ChunkPool } from "../protocol/reply_buffer.ts";
+
+/** The socket, as far as a connection needs it. */
+export interface Socket extends ByteSink {
+  read(into: Uint8Array): Promise<number | null>;
+  close(): void;
+}
+
+/** What all connections of a worker share. */
+export interface ConnectionHost {
+  readonly engine: Engine;
+  readonly batch: RequestBatch;
+  readonly out: ReplyBuffer;
+  readonly resp: ReplyWriter;
+  readonly text: ReplyWriter;
+  readonly pool: ChunkPool;
+  readonly counters: Float64Array;
+  readonly inlineReply: 0 | 1 | 2;
+  /** Bytes that this worker's clients may have waiting in all, in replies or in unfinished requests. */
+  bufferBytesMax(): number;
+  clientOutputBytesMax(): number;
+  valueBytesMax(): number;
+  onClosed(connection: Connection): void;
+  log(text: string, connection: Connection): void;
+}
+
+/** What a client is at its start. */
+export interface SessionStart {
+  readonly id: number;
+  readonly address: string;
+  readonly localAddress: string;
+  readonly createdAtMs: number;
+  readonly isAuthenticated: boolean;
+}
+
+export class Connection implements Session, OutputListener, ParseLimits {
+  readonly id: number;
+  readonly address: string;
+  readonly localAddress: string;
+  readonly createdAtMs: number;
+  lastCommandAtMs: number;
+  lastCommand = "";
+  protocolVersion = 2;
+  database = 0;
+  isAuthenticated: boolean;
+  user = "default";
+  name = "";
+  libraryName = "";
+  libraryVersion = "";
+  isClosing = false;
+
+  readonly #host: ConnectionHost;
+  readonly #socket: Socket;
+  readonly #input = new ReadBuffer();
+  readonly #output: OutputQueue;
+  #neededBytes = 0;
+  #staged: StagedBlock | null = null;
+  #stagedAt = -1;
+  #isClosed = false;
+  #countedInput = 0;
+  #countedOutput = 0;
+
+  constructor(host: ConnectionHost, socket: Socket, start: SessionStart) {
+    this.#host = host;
+    this.#socket = socket;
+    this.#output = new OutputQueue(socket, host.pool, this);
+    this.id = start.id;
+    this.address = start.address;
+    this.localAddress = start.localAddress;
+    this.createdAtMs = start.createdAtMs;
+    this.lastCommandAtMs = start.createdAtMs;
+    this.isAuthenticated = start.isAuthenticated;
+  }
+
+  // ---- what the parser asks -------------------------------------------------------------------------
+
+  get authenticated(): boolean {
+    return this.isAuthenticated;
+  }
+  get bulkBytesMax(): number {
+    return this.#host.valueBytesMax();
+  }
+  get inlineReply(): 0 | 1 | 2 {
+    return this.#host.inlineReply;
+  }
+  readonly argumentsMax = ARGUMENTS_MAX;
+  readonly inlineBytesMax = INLINE_BYTES_MAX;
+  readonly outOfLineBytesMin = OUT_OF_LINE_BYTES_MIN;
+
+  // ---- reading --------------------------------------------------------------------------------------
+
+  /** Serves the client until either side ends it; rejects only if an invariant is broken. */
+  async serve(): Promise<void> {
+    const input = this.#input, counters = this.#host.counters;
+    while (!this.#isClosed && !this.isClosing) {
+      const count = await this.#read(input.space);
+      if (count === 0) break;
+      counters[COUNTER.bytesIn] += count;
+      const wasFull = input.filled + count === input.capacity;
+      input.add(count);
+      if (input.filled < this.#neededBytes) continue;
+      for (let parked = this.#process(); parked !== null; parked = this.#process()) {
+        await parked;
+        if (this.#isClosed || this.isClosing) break;
+      }
+      if (this.#staged !== null && this.#stagedAt < 0 && !(await this.#receive(this.#staged))) {
+        break;
+      }
+      input.prepare(this.#neededBytes, wasFull);
+      this.#countBuffers();
+    }
+    this.#finish();
+  }
+
+  /** Bytes read; 0 at the end of the stream or when the connection has failed. */
+  async #read(into: Uint8Array): Promise<number> {
+    try {
+      return (await this.#socket.read(into)) ?? 0;
+    } catch {
+      return 0; // reset by the client, or closed by us
+    }
+  }
+
+  /** Runs all requests that lie whole in the buffer; gives what to wait for if one of them is parked. */
+  #process(): Promise<void> | null {
+    const { batch, engine, resp, text } = this.#host, input = this.#input;
+    let from = 0;
+    this.#neededBytes = 0;
+    let waitFor: Promise<void> | null = null;
+    while (from < input.filled && !this.isClosing) {
+      batch.reset(input.bytes, input.view);
+      batch.stagedAt = this.#stagedAt < 0 ? -1 : this.#stagedAt;
+      batch.stagedValue = this.#staged;
+      const end = parseRequests(batch, from, input.filled, this);
+      const isStagedUsed = batch.stagedArg >= 0;
+      let next = 0;
+      if (batch.commandCount > 0) {
+        next = engine.run(this, batch, 0, resp, text);
+        if (isStagedUsed) this.#dropStaged();
+        if (engine.outcome !== DONE) {
+          from = batch.commandEnd[next - 1];
+          if (engine.outcome === PARKED) waitFor = this.#park(engine, batch, next - 1);
+          break;
+        }
+      }
+      if (batch.closeSilently || batch.error !== null) {
+        this.#protocolError(batch);
+        break;
+      }
+      const progressed = end > from;
+      from = end;
+      if (batch.neededBytes > 0 || !progressed) {
+        this.#neededBytes = batch.neededBytes;
+        if (batch.openBulkArgument >= 0 && this.#staged === null) from = this.#openBulk(batch, end);
+        break;
+      }
+    }
+    input.consume(from);
+    if (this.#stagedAt > 0) this.#stagedAt -= from;
+    this.#host.batch.shrink();
+    this.#flush();
+    return waitFor;
+  }
+
+  #park(engine: Engine, batch: RequestBatch, command: number): Promise<void> {
+    const reply = batch.commandStyle[command] === STYLE_TEXT ? this.#host.text : this.#host.resp;
+    return engine.parked!.then((finish) => {
+      if (this.#isClosed) return;
+      finish(reply);
+      this.#flush();
+    });
+  }
+
+  #protocolError(batch: RequestBatch): void {
+    this.#host.counters[COUNTER.protocolErrors]++;
+    if (!batch.closeSilently) {
+      const reply = batch.errorStyle === STYLE_TEXT ? this.#host.text : this.#host.resp;
+      reply.error(`ERR Protocol error: ${batch.error}`);
+      this.#host.log(`protocol error: ${batch.error}`, this);
+    }
+    this.isClosing = true;
+  }
+
+  // ---- large values ---------------------------------------------------------------------------------
+
+  /**
+   * Begins to receive a large value straight into the store, if its command allows it. The bytes that have
+   * arrived are moved there; the head of the request stays in the buffer. Gives what can be dropped.
+   */
+  #openBulk(batch: RequestBatch, requestStart: number): number {
+    const block = this.#host.engine.stageOpenBulk(this, batch);
+    if (block === null) {
+      if (batch.neededBytes > this.#requestBytesMax()) this.#tooLarge(batch.neededBytes);
+      return requestStart;
+    }
+    const input = this.#input, start = batch.openBulkStart;
+    this.#staged = block;
+    this.#receivedBytes = 0;
+    while (start + this.#receivedBytes < input.filled) {
+      const left = input.filled - start - this.#receivedBytes;
+      const piece = block.piece(this.#receivedBytes, left);
+      const at = start + this.#receivedBytes;
+      piece.set(input.bytes.subarray(at, at + piece.length));
+      this.#receivedBytes += piece.length;
+    }
+    input.filled = start;
+    this.#openAt = start - requestStart;
+    return requestStart;
+  }
+  #receivedBytes = 0;
+  #openAt = 0;
+
+  /** Reads the rest of a large value; false if the client went away. */
+  async #receive(block: StagedBlock): Promise<boolean> {
+    const counters = this.#host.counters;
+    while (this.#receivedBytes < block.lengthBytes) {
+      const count = await this.#read(block.piece(this.#receivedBytes, LARGE_PIECE_BYTES));
+      if (count === 0 || this.#isClosed) return false;
+      counters[COUNTER.bytesIn] += count;
+      this.#receivedBytes += count;
+    }
+    this.#stagedAt = this.#openAt;
+    this.#neededBytes = this.#openAt + 2;
+    return true;
+  }
+
+  #dropStaged(): void {
+    this.#staged?.discard();
+    this.#staged = null;
+    this.#stagedAt = -1;
+  }
+
+  #requestBytesMax(): number {
+    return this.#host.valueBytesMax() + REQUEST_OVERHEAD_BYTES_MAX;
+  }
+
+  // ---- writing --------------------------------------------------------------------------------------
+
+  #flush(): void {
+    const { out, counters } = this.#host;
+    if (out.isEmpty) return;
+    this.#output.take(out);
+    if (this.#output.bytes > this.#host.clientOutputBytesMax()) {
+      counters[COUNTER.connectionsDroppedSlow]++;
+      this.#drop(`replies of ${this.#output.bytes} bytes were not read`);
+    }
+  }
+
+  onDrained(): void {
+    if (this.isClosing) this.#close();
+  }
+
+  onWriteFailed(_error: unknown): void {
+    this.#close();
+  }
+
+  /** What waits is part of what all clients of this worker may have waiting. */
+  #countBuffers(): void {
+    const { counters } = this.#host;
+    const input = this.#input.capacity, output = this.#output.bytes;
+    counters[COUNTER.inputBytesNow] += input - this.#countedInput;
+    counters[COUNTER.outputBytesNow] += output - this.#countedOutput;
+    this.#countedInput = input;
+    this.#countedOutput = output;
+    counters[COUNTER.bytesOut] += this.#output.sentBytes;
+    this.#output.sentBytes = 0;
+    const bytesMax = this.#host.bufferBytesMax();
+    if (output > 0 && counters[COUNTER.outputBytesNow] > bytesMax && this.#output.isWriting) {
+      if (output < bytesMax / 64) return; // others hold far more than this one
+      counters[COUNTER.connectionsDroppedSlow]++;
+      this.#drop(`replies of all clients reached ${bytesMax} bytes, ${output} of them its own`);
+    } else if (counters[COUNTER.inputBytesNow] > bytesMax && input > bytesMax / 64) {
+      this.#drop(`unfinished requests of all clients reached ${bytesMax} bytes`);
+    }
+  }
+
+  // ---- the end --------------------------------------------------------------------------------------
+
+  /** Called about once a second: ends the connection if it is idle or stalled for too long. */
+  sweep(nowMs: number, idleTimeoutMs: number, writeTimeoutMs: number): void {
+    const output = this.#output;
+    this.#countBuffers();
+    if (output.isWriting) {
+      if (output.stalledSinceMs === 0) output.stalledSinceMs = nowMs;
+      else if (nowMs - output.stalledSinceMs >= writeTimeoutMs) {
+        this.#host.counters[COUNTER.connectionsDroppedSlow]++;
+        this.#drop(`no reply was read for ${writeTimeoutMs / 1000} s`);
+      }
+    } else if (idleTimeoutMs > 0 && nowMs - this.lastCommandAtMs >= idleTimeoutMs) {
+      this.#host.counters[COUNTER.connectionsDroppedIdle]++;
+      this.#close();
+    }
+  }
+
+  /** Answers what is in flight, then ends. */
+  stop(): void {
+    this.isClosing = true;
+    if (!this.#output.isWriting) this.#close();
+  }
+
+  kill(): void {
+    this.#close();
+  }
+
+  bufferedBytes(): { input: number; output: number } {
+    return { input: this.#input.filled, output: this.#output.bytes };
+  }
+
+  #tooLarge(neededBytes: number): void {
+    const { resp } = this.#host;
+    resp.error(`ERR Protocol error: request of ${neededBytes} bytes is too large`);
+    this.isClosing = true;
+  }
+
+  #drop(why: string): void {
+    this.#host.log(`client dropped: ${why}`, this);
+    this.#close();
+  }
+
+  /** The client has sent its last, or is to be closed: its replies are still sent. */
+  #finish(): void {
+    this.isClosing = true;
+    if (!this.#output.isWriting) this.#close();
+    if (this.#staged !== null) this.#dropStaged();
+  }
+
+  #close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.isClosing = true;
+    this.#socket.close();
+    this.#output.close();
+    const { counters } = this.#host;
+    counters[COUNTER.inputBytesNow] -= this.#countedInput;
+    counters[COUNTER.outputBytesNow] -= this.#countedOutput;
+    counters[COUNTER.bytesOut] += this.#output.sentBytes;
+    this.#countedInput = 0;
+    this.#countedOutput = 0;
+    this.#host.onClosed(this);
+  }
+}

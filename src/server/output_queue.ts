@@ -1,0 +1,189 @@
+// What one client has yet to be sent, in order, one write in flight; knows no command and no protocol.
+//
+// A pending write owns its buffer: the kernel takes bytes from it whenever the client reads. So a chunk goes
+// back to the pool only when its write is done; after a partial write the rest moves to a right-sized one.
+import { LARGE_PIECE_BYTES, QUEUED_CHUNK_BYTES_MIN, REPLY_CHUNK_BYTES } from "../limits.ts";
+import {
+  type Chunk,
+  CHUNK_SLACK_BYTES,
+  type ChunkPool,
+  createChunk,
+  type ReplyBuffer,
+  type ValueSource,
+} from "../protocol/reply_buffer.ts";
+
+/** The socket, as far as this file needs it. */
+export interface ByteSink {
+  write(bytes: Uint8Array): Promise<number>;
+}
+
+interface Queued {
+  /** A chunk that is owned, or a value that is sent from where it lies. */
+  chunk: Chunk | null;
+  source: ValueSource | null;
+  endBytes: number;
+}
+
+/** What the connection is told. */
+export interface OutputListener {
+  /** Everything was sent. */
+  onDrained(): void;
+  onWriteFailed(error: unknown): void;
+}
+
+export class OutputQueue {
+  /** Bytes of memory that wait here, or are being written. */
+  bytes = 0;
+  /** Bytes that were sent, since the connection's owner took the number. */
+  sentBytes = 0;
+  /** When a write last got anywhere, as the sweep stamps it; 0 while nothing is in flight. */
+  stalledSinceMs = 0;
+  isWriting = false;
+
+  readonly #sink: ByteSink;
+  readonly #pool: ChunkPool;
+  readonly #listener: OutputListener;
+  #chunk: Chunk | null = null;
+  #source: ValueSource | null = null;
+  #at = 0;
+  #end = 0;
+  #queue: Queued[] | null = null;
+  #isClosed = false;
+  readonly #onWritten: (count: number) => void;
+  readonly #onFailed: (error: unknown) => void;
+
+  constructor(sink: ByteSink, pool: ChunkPool, listener: OutputListener) {
+    this.#sink = sink;
+    this.#pool = pool;
+    this.#listener = listener;
+    this.#onWritten = (count) => this.#written(count);
+    this.#onFailed = (error) => this.#failed(error);
+  }
+
+  /** Takes all that was gathered, and starts to send it unless a write is in flight. */
+  take(out: ReplyBuffer): void {
+    if (this.#isClosed) {
+      for (const segment of out.takeSegments()) segment.source?.release();
+      return;
+    }
+    if (!this.isWriting && out.segments.length === 0) {
+      this.#end = out.position;
+      this.#chunk = out.takeChunk();
+      this.#at = 0;
+      this.bytes = this.#chunk.bytes.length;
+      this.#write();
+      return;
+    }
+    if (out.segments.length === 0) this.#enqueueCopy(out.bytes, out.position);
+    else {
+      for (const { chunk, source, endBytes } of out.takeSegments()) {
+        if (chunk !== null && endBytes <= QUEUED_CHUNK_BYTES_MIN) {
+          if (endBytes > 0) this.#enqueueCopy(chunk.bytes, endBytes);
+          this.#pool.give(chunk);
+        } else {
+          this.#push({ chunk, source, endBytes });
+          if (chunk !== null) this.bytes += chunk.bytes.length;
+        }
+      }
+    }
+    out.position = 0;
+    if (!this.isWriting) this.#next();
+  }
+
+  /** Lets go of what was not sent. A write in flight must have been ended by closing the socket. */
+  close(): void {
+    this.#isClosed = true;
+    for (const { source } of this.#queue ?? []) source?.release();
+    this.#queue = null;
+    if (!this.isWriting) this.#letGo();
+  }
+
+  /** Copies replies behind those that wait, into the last one's room or a new chunk, twice as large each time. */
+  #enqueueCopy(bytes: Uint8Array, count: number): void {
+    const last = this.#queue?.at(-1);
+    const room = last?.chunk ? last.chunk.bytes.length - CHUNK_SLACK_BYTES - last.endBytes : 0;
+    if (last?.chunk && room >= count) {
+      last.chunk.bytes.set(bytes.subarray(0, count), last.endBytes);
+      last.endBytes += count;
+      return;
+    }
+    const size = Math.min(REPLY_CHUNK_BYTES - 1, Math.max(QUEUED_CHUNK_BYTES_MIN, this.bytes));
+    const chunk = createChunk(Math.max(count, size));
+    chunk.bytes.set(bytes.subarray(0, count));
+    this.bytes += chunk.bytes.length;
+    this.#push({ chunk, source: null, endBytes: count });
+  }
+
+  #push(queued: Queued): void {
+    (this.#queue ??= []).push(queued);
+  }
+
+  #write(): void {
+    this.isWriting = true;
+    const piece = this.#source !== null
+      ? this.#source.piece(this.#at, LARGE_PIECE_BYTES)
+      : this.#chunk!.bytes.subarray(this.#at, this.#end);
+    this.#sink.write(piece).then(this.#onWritten, this.#onFailed);
+  }
+
+  #written(count: number): void {
+    this.#at += count;
+    this.sentBytes += count;
+    this.stalledSinceMs = 0;
+    if (this.#isClosed) {
+      this.isWriting = false;
+      this.#letGo();
+    } else if (this.#at < this.#end) {
+      if (this.#chunk !== null) this.#rightSize(this.#chunk);
+      this.#write();
+    } else this.#next();
+  }
+
+  #failed(error: unknown): void {
+    this.isWriting = false;
+    this.#letGo();
+    if (!this.#isClosed) this.#listener.onWriteFailed(error);
+  }
+
+  /** The rest of a partial write does not keep a pooled chunk for as long as the client takes. */
+  #rightSize(chunk: Chunk): void {
+    const rest = this.#end - this.#at;
+    if (chunk.bytes.length < rest * 2) return;
+    const smaller = createChunk(rest);
+    smaller.bytes.set(chunk.bytes.subarray(this.#at, this.#end));
+    this.bytes += smaller.bytes.length - chunk.bytes.length;
+    this.#pool.give(chunk);
+    this.#chunk = smaller;
+    this.#at = 0;
+    this.#end = rest;
+  }
+
+  #next(): void {
+    this.#letGo();
+    this.isWriting = false;
+    const queue = this.#queue;
+    if (queue === null) {
+      this.#listener.onDrained();
+      return;
+    }
+    const first = queue.shift()!;
+    if (queue.length === 0) this.#queue = null;
+    this.#chunk = first.chunk;
+    this.#source = first.source;
+    this.#at = 0;
+    this.#end = first.source?.lengthBytes ?? first.endBytes;
+    this.#write();
+  }
+
+  #letGo(): void {
+    if (this.#chunk !== null) {
+      this.bytes -= this.#chunk.bytes.length;
+      this.#pool.give(this.#chunk);
+      this.#chunk = null;
+    }
+    if (this.#source !== null) {
+      this.#source.release();
+      this.#source = null;
+    }
+  }
+}

@@ -1,0 +1,177 @@
+// The listening side of TCP in one worker: accepts clients, refuses those it must, sweeps over the others.
+import type { Config } from "../config.ts";
+import type { Engine } from "../engine.ts";
+import * as errors from "../errors.ts";
+import { ACCEPT_PAUSE_MS, CONNECTION_SWEEP_MS } from "../limits.ts";
+import { isLoopback } from "../loopback.ts";
+import { COUNTER } from "../metrics.ts";
+import { ReplyBuffer } from "../protocol/reply_buffer.ts";
+import { RequestBatch } from "../protocol/request_batch.ts";
+import {
+  INLINE_REPLY_AUTO,
+  INLINE_REPLY_RESP,
+  INLINE_REPLY_TEXT,
+} from "../protocol/request_parser.ts";
+import { RespWriter } from "../protocol/resp_writer.ts";
+import { TextWriter } from "../protocol/text_writer.ts";
+import type { Sessions } from "../session.ts";
+import type { Settings } from "../settings.ts";
+import { ReplyChunkPool } from "./chunk_pool.ts";
+import { Connection, type ConnectionHost } from "./connection.ts";
+
+const INLINE_REPLIES = {
+  auto: INLINE_REPLY_AUTO,
+  resp: INLINE_REPLY_RESP,
+  text: INLINE_REPLY_TEXT,
+};
+
+/** What Redis says to clients from elsewhere when it has no password. */
+export const PROTECTED_MODE_REPLY =
+  "-DENIED Redis is running in protected mode because protected mode " +
+  "is enabled and no password is set for the default user. In this mode connections are only accepted " +
+  "from the loopback interface. If you want to connect from external computers to Redis you may adopt " +
+  "one of the following solutions: 1) Just disable protected mode sending the command 'CONFIG SET " +
+  "protected-mode no' from the loopback interface by connecting to Redis from the same host the server " +
+  "is running, however MAKE SURE Redis is not publicly accessible from internet if you do so. Use " +
+  "CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable the protected " +
+  "mode by editing the Redis configuration file, and setting the protected mode option to 'no', and " +
+  "then restarting the server. 3) If you started the server manually just for testing, restart it with " +
+  "the '--protected-mode no' option. 4) Setup a an authentication password for the default user. NOTE: " +
+  "You only need to do one of the above things in order for the server to start accepting connections " +
+  "from the outside.\r\n";
+
+export interface TcpServerOptions {
+  readonly config: Config;
+  readonly settings: Settings;
+  readonly engine: Engine;
+  readonly sessions: Sessions;
+  readonly counters: Float64Array;
+  readonly hasPassword: boolean;
+  log(level: "info" | "warning", text: string, client: string): void;
+}
+
+export class TcpServer {
+  readonly #options: TcpServerOptions;
+  readonly #listeners: Deno.TcpListener[] = [];
+  readonly #connections = new Set<Connection>();
+  readonly #host: ConnectionHost;
+  #isStopping = false;
+  #sweepTimer: ReturnType<typeof setInterval> | undefined;
+  #onIdle: (() => void) | null = null;
+
+  constructor(options: TcpServerOptions) {
+    this.#options = options;
+    const { settings, config } = options;
+    const pool = new ReplyChunkPool();
+    const out = new ReplyBuffer(pool);
+    this.#host = {
+      engine: options.engine,
+      batch: new RequestBatch(),
+      out,
+      resp: new RespWriter(out),
+      text: new TextWriter(out),
+      pool,
+      counters: options.counters,
+      inlineReply: INLINE_REPLIES[config.inlineReply] as 0 | 1 | 2,
+      bufferBytesMax: () => settings.allClientsOutputBytesMax / config.workerCount,
+      clientOutputBytesMax: () => settings.clientOutputBytesMax,
+      valueBytesMax: () => settings.valueBytesMax,
+      onClosed: (connection) => this.#closed(connection),
+      log: (text, connection) => options.log("info", text, connection.address),
+    };
+  }
+
+  /** Listens on one host; other workers do the same, and the kernel shares the clients out. Throws if it cannot. */
+  listen(hostname: string, port: number): void {
+    const listener = Deno.listen({ hostname, port, reusePort: true });
+    this.#listeners.push(listener);
+    void this.#accept(listener);
+    this.#sweepTimer ||= setInterval(() => this.#sweep(), CONNECTION_SWEEP_MS);
+  }
+
+  /** Stops accepting, answers what is in flight, closes; resolves when all connections are gone. */
+  stop(): Promise<void> {
+    this.#isStopping = true;
+    for (const listener of this.#listeners) listener.close();
+    for (const connection of [...this.#connections]) connection.stop();
+    return new Promise<void>((resolve) => {
+      if (this.#connections.size === 0) resolve();
+      else this.#onIdle = resolve;
+    }).then(() => clearInterval(this.#sweepTimer));
+  }
+
+  async #accept(listener: Deno.TcpListener): Promise<void> {
+    while (!this.#isStopping) {
+      let socket: Deno.TcpConn;
+      try {
+        socket = await listener.accept();
+      } catch (error) {
+        if (this.#isStopping) return;
+        // Out of descriptors, or the client left at once: neither may end the server, nor spin.
+        this.#options.log("warning", `cannot accept: ${(error as Error).message}`, "");
+        await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
+        continue;
+      }
+      this.#welcome(socket);
+    }
+  }
+
+  #welcome(socket: Deno.TcpConn): void {
+    const { config, settings, counters, sessions, hasPassword } = this.#options;
+    counters[COUNTER.connectionsAccepted]++;
+    const remote = socket.remoteAddr, local = socket.localAddr;
+    const isRefused = config.listensBeyondLoopback && config.protectedMode && !hasPassword &&
+      !isLoopback(remote.hostname);
+    if (isRefused || !settings.connectClient()) {
+      counters[COUNTER.connectionsRejected]++;
+      refuse(socket, isRefused ? PROTECTED_MODE_REPLY : `-${errors.CLIENTS_MAX}\r\n`);
+      return;
+    }
+    socket.setNoDelay(true);
+    const connection = new Connection(this.#host, socket, {
+      id: settings.nextClientId(),
+      address: addressOf(remote),
+      localAddress: addressOf(local),
+      createdAtMs: Date.now(),
+      isAuthenticated: !hasPassword,
+    });
+    counters[COUNTER.connectionsNow]++;
+    this.#connections.add(connection);
+    sessions.set(connection.id, connection);
+    void connection.serve();
+  }
+
+  #closed(connection: Connection): void {
+    const { settings, counters, sessions } = this.#options;
+    if (!this.#connections.delete(connection)) return;
+    sessions.delete(connection.id);
+    settings.disconnectClient();
+    counters[COUNTER.connectionsNow]--;
+    if (this.#connections.size === 0) this.#onIdle?.();
+  }
+
+  #sweep(): void {
+    const { settings } = this.#options;
+    const nowMs = Date.now();
+    const idleMs = settings.idleTimeoutS * 1000, writeMs = settings.writeTimeoutS * 1000;
+    for (const connection of this.#connections) connection.sweep(nowMs, idleMs, writeMs);
+  }
+}
+
+function addressOf(address: Deno.NetAddr): string {
+  return address.hostname.includes(":")
+    ? `[${address.hostname}]:${address.port}`
+    : `${address.hostname}:${address.port}`;
+}
+
+/** Says why, and closes; a client that does not take it is closed all the same. */
+function refuse(socket: Deno.TcpConn, text: string): void {
+  const end = () => {
+    try {
+      socket.close();
+    } catch {
+      // closed by the client meanwhile
+    }
+  };
+  socket.write(new TextEncoder().encode(text)).then(end, end);
+}

@@ -1,0 +1,31 @@
+// What the server remembers of one client between its commands; knows no socket and no protocol's syntax.
+
+/** Who a client is and what it has chosen. One per connection. */
+export interface Session {
+  /** Unique over all workers. */
+  readonly id: number;
+  /** `address:port` of the client and of the end it reached. */
+  readonly address: string;
+  readonly localAddress: string;
+  readonly createdAtMs: number;
+  lastCommandAtMs: number;
+  /** Lower case, `command|subcommand` where it has one; empty before the first. */
+  lastCommand: string;
+  /** 2, later 3. */
+  protocolVersion: number;
+  database: number;
+  isAuthenticated: boolean;
+  user: string;
+  name: string;
+  libraryName: string;
+  libraryVersion: string;
+  /** Set by QUIT and CLIENT KILL: the connection closes once its replies are sent. */
+  isClosing: boolean;
+  /** Ends the connection at once, from any command of this worker. */
+  kill(): void;
+  /** Bytes that wait in the read buffer, and in replies: for CLIENT LIST. */
+  bufferedBytes(): { input: number; output: number };
+}
+
+/** All sessions of this worker, by id. */
+export type Sessions = Map<number, Session>;

@@ -1,0 +1,118 @@
+// A worker thread's entry: builds store, engine and server over the shared memories, and serves until told to
+// stop. It never ends the process itself: an error that is not caught reaches main, which does.
+import { Bus } from "./bus.ts";
+import { Clock } from "./clock.ts";
+import { registerClientAnswers } from "./commands/client_commands.ts";
+import type { Services } from "./commands/services.ts";
+import { listParameters } from "./config_parameters.ts";
+import { Engine } from "./engine.ts";
+import { processId, residentBytes, systemName } from "./host.ts";
+import { EXPIRY_SWEEP_CHAINS, EXPIRY_SWEEP_MS } from "./limits.ts";
+import { createWorkerLogger } from "./logger.ts";
+import { Metrics, WorkerMetrics } from "./metrics.ts";
+import { createPasswordCheck } from "./server/auth.ts";
+import { TcpServer } from "./server/tcp.ts";
+import type { Sessions } from "./session.ts";
+import { Settings } from "./settings.ts";
+import { Store, type StoreMemory } from "./store/store.ts";
+import type { MessageFromWorker, MessageToWorker, StartMessage } from "./worker_messages.ts";
+
+const HEARTBEAT_MS = 1000;
+
+interface WorkerScope {
+  onmessage: ((event: MessageEvent<MessageToWorker>) => void) | null;
+  postMessage(message: MessageFromWorker): void;
+}
+const scope = self as unknown as WorkerScope;
+const bus = new Bus((message) => scope.postMessage(message));
+let stop: (() => Promise<void>) | null = null;
+
+// Told in one line by main, instead of Deno's own many; main ends the process.
+addEventListener("error", (event) => {
+  event.preventDefault();
+  fail(event.error);
+});
+addEventListener("unhandledrejection", (event) => {
+  event.preventDefault();
+  fail(event.reason);
+});
+
+function fail(error: unknown): void {
+  const text = error instanceof Error ? error.stack ?? error.message : String(error);
+  scope.postMessage({ type: "failed", error: text, environment: false });
+}
+
+scope.onmessage = ({ data: message }) => {
+  switch (message.type) {
+    case "start":
+      start(message);
+      break;
+    case "stop":
+      stop?.().then(() => scope.postMessage({ type: "stopped" }));
+      break;
+    default:
+      bus.receive(message);
+  }
+};
+
+function start(message: StartMessage): void {
+  const { config, workerIndex } = message;
+  const settings = new Settings(message.settingsMemory);
+  const memory = message.storeMemory as StoreMemory;
+  const store = new Store(memory);
+  const clock = new Clock(memory.clock);
+  const metricsMemory = message.metricsMemory as SharedArrayBuffer;
+  const metrics = new WorkerMetrics(metricsMemory, workerIndex);
+  const sessions: Sessions = new Map();
+  const logger = createWorkerLogger(
+    `worker ${workerIndex}`,
+    () => settings.logLevel,
+    () => settings.takeLogPlace(),
+    (log) => scope.postMessage(log),
+  );
+  const services: Services = {
+    config,
+    settings,
+    parameters: listParameters(settings, config, message.maxmemoryBytesCeiling),
+    metrics: new Metrics(metricsMemory),
+    bus,
+    sessions,
+    workerIndex,
+    startedAtMs: message.startedAtMs,
+    runId: message.runId,
+    processId,
+    systemName: systemName(),
+    residentBytes,
+    isPassword: createPasswordCheck(config.requirepass),
+    hasPassword: config.requirepass !== "",
+  };
+  registerClientAnswers(bus, services);
+  const server = new TcpServer({
+    config,
+    settings,
+    engine: new Engine(store, services, clock, metrics, null),
+    sessions,
+    counters: metrics.counters,
+    hasPassword: services.hasPassword,
+    log: (level, text, client) => logger[level](text, client === "" ? {} : { client }),
+  });
+  try {
+    for (const host of config.hosts) server.listen(host, config.port);
+  } catch (error) {
+    scope.postMessage({ type: "failed", error: (error as Error).message, environment: true });
+    return;
+  }
+  const heartbeat = setInterval(() => settings.beat(workerIndex), HEARTBEAT_MS);
+  const sweep = setInterval(() => {
+    // Each shard has one worker that looks for what has expired in it.
+    for (let i = workerIndex; i < store.shards.length; i += config.workerCount) {
+      store.sweep(store.shards[i], EXPIRY_SWEEP_CHAINS, clock.nowMs());
+    }
+  }, EXPIRY_SWEEP_MS);
+  stop = async () => {
+    await server.stop();
+    clearInterval(heartbeat);
+    clearInterval(sweep);
+  };
+  scope.postMessage({ type: "listening" });
+}
