@@ -202,7 +202,9 @@ function isFull(pages: Int32Array, meta: number, size: number): boolean {
 }
 
 function link(shard: Shard, page: number, sizeClass: number): void {
-  const pages = shard.pages, meta = page * L.PAGE_WORDS, head = shard.words[L.CLASS_HEADS + sizeClass];
+  const pages = shard.pages,
+    meta = page * L.PAGE_WORDS,
+    head = shard.words[L.CLASS_HEADS + sizeClass];
   pages[meta + L.PAGE_NEXT] = head;
   pages[meta + L.PAGE_PREVIOUS] = 0;
   if (head !== 0) pages[(head - 1) * L.PAGE_WORDS + L.PAGE_PREVIOUS] = page + 1;

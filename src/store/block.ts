@@ -69,7 +69,7 @@ export class StagedBlock extends Block {
 
 /** Takes pages for `lengthBytes` (above 0), with the lock in small holds; null if there is no room. */
 export function stageBlock(shard: Shard, lengthBytes: number): StagedBlock | null {
-  const words = shard.words, pages = shard.pages;
+  const words = shard.words;
   const count = Math.ceil(lengthBytes / L.PAGE_BYTES);
   let first = -1, last = -1;
   for (let taken = 0; taken < count;) {

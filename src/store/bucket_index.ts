@@ -107,7 +107,8 @@ export function clearIndex(shard: Shard): void {
 export function chargeIndex(shard: Shard): void {
   const words = shard.words;
   const overflow = shard.bucketMask + 1 - words[L.OVERFLOW_LOW];
-  const steps = Math.ceil(words[L.BUCKETS] / BUCKETS_PER_STEP) + Math.ceil(overflow / BUCKETS_PER_STEP);
+  const steps = Math.ceil(words[L.BUCKETS] / BUCKETS_PER_STEP) +
+    Math.ceil(overflow / BUCKETS_PER_STEP);
   const units = steps * UNITS_PER_STEP;
   if (units !== words[L.INDEX_UNITS]) {
     shard.account.force(units - words[L.INDEX_UNITS]);
