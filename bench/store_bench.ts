@@ -2,7 +2,7 @@
 //
 // MAYFLY_BENCH_TOY makes the tables small: then it only proves that the benches run.
 import { allocateSlot, freeSlot } from "../src/store/arena.ts";
-import { createStoreMemory, type KeyRange, Store } from "../src/store/store.ts";
+import { createStoreMemory, entries, type KeyRange, Store } from "../src/store/store.ts";
 
 const isToy = Deno.env.get("MAYFLY_BENCH_TOY") !== undefined;
 const COUNTS = isToy ? [1_000, 10_000] : [100_000, 1_000_000];
@@ -59,7 +59,7 @@ class Filled {
   put(number: number): boolean {
     const { store } = this, key = this.use(number), shard = store.shardOf(key.hash);
     store.lockChange(shard);
-    const isStored = store.entries.putString(shard, key, this.value, 0, 1);
+    const isStored = entries.putString(shard, key, this.value, 0, 1);
     store.unlockChange(shard);
     return isStored;
   }
@@ -67,7 +67,7 @@ class Filled {
   remove(number: number): void {
     const { store } = this, key = this.use(number), shard = store.shardOf(key.hash);
     store.lockChange(shard);
-    store.entries.removeFound(shard, store.findForChange(shard, key, 0));
+    entries.removeFound(shard, store.findForChange(shard, key, 0));
     store.unlockChange(shard);
   }
 

@@ -9,8 +9,10 @@ import type { ReplyWriter } from "../protocol/reply_writer.ts";
 import type { RequestBatch } from "../protocol/request_batch.ts";
 import type { Session } from "../session.ts";
 import {
+  entries,
   INLINE_VALUE_BYTES_MAX,
   type KeyRange,
+  record,
   type Shard,
   type Store,
   TYPE_STRING,
@@ -141,28 +143,28 @@ export class CommandContext {
 
   /** Whether what was found is a string; if not, the error is the reply. */
   requireString(): boolean {
-    if (this.store.record.typeOf(this.shard, this.ref) === TYPE_STRING) return true;
+    if (record.typeOf(this.shard, this.ref) === TYPE_STRING) return true;
     this.reply.error(WRONG_TYPE);
     return false;
   }
 
   get type(): number {
-    return this.store.record.typeOf(this.shard, this.ref);
+    return record.typeOf(this.shard, this.ref);
   }
 
   /** Length of the value found. */
   get valueBytes(): number {
-    return this.store.record.valueBytesOf(this.shard, this.ref);
+    return record.valueBytesOf(this.shard, this.ref);
   }
 
   /** The moment at which what was found expires, 0 for never. */
   get expiresAtMs(): number {
-    return this.store.record.expiresAtMsOf(this.shard, this.ref);
+    return record.expiresAtMsOf(this.shard, this.ref);
   }
 
   /** Replies with the value found. */
   replyValue(): void {
-    const shard = this.shard, record = this.store.record;
+    const shard = this.shard;
     if (record.isBlock(shard, this.ref)) {
       if (this.isLocked) this.reply.bulkSource(this.store.pin(shard, this.ref));
       else this.needsLock = true;
@@ -175,7 +177,7 @@ export class CommandContext {
 
   /** A copy of the value found, blocks included; under the lock only if it may be a block. */
   valueCopy(): Uint8Array<ArrayBuffer> {
-    const shard = this.shard, record = this.store.record, count = this.valueBytes;
+    const shard = this.shard, count = this.valueBytes;
     if (!record.isBlock(shard, this.ref)) {
       const start = record.valueStartOf(shard, this.ref);
       return shard.u8.slice(start, start + Math.min(count, INLINE_VALUE_BYTES_MAX)) as Uint8Array<
@@ -195,7 +197,7 @@ export class CommandContext {
   valueInteger(): number {
     const count = this.valueBytes;
     if (count === 0 || count > INTEGER_BYTES_MAX) return NaN;
-    const start = this.store.record.valueStartOf(this.shard, this.ref);
+    const start = record.valueStartOf(this.shard, this.ref);
     return parseInteger(this.shard.u8, start, start + count);
   }
 
@@ -221,7 +223,7 @@ export class CommandContext {
     value.view = batch.view;
     value.start = batch.argStart[at];
     value.end = batch.argEnd[at];
-    if (!this.store.entries.putString(shard, key, value, expiresAtMs, this.accessClock)) {
+    if (!entries.putString(shard, key, value, expiresAtMs, this.accessClock)) {
       this.isOutOfMemory = true;
       return false;
     }
@@ -256,7 +258,7 @@ export class CommandContext {
       return this.#needBlock(valueIndex);
     }
     const block = staged?.block ?? null;
-    if (!this.store.entries.appendString(this.shard, key, this.ref, value, block)) {
+    if (!entries.appendString(this.shard, key, this.ref, value, block)) {
       this.isOutOfMemory = true;
       return false;
     }
@@ -273,13 +275,13 @@ export class CommandContext {
 
   /** Removes what `findForChange()` found. */
   remove(keyIndex: number): void {
-    this.store.entries.removeFound(this.shard, this.ref);
+    entries.removeFound(this.shard, this.ref);
     if (this.effects !== null) this.effects.remove(this.shard.number, this.#setKey(keyIndex));
   }
 
   /** Sets when the record found expires, 0 for never. */
   setExpiry(keyIndex: number, expiresAtMs: number): void {
-    this.store.entries.setExpiry(this.shard, this.ref, expiresAtMs);
+    entries.setExpiry(this.shard, this.ref, expiresAtMs);
     if (this.effects !== null) {
       this.effects.expire(this.shard.number, this.#setKey(keyIndex), expiresAtMs);
     }
@@ -290,7 +292,7 @@ export class CommandContext {
    * linked when all are there.
    */
   putPairs(from: number): boolean {
-    const { entries } = this.store, made: number[] = [];
+    const made: number[] = [];
     for (let index = from; index < this.argCount; index += 2) {
       const ref = this.#prepare(index);
       if (ref === 0) {
@@ -347,7 +349,7 @@ export class CommandContext {
     value.start = 0;
     value.end = count;
     const shard = this.store.shardOf(key.hash);
-    if (!this.store.entries.putString(shard, key, value, expiresAtMs, this.accessClock)) {
+    if (!entries.putString(shard, key, value, expiresAtMs, this.accessClock)) {
       this.isOutOfMemory = true;
       return false;
     }
@@ -358,7 +360,6 @@ export class CommandContext {
   #putLarge(shard: Shard, key: KeyRange, valueIndex: number, expiresAtMs: number): boolean {
     const staged = this.staging.of(valueIndex);
     if (staged === null || staged.oldBytes !== 0) return this.#needBlock(valueIndex);
-    const { entries } = this.store;
     const made = entries.prepareBlock(shard, key, staged.block, expiresAtMs);
     if (made === 0) {
       this.isOutOfMemory = true;
@@ -378,12 +379,12 @@ export class CommandContext {
   #prepare(index: number): number {
     const key = this.#setKey(index), shard = this.store.shardOf(key.hash);
     const staged = this.staging.of(index + 1), value = this.#value, at = this.first + index + 1;
-    if (staged !== null) return this.store.entries.prepareBlock(shard, key, staged.block, 0);
+    if (staged !== null) return entries.prepareBlock(shard, key, staged.block, 0);
     value.bytes = this.batch.bytes;
     value.view = this.batch.view;
     value.start = this.batch.argStart[at];
     value.end = this.batch.argEnd[at];
-    return this.store.entries.prepareString(shard, key, value, 0);
+    return entries.prepareString(shard, key, value, 0);
   }
 }
 

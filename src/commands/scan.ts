@@ -1,5 +1,6 @@
 // SCAN: a walk over all keys in steps, whose cursor any worker can go on with.
 import { NOT_AN_INTEGER, SYNTAX } from "../errors.ts";
+import { record } from "../store/store.ts";
 import * as R from "./command_row.ts";
 import type { CommandRow } from "./command_row.ts";
 import type { CommandContext } from "./context.ts";
@@ -44,7 +45,7 @@ function scan(c: CommandContext): void {
     database,
     c.nowMs,
     (key, shard, ref) => {
-      if (type !== null && type !== typeName(c.store.record.typeOf(shard, ref))) return;
+      if (type !== null && type !== typeName(record.typeOf(shard, ref))) return;
       if (pattern === null || globMatches(pattern, key)) keys.push(key);
     },
   );

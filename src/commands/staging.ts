@@ -5,6 +5,7 @@ import {
   type Block,
   INLINE_VALUE_BYTES_MAX,
   type KeyRange,
+  record,
   type Shard,
   type StagedBlock,
   type Store,
@@ -73,7 +74,6 @@ export class Staging {
     added: Uint8Array,
     nowMs: number,
   ): boolean {
-    const { record } = this.#store;
     this.#store.lockReading(shard);
     const ref = this.#store.find(shard, key, nowMs, 0);
     const oldBytes = ref === 0 ? 0 : record.valueBytesOf(shard, ref);
@@ -91,7 +91,6 @@ export class Staging {
 
   /** Under the lock: whether the staged result is that of the value as it is now; completes it if so. */
   finishAppend(staged: Staged, shard: Shard, ref: number): boolean {
-    const { record } = this.#store;
     const page = record.isBlock(shard, ref) ? record.blockPageOf(shard, ref) : -1;
     if (staged.oldBytes !== record.valueBytesOf(shard, ref) || staged.oldPage !== page) {
       return false;
@@ -105,7 +104,6 @@ export class Staging {
 
   /** Whether an append to the value found is made in place. */
   isAppendSmall(shard: Shard, ref: number, addedBytes: number): boolean {
-    const { record } = this.#store;
     if (record.isBlock(shard, ref)) return addedBytes <= APPEND_LOCKED_BYTES_MAX;
     return record.valueBytesOf(shard, ref) + addedBytes <= INLINE_VALUE_BYTES_MAX;
   }

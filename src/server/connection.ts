@@ -4,12 +4,12 @@
 // piles up is limited, and past the limit the client is dropped. The engine's errors are not caught here: a
 // broken invariant ends the process.
 import { DONE, type Engine, PARKED } from "../engine.ts";
-import * as errors from "../errors.ts";
 import {
   ARGUMENTS_MAX,
   INLINE_BYTES_MAX,
   LARGE_PIECE_BYTES,
   OUT_OF_LINE_BYTES_MIN,
+  REPLY_CHUNK_BYTES,
   REQUEST_OVERHEAD_BYTES_MAX,
 } from "../limits.ts";
 import { COUNTER } from "../metrics.ts";
@@ -22,6 +22,12 @@ import type { StagedBlock } from "../store/store.ts";
 import { type ByteSink, type OutputListener, OutputQueue } from "./output_queue.ts";
 import { ReadBuffer } from "./read_buffer.ts";
 import type { ChunkPool } from "../protocol/reply_buffer.ts";
+
+/** A write that is under way holds a whole chunk of the pool: below two of them nobody holds too much. */
+const OUTPUT_BYTES_GRANTED = 2 * REPLY_CHUNK_BYTES;
+
+/** Replies that are gathered before they are handed over, in chunks; one read can ask for hundreds of MiB. */
+const CHUNKS_GATHERED_MAX = 16;
 
 /** The socket, as far as a connection needs it. */
 export interface Socket extends ByteSink {
@@ -82,6 +88,9 @@ export class Connection implements Session, OutputListener, ParseLimits {
   #isClosed = false;
   #countedInput = 0;
   #countedOutput = 0;
+  /** Bytes of an unfinished request came since the last sweep, and when a sweep last saw the client busy. */
+  #isReceiving = false;
+  #busyAtMs = 0;
 
   constructor(host: ConnectionHost, socket: Socket, start: SessionStart) {
     this.#host = host;
@@ -116,12 +125,20 @@ export class Connection implements Session, OutputListener, ParseLimits {
   async serve(): Promise<void> {
     const input = this.#input, counters = this.#host.counters;
     while (!this.#isClosed && !this.isClosing) {
-      const count = await this.#read(input.space);
-      if (count === 0) break;
+      let count: number | null;
+      try {
+        count = await this.#socket.read(input.space);
+      } catch {
+        break; // reset by the client, or closed by us
+      }
+      if (count === null) break;
       counters[COUNTER.bytesIn] += count;
       const wasFull = input.filled + count === input.capacity;
       input.add(count);
-      if (input.filled < this.#neededBytes) continue;
+      if (input.filled < this.#neededBytes) {
+        this.#isReceiving = true;
+        continue;
+      }
       for (let parked = this.#process(); parked !== null; parked = this.#process()) {
         await parked;
         if (this.#isClosed || this.isClosing) break;
@@ -135,18 +152,9 @@ export class Connection implements Session, OutputListener, ParseLimits {
     this.#finish();
   }
 
-  /** Bytes read; 0 at the end of the stream or when the connection has failed. */
-  async #read(into: Uint8Array): Promise<number> {
-    try {
-      return (await this.#socket.read(into)) ?? 0;
-    } catch {
-      return 0; // reset by the client, or closed by us
-    }
-  }
-
   /** Runs all requests that lie whole in the buffer; gives what to wait for if one of them is parked. */
   #process(): Promise<void> | null {
-    const { batch, engine, resp, text } = this.#host, input = this.#input;
+    const { batch, engine, resp, text, out } = this.#host, input = this.#input;
     let from = 0;
     this.#neededBytes = 0;
     let waitFor: Promise<void> | null = null;
@@ -170,6 +178,8 @@ export class Connection implements Session, OutputListener, ParseLimits {
         this.#protocolError(batch);
         break;
       }
+      // Where the limit for a client's replies is checked.
+      if (out.segments.length > CHUNKS_GATHERED_MAX) this.#flush();
       const progressed = end > from;
       from = end;
       if (batch.neededBytes > 0 || !progressed) {
@@ -237,10 +247,16 @@ export class Connection implements Session, OutputListener, ParseLimits {
   async #receive(block: StagedBlock): Promise<boolean> {
     const counters = this.#host.counters;
     while (this.#receivedBytes < block.lengthBytes) {
-      const count = await this.#read(block.piece(this.#receivedBytes, LARGE_PIECE_BYTES));
-      if (count === 0 || this.#isClosed) return false;
+      let count: number | null;
+      try {
+        count = await this.#socket.read(block.piece(this.#receivedBytes, LARGE_PIECE_BYTES));
+      } catch {
+        return false;
+      }
+      if (count === null || this.#isClosed) return false;
       counters[COUNTER.bytesIn] += count;
       this.#receivedBytes += count;
+      this.#isReceiving = true;
     }
     this.#stagedAt = this.#openAt;
     this.#neededBytes = this.#openAt + 2;
@@ -270,6 +286,9 @@ export class Connection implements Session, OutputListener, ParseLimits {
   }
 
   onDrained(): void {
+    // At once, not with the next read: what thousands of clients had waiting a moment ago is no reason to drop one.
+    this.#host.counters[COUNTER.outputBytesNow] -= this.#countedOutput;
+    this.#countedOutput = 0;
     if (this.isClosing) this.#close();
   }
 
@@ -279,6 +298,7 @@ export class Connection implements Session, OutputListener, ParseLimits {
 
   /** What waits is part of what all clients of this worker may have waiting. */
   #countBuffers(): void {
+    if (this.#isClosed) return; // its buffers are off the count for good
     const { counters } = this.#host;
     const input = this.#input.capacity, output = this.#output.bytes;
     counters[COUNTER.inputBytesNow] += input - this.#countedInput;
@@ -289,11 +309,15 @@ export class Connection implements Session, OutputListener, ParseLimits {
     this.#output.sentBytes = 0;
     const bytesMax = this.#host.bufferBytesMax();
     if (output > 0 && counters[COUNTER.outputBytesNow] > bytesMax && this.#output.isWriting) {
-      if (output < bytesMax / 64) return; // others hold far more than this one
+      if (output < Math.max(bytesMax / 64, OUTPUT_BYTES_GRANTED)) return; // others hold far more than this one
       counters[COUNTER.connectionsDroppedSlow]++;
-      this.#drop(`replies of all clients reached ${bytesMax} bytes, ${output} of them its own`);
-    } else if (counters[COUNTER.inputBytesNow] > bytesMax && input > bytesMax / 64) {
-      this.#drop(`unfinished requests of all clients reached ${bytesMax} bytes`);
+      this.#drop(`replies of all clients reached ${bytesMax} bytes, ${output} its own`);
+      return;
+    }
+    // There is always room for one request of the largest size, also where maxmemory is small.
+    const requestsMax = Math.max(bytesMax, this.#requestBytesMax());
+    if (counters[COUNTER.inputBytesNow] > requestsMax && input > requestsMax / 64) {
+      this.#drop(`unfinished requests of all clients reached ${requestsMax} bytes`);
     }
   }
 
@@ -301,18 +325,32 @@ export class Connection implements Session, OutputListener, ParseLimits {
 
   /** Called about once a second: ends the connection if it is idle or stalled for too long. */
   sweep(nowMs: number, idleTimeoutMs: number, writeTimeoutMs: number): void {
-    const output = this.#output;
+    const output = this.#output, { counters } = this.#host;
     this.#countBuffers();
+    if (this.#isClosed) return;
+    if (output.isWriting || this.#isReceiving) this.#busyAtMs = nowMs;
+    this.#isReceiving = false;
     if (output.isWriting) {
       if (output.stalledSinceMs === 0) output.stalledSinceMs = nowMs;
       else if (nowMs - output.stalledSinceMs >= writeTimeoutMs) {
-        this.#host.counters[COUNTER.connectionsDroppedSlow]++;
+        counters[COUNTER.connectionsDroppedSlow]++;
         this.#drop(`no reply was read for ${writeTimeoutMs / 1000} s`);
-      }
-    } else if (idleTimeoutMs > 0 && nowMs - this.lastCommandAtMs >= idleTimeoutMs) {
-      this.#host.counters[COUNTER.connectionsDroppedIdle]++;
+      } else this.#dropOverShare();
+    } else if (
+      idleTimeoutMs > 0 && nowMs - Math.max(this.lastCommandAtMs, this.#busyAtMs) >= idleTimeoutMs
+    ) {
+      counters[COUNTER.connectionsDroppedIdle]++;
       this.#close();
     }
+  }
+
+  /** Many stalled clients that hold little each: past the limit for all, none keeps more than its equal share. */
+  #dropOverShare(): void {
+    const { counters } = this.#host, bytesMax = this.#host.bufferBytesMax();
+    if (counters[COUNTER.outputBytesNow] <= bytesMax) return;
+    if (this.#output.bytes * counters[COUNTER.connectionsNow] <= bytesMax) return;
+    counters[COUNTER.connectionsDroppedSlow]++;
+    this.#drop(`replies of all clients reached ${bytesMax} bytes, ${this.#output.bytes} its own`);
   }
 
   /** Answers what is in flight, then ends. */

@@ -112,7 +112,9 @@ export class TcpServer {
         await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
         continue;
       }
-      this.#welcome(socket);
+      // Accepted while the server was told to stop: nobody would close it.
+      if (this.#isStopping) socket.close();
+      else this.#welcome(socket);
     }
   }
 

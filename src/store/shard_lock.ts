@@ -44,9 +44,12 @@ export function unlockReading(words: Int32Array): void {
   if (Atomics.load(words, WAITERS) !== 0) Atomics.notify(words, LOCK, 1);
 }
 
-/** The sequence for a read without lock; odd while a change is under way. */
+/**
+ * The sequence for a read without lock; odd while a change is under way. A plain load: were it older than it
+ * could be, the read would only be repeated; what must not be merged or moved is the second look.
+ */
 export function beginRead(words: Int32Array): number {
-  return Atomics.load(words, LOCK);
+  return words[LOCK];
 }
 
 /** Whether nothing changed since `begun` was read, and nothing was changing then. */

@@ -23,6 +23,8 @@ import { createShardMemory, Shard, type ShardMemory } from "./shard.ts";
 import * as lock from "./shard_lock.ts";
 
 export type { Block, KeyRange, PinnedBlock, Shard, StagedBlock, ValueRange };
+/** What a record says, and changes of entries: for use within a section. */
+export { entries, record };
 export const DATABASES = L.DATABASES;
 export const INLINE_VALUE_BYTES_MAX = L.INLINE_VALUE_BYTES_MAX;
 export const TYPE_STRING = L.TYPE_STRING;
@@ -191,9 +193,6 @@ export class Store {
     shard.words[L.EXPIRED_COUNT]++;
     return 0;
   }
-
-  readonly record = record;
-  readonly entries = entries;
 
   /** The block that `ref` refers to, for use while the lock is held. */
   blockOf(shard: Shard, ref: number): Block {

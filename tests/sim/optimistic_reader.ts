@@ -3,6 +3,7 @@
 import {
   INLINE_VALUE_BYTES_MAX,
   type KeyRange,
+  record,
   type Shard,
   type Store,
 } from "../../src/store/store.ts";
@@ -40,7 +41,7 @@ export class OptimisticReader {
     }
     store.lockReading(shard);
     const ref = store.find(shard, key, Date.now(), this.random.below(65_536));
-    if (ref === 0 || !store.record.isBlock(shard, ref)) {
+    if (ref === 0 || !record.isBlock(shard, ref)) {
       const length = this.#copy(key, shard, target);
       store.unlockReading(shard);
       this.count("lockedReads");
@@ -85,7 +86,6 @@ export class OptimisticReader {
 
   /** May meet anything when no lock is held: what it gives is worth nothing before it is confirmed. */
   #copy(key: KeyRange, shard: Shard, target: Uint8Array): number {
-    const { record } = this.store;
     const ref = this.store.find(shard, key, Date.now(), this.random.below(65_536));
     if (ref === 0) return -1;
     if (record.isBlock(shard, ref)) return BLOCK;

@@ -2,6 +2,7 @@
 //
 // A broken promise is counted and told, not thrown.
 import type { KeyRange, Store, StoreMemory } from "../../src/store/store.ts";
+import { entries, record } from "../../src/store/store.ts";
 import { OptimisticReader, type Placed, type ReaderFault } from "./optimistic_reader.ts";
 import { type Random, randomFrom, StoreAccess, valueRange } from "../support/store_access.ts";
 import { checkChunks, CHUNK_BYTES, readValue, writeChunk, writeValue } from "./checked_value.ts";
@@ -141,14 +142,14 @@ export class SharedMemoryLoad {
     const ref = store.findForChange(shard, key, Date.now());
     let before = 0;
     if (ref !== 0) {
-      const start = store.record.valueStartOf(shard, ref);
-      const text = shard.u8.slice(start, start + store.record.valueBytesOf(shard, ref));
+      const start = record.valueStartOf(shard, ref);
+      const text = shard.u8.slice(start, start + record.valueBytesOf(shard, ref));
       before = Number(new TextDecoder().decode(text));
     }
     const after = valueRange(
       new TextEncoder().encode(`${before + delta}`.padStart(1 + delta % 7 + 7)),
     );
-    const isStored = store.entries.putString(shard, key, after, 0, 1);
+    const isStored = entries.putString(shard, key, after, 0, 1);
     store.unlockChange(shard);
     if (isStored) this.#report.added[number] += delta;
     else this.#count("refused");
@@ -166,18 +167,18 @@ export class SharedMemoryLoad {
     store.lockChange(low);
     store.lockChange(high);
     const ref = store.findForChange(low, left.key, 0);
-    const counter = ref === 0 ? 0 : low.i32[(store.record.valueStartOf(low, ref) >> 2) + 1] + 1;
+    const counter = ref === 0 ? 0 : low.i32[(record.valueStartOf(low, ref) >> 2) + 1] + 1;
     writeValue(this.#value, key, counter, lengths[0]);
     writeValue(this.#second, key, counter, lengths[1]);
     // Both are prepared before either is seen, as MSET does it: all or nothing.
     const first = valueRange(this.#value.subarray(0, lengths[0]));
     const second = valueRange(this.#second.subarray(0, lengths[1]));
-    const madeLeft = store.entries.prepareString(low, left.key, first, 0);
-    const madeRight = madeLeft === 0 ? 0 : store.entries.prepareString(high, right.key, second, 0);
+    const madeLeft = entries.prepareString(low, left.key, first, 0);
+    const madeRight = madeLeft === 0 ? 0 : entries.prepareString(high, right.key, second, 0);
     if (madeRight !== 0) {
-      store.entries.linkPrepared(low, left.key, madeLeft, null, 1);
-      store.entries.linkPrepared(high, right.key, madeRight, null, 1);
-    } else if (madeLeft !== 0) store.entries.discardPrepared(low, madeLeft);
+      entries.linkPrepared(low, left.key, madeLeft, null, 1);
+      entries.linkPrepared(high, right.key, madeRight, null, 1);
+    } else if (madeLeft !== 0) entries.discardPrepared(low, madeLeft);
     store.unlockChange(low);
     store.unlockChange(high);
     this.#count(madeRight !== 0 ? "pairs" : "refused");
@@ -307,7 +308,7 @@ export class SharedMemoryLoad {
     const store = this.#store, shard = store.shardOf(key.hash);
     store.lockReading(shard);
     const ref = store.find(shard, key, 0, 0);
-    const length = ref === 0 ? 0 : store.record.valueBytesOf(shard, ref);
+    const length = ref === 0 ? 0 : record.valueBytesOf(shard, ref);
     store.unlockReading(shard);
     return length;
   }

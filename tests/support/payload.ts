@@ -20,11 +20,11 @@ export function payload(count: number, seed: number): Uint8Array<ArrayBuffer> {
 
 /** Equal length and bytes; on failure tells the first offset that differs instead of all of them. */
 export function assertSameBytes(actual: unknown, expected: Uint8Array, what = "value"): void {
-  assert.ok(actual instanceof Uint8Array, `${what} is no bulk string: ${String(actual)}`);
+  if (!(actual instanceof Uint8Array)) assert.fail(`${what} is no bulk string: ${String(actual)}`);
   assert.equal(actual.length, expected.length, `${what}'s length`);
-  for (let i = 0; i < expected.length; i++) {
-    if (actual[i] !== expected[i]) {
-      assert.fail(`${what} differs at byte ${i}: ${actual[i]} instead of ${expected[i]}`);
-    }
+  let at = 0;
+  while (at < expected.length && actual[at] === expected[at]) at++;
+  if (at < expected.length) {
+    assert.fail(`${what} differs at byte ${at}: ${actual[at]} instead of ${expected[at]}`);
   }
 }

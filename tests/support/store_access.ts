@@ -3,8 +3,10 @@
 // It takes locks, stages blocks and copies as the engine does, without its speed; it knows no protocol.
 import {
   createStoreMemory,
+  entries,
   INLINE_VALUE_BYTES_MAX,
   type KeyRange,
+  record,
   type Shard,
   type StagedBlock,
   Store,
@@ -56,7 +58,7 @@ export class StoreAccess {
     const expiresAtMs = options.expiresAtMs ?? 0, clock = options.clock ?? 0;
     if (value.length <= INLINE_VALUE_BYTES_MAX) {
       store.lockChange(shard);
-      const isStored = store.entries.putString(shard, key, valueRange(value), expiresAtMs, clock);
+      const isStored = entries.putString(shard, key, valueRange(value), expiresAtMs, clock);
       store.unlockChange(shard);
       return isStored;
     }
@@ -64,8 +66,8 @@ export class StoreAccess {
     if (block === null) return false;
     fill(block, 0, value);
     store.lockChange(shard);
-    const made = store.entries.prepareBlock(shard, key, block, expiresAtMs);
-    if (made !== 0) store.entries.linkPrepared(shard, key, made, block, clock);
+    const made = entries.prepareBlock(shard, key, block, expiresAtMs);
+    if (made !== 0) entries.linkPrepared(shard, key, made, block, clock);
     store.unlockChange(shard);
     if (made === 0) block.discard();
     return made !== 0;
@@ -84,9 +86,9 @@ export class StoreAccess {
       store.unlockReading(shard);
       return null;
     }
-    if (!store.record.isBlock(shard, ref)) {
-      const start = store.record.valueStartOf(shard, ref);
-      const value = shard.u8.slice(start, start + store.record.valueBytesOf(shard, ref));
+    if (!record.isBlock(shard, ref)) {
+      const start = record.valueStartOf(shard, ref);
+      const value = shard.u8.slice(start, start + record.valueBytesOf(shard, ref));
       store.unlockReading(shard);
       return value;
     }
@@ -112,13 +114,13 @@ export class StoreAccess {
     for (let tries = 0; tries < APPEND_TRIES_MAX; tries++) {
       store.lockChange(shard);
       const ref = store.findForChange(shard, key, nowMs);
-      const oldBytes = ref === 0 ? 0 : store.record.valueBytesOf(shard, ref);
+      const oldBytes = ref === 0 ? 0 : record.valueBytesOf(shard, ref);
       const totalBytes = oldBytes + added.length;
-      const isBlock = ref !== 0 && store.record.isBlock(shard, ref);
+      const isBlock = ref !== 0 && record.isBlock(shard, ref);
       if (isBlock || totalBytes <= INLINE_VALUE_BYTES_MAX) {
         const isStored = ref === 0
-          ? store.entries.putString(shard, key, range, 0, 0)
-          : store.entries.appendString(shard, key, ref, range, null);
+          ? entries.putString(shard, key, range, 0, 0)
+          : entries.appendString(shard, key, ref, range, null);
         store.unlockChange(shard);
         return isStored;
       }
@@ -144,17 +146,17 @@ export class StoreAccess {
     const { store } = this;
     store.lockChange(shard);
     const ref = store.findForChange(shard, key, nowMs);
-    const nowBytes = ref === 0 ? 0 : store.record.valueBytesOf(shard, ref);
+    const nowBytes = ref === 0 ? 0 : record.valueBytesOf(shard, ref);
     let isStored: boolean | null = null;
-    if (nowBytes === oldBytes && (ref === 0 || !store.record.isBlock(shard, ref))) {
+    if (nowBytes === oldBytes && (ref === 0 || !record.isBlock(shard, ref))) {
       if (ref === 0) {
-        const made = store.entries.prepareBlock(shard, key, block, 0);
-        if (made !== 0) store.entries.linkPrepared(shard, key, made, block, 0);
+        const made = entries.prepareBlock(shard, key, block, 0);
+        if (made !== 0) entries.linkPrepared(shard, key, made, block, 0);
         isStored = made !== 0;
       } else {
-        const start = store.record.valueStartOf(shard, ref);
+        const start = record.valueStartOf(shard, ref);
         fill(block, 0, shard.u8.subarray(start, start + oldBytes));
-        isStored = store.entries.appendString(shard, key, ref, range, block);
+        isStored = entries.appendString(shard, key, ref, range, block);
       }
     }
     store.unlockChange(shard);
@@ -171,7 +173,7 @@ export class StoreAccess {
     const { store } = this, shard = this.shardOf(key);
     store.lockChange(shard);
     const ref = store.findForChange(shard, key, nowMs);
-    if (ref !== 0) store.entries.removeFound(shard, ref);
+    if (ref !== 0) entries.removeFound(shard, ref);
     store.unlockChange(shard);
     return ref !== 0;
   }
@@ -180,7 +182,7 @@ export class StoreAccess {
     const { store } = this, key = this.key(name, database), shard = this.shardOf(key);
     store.lockChange(shard);
     const ref = store.findForChange(shard, key, nowMs);
-    if (ref !== 0) store.entries.setExpiry(shard, ref, expiresAtMs);
+    if (ref !== 0) entries.setExpiry(shard, ref, expiresAtMs);
     store.unlockChange(shard);
     return ref !== 0;
   }

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import * as L from "../../src/store/layout.ts";
 import type { PinnedBlock } from "../../src/store/store.ts";
+import { entries } from "../../src/store/store.ts";
 import { openStore, randomFrom, type StoreAccess, valueRange } from "../support/store_access.ts";
 import { checkInvariants } from "../support/store_invariants.ts";
 
@@ -128,11 +129,11 @@ Deno.test("discardPrepared() takes the record back and leaves the block to its o
   const block = store.stage(shard, 100_000);
   assert.ok(block);
   store.lockChange(shard);
-  const made = store.entries.prepareBlock(shard, key, block, 0);
-  const small = store.entries.prepareString(shard, key, valueRange(new Uint8Array(9)), 5);
+  const made = entries.prepareBlock(shard, key, block, 0);
+  const small = entries.prepareString(shard, key, valueRange(new Uint8Array(9)), 5);
   assert.ok(made !== 0 && small !== 0);
-  store.entries.discardPrepared(shard, made);
-  store.entries.discardPrepared(shard, small);
+  entries.discardPrepared(shard, made);
+  entries.discardPrepared(shard, small);
   store.unlockChange(shard);
   assert.equal(checkInvariants(store).stagedBlocks, 1);
   block.discard();

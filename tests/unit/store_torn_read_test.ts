@@ -2,7 +2,7 @@
 // into nothing but the clock array.
 import assert from "node:assert/strict";
 import * as L from "../../src/store/layout.ts";
-import { INLINE_VALUE_BYTES_MAX, type Shard } from "../../src/store/store.ts";
+import { INLINE_VALUE_BYTES_MAX, record, type Shard } from "../../src/store/store.ts";
 import { openStore, randomFrom, type StoreAccess } from "../support/store_access.ts";
 
 type Words = Int32Array | Float64Array | Uint8Array | Uint16Array;
@@ -48,11 +48,11 @@ function read(access: StoreAccess, name: string): void {
   store.touchRecord(key.hash);
   const ref = store.find(shard, key, 1, 3);
   if (ref === 0) return;
-  store.record.typeOf(shard, ref);
-  store.record.isBlock(shard, ref);
-  store.record.expiresAtMsOf(shard, ref);
-  const length = Math.min(store.record.valueBytesOf(shard, ref), INLINE_VALUE_BYTES_MAX);
-  const start = store.record.valueStartOf(shard, ref);
+  record.typeOf(shard, ref);
+  record.isBlock(shard, ref);
+  record.expiresAtMsOf(shard, ref);
+  const length = Math.min(record.valueBytesOf(shard, ref), INLINE_VALUE_BYTES_MAX);
+  const start = record.valueStartOf(shard, ref);
   assert.ok(start >= 0 && start + length <= shard.u8.length, `value at ${start}, ${length} bytes`);
 }
 
