@@ -131,12 +131,22 @@ export class Engine {
           c.parked = null;
           break;
         }
-      } else if (this.#areKeysShort(row)) this.#severalKeys(row);
+      } else if (this.#areKeysShort(row)) {
+        this.#severalKeys(row);
+        if (session.isClosing) {
+          this.outcome = CLOSE;
+          break;
+        }
+      }
     }
     const ran = next - from;
     if (ran > 0) this.#noteLast(session, next - 1);
     counters[COUNTER.batches]++;
     counters[COUNTER.commands] += ran;
+    if (resp.out.errorCount > 0) {
+      counters[COUNTER.errors] += resp.out.errorCount;
+      resp.out.errorCount = 0;
+    }
     counters[COUNTER.hits] += c.hits;
     counters[COUNTER.misses] += c.misses;
     if (isTimed && ran > 0) this.metrics.observe((performance.now() - startMs) * 1e6, ran);
@@ -324,6 +334,12 @@ export class Engine {
       const to = Math.min(last, from + step - 1);
       if (row.kind === R.READ_EACH) this.#readGroup(row, from, to);
       else this.#changeGroup(row, from, to);
+      // The connection sees replies only when the command is done: one of gigabytes is not gathered.
+      if (c.reply.out.segmentBytes > this.services.settings.clientOutputBytesMax) {
+        for (let key = to + 1; key <= last; key += row.keyStep) c.reply.nil();
+        c.session.kill();
+        break;
+      }
     }
     row.run(c);
   }

@@ -35,6 +35,8 @@ export const REPLY_CHUNK_BYTES = 65_536;
 export const REPLY_CHUNKS_KEPT_MAX = 64;
 /** Replies that wait behind a write in flight start with a buffer of this size, and double up to the pool's. */
 export const QUEUED_CHUNK_BYTES_MIN = 1024;
+/** Log lines about clients that a worker writes between two sweeps. */
+export const LOG_LINES_PER_SWEEP_MAX = 10;
 /** Between two sweeps over the connections for idle and stalled ones. */
 export const CONNECTION_SWEEP_MS = 1000;
 /** After accept() failed for want of descriptors. */

@@ -3,6 +3,9 @@
 /** Bytes that may be written past the position that was ensured, so that copies may move whole words. */
 export const CHUNK_SLACK_BYTES = 8;
 
+/** Replies up to here are copied out of a chunk rather than leave with it. */
+const HEAD_BYTES_MAX = 1024;
+
 /** A buffer with its view, made once and used many times. */
 export interface Chunk {
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -47,6 +50,10 @@ export class ReplyBuffer {
   chunk: Chunk;
   /** What is full already, in order; empty nearly always. */
   segments: Segment[] = [];
+  /** Error replies written, until the engine counts them. */
+  errorCount = 0;
+  /** Bytes of memory that the segments' chunks take. */
+  segmentBytes = 0;
   #markSegments = 0;
   #markPosition = 0;
 
@@ -73,6 +80,7 @@ export class ReplyBuffer {
       const segment = this.segments.pop()!;
       if (segment.source !== null) segment.source.release();
       else {
+        this.segmentBytes -= segment.chunk.bytes.length;
         this.pool.give(this.chunk);
         this.#use(segment.chunk);
       }
@@ -87,8 +95,19 @@ export class ReplyBuffer {
 
   /** Appends a value that is sent from where it lies. */
   pushSource(source: ValueSource): void {
-    this.#close();
-    this.#use(this.pool.take(0));
+    if (this.position <= HEAD_BYTES_MAX) {
+      // A header between two large values is copied: a chunk of the pool for each would take gigabytes.
+      if (this.position > 0) {
+        const chunk = createChunk(this.position);
+        chunk.bytes.set(this.bytes.subarray(0, this.position));
+        this.segments.push({ chunk, endBytes: this.position, source: null });
+        this.segmentBytes += chunk.bytes.length;
+        this.position = 0;
+      }
+    } else {
+      this.#close();
+      this.#use(this.pool.take(0));
+    }
     this.segments.push({ chunk: null, endBytes: 0, source });
   }
 
@@ -115,6 +134,7 @@ export class ReplyBuffer {
     this.#close();
     const taken = this.segments;
     this.segments = [];
+    this.segmentBytes = 0;
     this.#use(this.pool.take(0));
     return taken;
   }
@@ -126,6 +146,7 @@ export class ReplyBuffer {
 
   #close(): void {
     this.segments.push({ chunk: this.chunk, endBytes: this.position, source: null });
+    this.segmentBytes += this.chunk.bytes.length;
   }
 
   #use(chunk: Chunk): void {

@@ -47,6 +47,7 @@ export class RespWriter implements ReplyWriter {
   }
 
   error(text: string): void {
+    this.out.errorCount++;
     line(this.out, MINUS, text);
   }
 

@@ -4,14 +4,7 @@
 // piles up is limited, and past the limit the client is dropped. The engine's errors are not caught here: a
 // broken invariant ends the process.
 import { DONE, type Engine, PARKED } from "../engine.ts";
-import {
-  ARGUMENTS_MAX,
-  INLINE_BYTES_MAX,
-  LARGE_PIECE_BYTES,
-  OUT_OF_LINE_BYTES_MIN,
-  REPLY_CHUNK_BYTES,
-  REQUEST_OVERHEAD_BYTES_MAX,
-} from "../limits.ts";
+import { LARGE_PIECE_BYTES, REPLY_CHUNK_BYTES, REQUEST_OVERHEAD_BYTES_MAX } from "../limits.ts";
 import { COUNTER } from "../metrics.ts";
 import type { ReplyBuffer } from "../protocol/reply_buffer.ts";
 import type { ReplyWriter } from "../protocol/reply_writer.ts";
@@ -44,7 +37,8 @@ export interface ConnectionHost {
   readonly text: ReplyWriter;
   readonly pool: ChunkPool;
   readonly counters: Float64Array;
-  readonly inlineReply: 0 | 1 | 2;
+  /** Plain fields, because the parser looks at them for each argument; set for each client's turn. */
+  readonly limits: { -readonly [Name in keyof ParseLimits]: ParseLimits[Name] };
   /** Bytes that this worker's clients may have waiting in all, in replies or in unfinished requests. */
   bufferBytesMax(): number;
   clientOutputBytesMax(): number;
@@ -62,7 +56,7 @@ export interface SessionStart {
   readonly isAuthenticated: boolean;
 }
 
-export class Connection implements Session, OutputListener, ParseLimits {
+export class Connection implements Session, OutputListener {
   readonly id: number;
   readonly address: string;
   readonly localAddress: string;
@@ -104,21 +98,6 @@ export class Connection implements Session, OutputListener, ParseLimits {
     this.isAuthenticated = start.isAuthenticated;
   }
 
-  // ---- what the parser asks -------------------------------------------------------------------------
-
-  get authenticated(): boolean {
-    return this.isAuthenticated;
-  }
-  get bulkBytesMax(): number {
-    return this.#host.valueBytesMax();
-  }
-  get inlineReply(): 0 | 1 | 2 {
-    return this.#host.inlineReply;
-  }
-  readonly argumentsMax = ARGUMENTS_MAX;
-  readonly inlineBytesMax = INLINE_BYTES_MAX;
-  readonly outOfLineBytesMin = OUT_OF_LINE_BYTES_MIN;
-
   // ---- reading --------------------------------------------------------------------------------------
 
   /** Serves the client until either side ends it; rejects only if an invariant is broken. */
@@ -154,7 +133,8 @@ export class Connection implements Session, OutputListener, ParseLimits {
 
   /** Runs all requests that lie whole in the buffer; gives what to wait for if one of them is parked. */
   #process(): Promise<void> | null {
-    const { batch, engine, resp, text, out } = this.#host, input = this.#input;
+    const { batch, engine, resp, text, out, limits } = this.#host, input = this.#input;
+    limits.bulkBytesMax = this.#host.valueBytesMax();
     let from = 0;
     this.#neededBytes = 0;
     let waitFor: Promise<void> | null = null;
@@ -162,7 +142,8 @@ export class Connection implements Session, OutputListener, ParseLimits {
       batch.reset(input.bytes, input.view);
       batch.stagedAt = this.#stagedAt < 0 ? -1 : this.#stagedAt;
       batch.stagedValue = this.#staged;
-      const end = parseRequests(batch, from, input.filled, this);
+      limits.authenticated = this.isAuthenticated;
+      const end = parseRequests(batch, from, input.filled, limits);
       const isStagedUsed = batch.stagedArg >= 0;
       let next = 0;
       if (batch.commandCount > 0) {

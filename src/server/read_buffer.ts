@@ -54,7 +54,8 @@ export class ReadBuffer {
   prepare(neededBytes: number, wasFull: boolean): void {
     const capacity = this.#capacity;
     if (neededBytes > capacity) {
-      this.#resize(Math.max(neededBytes, Math.min(capacity * 2, READ_BUFFER_BYTES_FULL_MAX)));
+      // Twice as large at least: of many arguments only the next one's end is known, and each growth copies all.
+      this.#resize(Math.max(neededBytes, capacity * 2));
     } else if (wasFull && capacity < READ_BUFFER_BYTES_FULL_MAX) {
       this.#resize(Math.min(capacity * 2 + SLACK_BYTES, READ_BUFFER_BYTES_FULL_MAX));
     } else if (this.filled === 0 && !wasFull) {

@@ -2,7 +2,14 @@
 import type { Config } from "../config.ts";
 import type { Engine } from "../engine.ts";
 import * as errors from "../errors.ts";
-import { ACCEPT_PAUSE_MS, CONNECTION_SWEEP_MS } from "../limits.ts";
+import {
+  ACCEPT_PAUSE_MS,
+  ARGUMENTS_MAX,
+  CONNECTION_SWEEP_MS,
+  INLINE_BYTES_MAX,
+  LOG_LINES_PER_SWEEP_MAX,
+  OUT_OF_LINE_BYTES_MIN,
+} from "../limits.ts";
 import { isLoopback } from "../loopback.ts";
 import { COUNTER } from "../metrics.ts";
 import { ReplyBuffer } from "../protocol/reply_buffer.ts";
@@ -55,6 +62,7 @@ export class TcpServer {
   readonly #listeners: Deno.TcpListener[] = [];
   readonly #connections = new Set<Connection>();
   readonly #host: ConnectionHost;
+  #logLines = 0;
   #isStopping = false;
   #sweepTimer: ReturnType<typeof setInterval> | undefined;
   #onIdle: (() => void) | null = null;
@@ -72,12 +80,19 @@ export class TcpServer {
       text: new TextWriter(out),
       pool,
       counters: options.counters,
-      inlineReply: INLINE_REPLIES[config.inlineReply] as 0 | 1 | 2,
+      limits: {
+        bulkBytesMax: settings.valueBytesMax,
+        argumentsMax: ARGUMENTS_MAX,
+        inlineBytesMax: INLINE_BYTES_MAX,
+        outOfLineBytesMin: OUT_OF_LINE_BYTES_MIN,
+        inlineReply: INLINE_REPLIES[config.inlineReply] as 0 | 1 | 2,
+        authenticated: true,
+      },
       bufferBytesMax: () => settings.allClientsOutputBytesMax / config.workerCount,
       clientOutputBytesMax: () => settings.clientOutputBytesMax,
       valueBytesMax: () => settings.valueBytesMax,
       onClosed: (connection) => this.#closed(connection),
-      log: (text, connection) => options.log("info", text, connection.address),
+      log: (text, connection) => this.#log("info", text, connection.address),
     };
   }
 
@@ -108,7 +123,7 @@ export class TcpServer {
       } catch (error) {
         if (this.#isStopping) return;
         // Out of descriptors, or the client left at once: neither may end the server, nor spin.
-        this.#options.log("warning", `cannot accept: ${(error as Error).message}`, "");
+        this.#log("warning", `cannot accept: ${(error as Error).message}`, "");
         await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
         continue;
       }
@@ -152,7 +167,15 @@ export class TcpServer {
     if (this.#connections.size === 0) this.#onIdle?.();
   }
 
+  /** Anybody can cause these lines, so only so many are written a second. */
+  #log(level: "info" | "warning", text: string, client: string): void {
+    if (this.#logLines++ < LOG_LINES_PER_SWEEP_MAX) this.#options.log(level, text, client);
+  }
+
   #sweep(): void {
+    const leftOut = this.#logLines - LOG_LINES_PER_SWEEP_MAX;
+    if (leftOut > 0) this.#options.log("warning", `${leftOut} lines about clients left out`, "");
+    this.#logLines = 0;
     const { settings } = this.#options;
     const nowMs = Date.now();
     const idleMs = settings.idleTimeoutS * 1000, writeMs = settings.writeTimeoutS * 1000;

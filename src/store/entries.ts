@@ -11,9 +11,8 @@ import {
   blockPageOf,
   databaseOf,
   expiresAtMsOf,
-  findRecord,
+  findHinted,
   isBlock,
-  isNamed,
   keyBytesOf,
   keyStartOf,
   recordUnits,
@@ -58,10 +57,7 @@ export function putString(
   const ref = findKey(shard, key);
   const valueBytes = value.end - value.start;
   if (ref !== 0 && !isBlock(shard, ref)) {
-    const keyBytes = key.end - key.start;
-    const units = recordUnits(keyBytes, valueBytes);
-    const unitsNow = recordUnits(keyBytes, valueBytesOf(shard, ref));
-    if (classOfUnits(units) === classOfUnits(unitsNow)) {
+    if (isSameClass(key.end - key.start, valueBytes, valueBytesOf(shard, ref))) {
       shard.i32[ref * 2] = (shard.i32[ref * 2] & ~L.TYPE_MASK) | L.TYPE_STRING;
       shard.i32[ref * 2 + 1] = valueBytes;
       setExpiry(shard, ref, expiresAtMs);
@@ -105,19 +101,10 @@ export function prepareBlock(
   return ref;
 }
 
-/** `findRecord()` for a key with its hint. */
+/** `findHinted()` for a key in one piece. */
 export function findKey(shard: Shard, key: KeyRange): number {
-  const slot = key.slotHint ?? 0;
-  if (slot !== 0 && shard.buckets[slot] === key.hash) {
-    // Slots that entries have left are zero, so an entry that has the key's name here is the key's.
-    const ref = shard.buckets[slot + L.BUCKET_REFS] & shard.unitMask;
-    const name = ((key.end - key.start) << L.KEY_SHIFT) | (key.database << L.DATABASE_SHIFT);
-    if (ref !== 0 && isNamed(shard, ref, name, key.view, key.start, key.end)) {
-      shard.slot = slot;
-      return ref;
-    }
-  }
-  return findRecord(shard, key.hash, key.database, key.view, key.start, key.end);
+  const { hash, database, view, start, end } = key;
+  return findHinted(shard, hash, database, view, start, end, key.slotHint ?? 0);
 }
 
 /** Makes a prepared record the key's, replacing what was there; `block` is the one it refers to, if any. */
@@ -165,13 +152,12 @@ export function appendString(
     return true;
   }
   const keyBytes = key.end - key.start;
-  const units = recordUnits(keyBytes, oldBytes + addedBytes);
-  if (classOfUnits(units) === classOfUnits(recordUnits(keyBytes, oldBytes))) {
+  if (isSameClass(keyBytes, oldBytes + addedBytes, oldBytes)) {
     shard.i32[ref * 2 + 1] = oldBytes + addedBytes;
     shard.u8.set(value.bytes.subarray(value.start, value.end), valueStartOf(shard, ref) + oldBytes);
     return true;
   }
-  const made = allocateSlot(shard, units);
+  const made = allocateSlot(shard, recordUnits(keyBytes, oldBytes + addedBytes));
   if (made === 0) return false;
   writeHeader(shard, made, key, 0, oldBytes + addedBytes, expiresAtMsOf(shard, ref));
   const from = valueStartOf(shard, ref), to = valueStartOf(shard, made);
@@ -296,6 +282,13 @@ function writeHeader(
   const whole = key.end - 3;
   for (; at < whole; at += 4) i32[word++] = view.getInt32(at, true);
   if (at < key.end) i32[word] = view.getInt32(at, true) & ((1 << ((key.end - at) << 3)) - 1);
+}
+
+/** Whether a value of the one length takes a slot of the same size as one of the other. */
+function isSameClass(keyBytes: number, valueBytes: number, otherBytes: number): boolean {
+  return valueBytes === otherBytes ||
+    classOfUnits(recordUnits(keyBytes, valueBytes)) ===
+      classOfUnits(recordUnits(keyBytes, otherBytes));
 }
 
 /** Copies a value to `to`, a multiple of 4; the last word is copied whole, into the slot's own padding. */

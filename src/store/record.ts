@@ -43,6 +43,30 @@ export function findRecord(
   return 0;
 }
 
+/**
+ * `findRecord()` that first looks where look-ahead saw an entry with this hash (0: nowhere); it may have moved
+ * since. Slots that entries have left are zero, so an entry with the key's name found there is the key's.
+ */
+export function findHinted(
+  shard: Shard,
+  hash: number,
+  database: number,
+  view: DataView,
+  start: number,
+  end: number,
+  slotHint: number,
+): number {
+  if (slotHint !== 0 && shard.buckets[slotHint] === hash) {
+    const ref = shard.buckets[slotHint + L.BUCKET_REFS] & shard.unitMask;
+    const name = ((end - start) << L.KEY_SHIFT) | (database << L.DATABASE_SHIFT);
+    if (ref !== 0 && isNamed(shard, ref, name, view, start, end)) {
+      shard.slot = slotHint;
+      return ref;
+    }
+  }
+  return findRecord(shard, hash, database, view, start, end);
+}
+
 /** Whether the record has this name (length and database as in its first word) and these key bytes. */
 export function isNamed(
   shard: Shard,

@@ -173,7 +173,11 @@ export class Store {
 
   /** The record of a key that has not expired, 0 if there is none; notes the access. */
   find(shard: Shard, key: KeyRange, nowMs: number, clock: number): number {
-    const ref = entries.findKey(shard, key);
+    return this.accessed(shard, entries.findKey(shard, key), nowMs, clock);
+  }
+
+  /** What `find()` makes of the record that was found last: 0 if it has expired; notes the access. */
+  accessed(shard: Shard, ref: number, nowMs: number, clock: number): number {
     if (ref === 0) return 0;
     const expiresAtMs = shard.f64[ref + 1];
     if (expiresAtMs !== 0 && expiresAtMs <= nowMs) return 0;

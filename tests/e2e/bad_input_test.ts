@@ -149,6 +149,24 @@ Deno.test("server takes a value at its limit, and not by APPEND a byte more", as
   assertSameBytes(await client.command("GETDEL", "limit"), value);
 });
 
+Deno.test("server takes another limit for values at run time, never above the start's", async () => {
+  using client = await connect(server.port);
+  const set = async (bytes: number) =>
+    plain(await witness.command("CONFIG", "SET", "proto-max-bulk-len", String(bytes)));
+  assert.match(String(await set(VALUE_BYTES_MAX + 1)), /^-ERR CONFIG SET failed .*must be between/);
+  assert.equal(await set(1000), "+OK");
+  try {
+    assert.equal(plain(await client.command("SET", "k", "v".repeat(1000))), "+OK");
+    await client.send("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1001\r\n");
+    assert.equal(plain(await client.reply()), "-ERR Protocol error: invalid bulk length");
+    await client.ended();
+  } finally {
+    assert.equal(await set(VALUE_BYTES_MAX), "+OK");
+  }
+  assert.equal(plain(await witness.command("SET", "k", "v".repeat(VALUE_BYTES_MAX))), "+OK");
+  assert.equal(plain(await witness.command("DEL", "k")), 1);
+});
+
 Deno.test("server names an unknown command and its arguments, each cut at 128 characters", async () => {
   using client = await connect(server.port);
   const name = "n".repeat(100_000), arg = "a".repeat(100_000);

@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import { connect, plain, type RespClient } from "../support/resp_client.ts";
-import { startServer } from "../support/server.ts";
+import { needs } from "../support/needs.ts";
+import { freePort, startServer } from "../support/server.ts";
+import { permissionFlags, readServeTask, ROOT } from "../support/serve_task.ts";
 import { infoNumber, readInfo, until, untilInfo } from "../support/server_numbers.ts";
 
 const IDLE_COUNT = 10_000;
@@ -128,4 +130,46 @@ Deno.test("server forgets a thousand clients that CLIENT KILL ends", async () =>
   } finally {
     for (const client of clients) client.close();
   }
+});
+
+Deno.test({
+  name: "server outlives running out of descriptors and accepts again when some are free",
+  ...needs("sh"),
+  fn: async () => {
+    const port = freePort();
+    const deno = [Deno.execPath(), "run", ...permissionFlags(readServeTask()), "src/main.ts"];
+    const command = [...deno, "serve", "--workers", "1", "--port", String(port)].join(" ");
+    const child = new Deno.Command("sh", {
+      args: ["-c", `ulimit -n 120; exec ${command}`],
+      cwd: ROOT,
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    const clients: RespClient[] = [];
+    try {
+      const ping = async () => {
+        try {
+          using client = await connect(port, { timeoutMs: 500 });
+          return plain(await client.command("PING"));
+        } catch {
+          return null; // not accepted: it waits in the kernel's queue
+        }
+      };
+      await until("the server answers", ping, (reply) => reply === "+PONG");
+      clients.push(...await connectMany(port, 150));
+      assert.equal(await ping(), null, "120 descriptors are used up");
+      assert.equal(plain(await clients[0]!.command("PING")), "+PONG");
+      for (const client of clients) client.close();
+      await until("the server answers again", ping, (reply) => reply === "+PONG");
+      child.kill("SIGTERM");
+      assert.equal((await child.status).code, 0);
+    } finally {
+      for (const client of clients) client.close();
+      try {
+        child.kill("SIGKILL");
+      } catch {
+        // It has ended, as it should.
+      }
+    }
+  },
 });

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { assertSameBytes, payload } from "../support/payload.ts";
 import { connect, plain, type RespClient } from "../support/resp_client.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
-import { infoNumber, readInfo, untilInfo } from "../support/server_numbers.ts";
+import { infoNumber, readInfo, until, untilInfo } from "../support/server_numbers.ts";
 
 const MIB = 1 << 20;
 const LARGEST = 64 * MIB;
@@ -62,19 +62,26 @@ test("SET takes its options behind a large value", async () => {
 });
 
 test("a large value that its command does not store leaves no page behind", async () => {
-  const value = payload(5 * MIB, 4);
   assert.equal(plain(await client.command("SET", "k", "old")), "+OK");
   const pages = await infoNumber(client, "used_memory_pages");
-  assert.equal(plain(await client.command("SET", "k", value, "NX")), null);
-  assert.equal(plain(await client.command("SET", "none", value, "XX")), null);
-  assert.equal(plain(await client.command("SETNX", "k", value)), 0);
-  assert.equal(plain(await client.command("SET", "k", value, "EX", "0")), EXPIRE_ERROR);
-  assert.equal(plain(await client.command("SET", "k", value, "NOPE")), "-ERR syntax error");
-  assert.equal(plain(await client.command("SETEX", "k", "x", value)), NOT_AN_INTEGER);
-  assert.match(String(plain(await client.command("NOSUCH", "k", value))), /^-ERR unknown command/);
-  assert.match(String(plain(await client.command("PUT", "k", value, "more"))), /wrong number/);
-  assert.equal(await infoNumber(client, "used_memory_pages"), pages);
-  assert.equal(plain(await client.command("GET", "k")), "old");
+  // Above 64 KiB a value may be received straight into pages, below it is copied there when it is whole.
+  for (const bytes of [5 * MIB, 20_000]) {
+    const value = payload(bytes, 4);
+    assert.equal(plain(await client.command("SET", "k", value, "NX")), null);
+    assert.equal(plain(await client.command("SET", "none", value, "XX")), null);
+    assert.equal(plain(await client.command("SETNX", "k", value)), 0);
+    assert.equal(plain(await client.command("SET", "k", value, "EX", "0")), EXPIRE_ERROR);
+    assert.equal(plain(await client.command("SET", "k", value, "NOPE")), "-ERR syntax error");
+    assert.equal(plain(await client.command("SETEX", "k", "x", value)), NOT_AN_INTEGER);
+    assert.match(
+      String(plain(await client.command("NOSUCH", "k", value))),
+      /^-ERR unknown command/,
+    );
+    assert.match(String(plain(await client.command("PUT", "k", value, "more"))), /wrong number/);
+    assert.equal(plain(await client.command("MSET", "k", value, "odd")), MSET_ARITY);
+    assert.equal(await infoNumber(client, "used_memory_pages"), pages);
+    assert.equal(plain(await client.command("GET", "k")), "old");
+  }
 });
 const EXPIRE_ERROR = "-ERR invalid expire time in 'set' command";
 const NOT_AN_INTEGER = "-ERR value is not an integer or out of range";
@@ -100,6 +107,20 @@ test("a client that goes while it sends 64 MiB leaves nothing behind", async () 
     await untilInfo(client, "used_memory_pages", pagesBefore);
   }
   assert.equal(plain(await client.command("EXISTS", "gone")), 0);
+});
+
+test("a client that is killed while it sends 64 MiB leaves nothing behind", async () => {
+  using victim = await connect(server.port);
+  const id = String(plain(await victim.command("CLIENT", "ID")));
+  await victim.send(`*3\r\n$3\r\nSET\r\n$4\r\ngone\r\n$${LARGEST}\r\n${"v".repeat(MIB)}`);
+  await until(
+    "it has begun",
+    () => infoNumber(client, "used_memory_pages"),
+    (n) => n > pagesBefore,
+  );
+  assert.equal(plain(await client.command("CLIENT", "KILL", "ID", id)), 1);
+  await victim.ended();
+  await untilInfo(client, "used_memory_pages", pagesBefore);
 });
 
 test("a client that goes while it reads 64 MiB lets the value go", async () => {
@@ -190,6 +211,18 @@ test("MSET and MGET carry several large values beside small ones", async () => {
   assert.equal(plain(await client.command("MSET", ...pairs, "odd")), MSET_ARITY);
 });
 const MSET_ARITY = "-ERR wrong number of arguments for 'mset' command";
+
+test("MSET of 1,500 values of 20,000 bytes is gathered without copying it over and over", async () => {
+  const value = payload(20_000, 29), keys = Array.from({ length: 1500 }, (_, i) => `g${i}`);
+  const startMs = performance.now();
+  assert.equal(plain(await client.command("MSET", ...keys.flatMap((key) => [key, value]))), "+OK");
+  // 30 MB, copied at each of 1,500 arguments, would be 22 GB: more than ten times as long.
+  const tookMs = performance.now() - startMs;
+  assert.ok(tookMs < 3000, `took ${tookMs} ms`);
+  for (const got of await client.pipeline(keys.map((key) => ["GET", key]))) {
+    assertSameBytes(got, value);
+  }
+});
 
 test("MGET carries thousands of large values in its replies' own memory", async () => {
   const value = payload(17_000, 30), count = 5000;

@@ -2,7 +2,7 @@
 // connections of the others.
 
 import assert from "node:assert/strict";
-import { connect, plain, type RespClient } from "../support/resp_client.ts";
+import { connect, encodeCommand, plain, type RespClient } from "../support/resp_client.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { readInfo, readStats, until } from "../support/server_numbers.ts";
 
@@ -114,40 +114,82 @@ Deno.test("CLIENT KILL ends a connection of any worker", async () => {
   }
 });
 
-Deno.test("MGET never sees half of an MSET, and EXISTS never half of a DEL", async () => {
-  const keys = Array.from({ length: 40 }, (_, i) => `both:${i}`);
-  const pairs = (value: string) => keys.flatMap((key) => [key, value]);
-  assert.equal(plain(await pool[0]!.command("MSET", ...pairs("start"))), "+OK");
-  let writing = true;
+Deno.test("MGET never sees half of an MSET while both workers do nothing else", async () => {
+  const count = 512, valueBytes = 8, group = 20, runMs = 3000;
+  const keys = Array.from({ length: count }, (_, i) => `half:${i}`);
+  const msets = ["a", "b", "c", "d"].map((letter) =>
+    encodeCommand(["MSET", ...keys.flatMap((key) => [key, letter.repeat(valueBytes)])])
+  );
+  await pool[0]!.send(msets[0]!);
+  assert.equal(plain(await pool[0]!.reply()), "+OK");
+  const mget = encodeCommand(["MGET", ...keys]);
+  const header = `*${count}\r\n`.length, stride = `$8\r\n`.length + valueBytes + 2;
+  const replyBytes = header + count * stride;
+  const deadlineMs = performance.now() + runMs;
   const writers = pool.slice(0, 6).map(async (client, w) => {
-    for (let round = 0; round < 150; round++) {
-      // Short and long values: those in slots and those in blocks.
-      const value = `${w}:${round}:${"x".repeat(round % 10 === 0 ? 20_000 : round)}`;
-      assert.equal(plain(await client.command("MSET", ...pairs(value))), "+OK");
-      if (round % 7 === 0) {
-        const count = plain(await client.command("DEL", ...keys)) as number;
-        assert.ok(count === 0 || count === keys.length, `DEL of ${count}`);
+    while (performance.now() < deadlineMs) {
+      for (let i = 0; i < group; i++) await client.send(msets[(w + i) % msets.length]!);
+      const replies = await client.readRaw(group * "+OK\r\n".length);
+      assert.equal(new TextDecoder().decode(replies), "+OK\r\n".repeat(group));
+    }
+  });
+  let reads = 0;
+  const readers = pool.slice(6, 12).map(async (client) => {
+    while (performance.now() < deadlineMs) {
+      for (let i = 0; i < group; i++) await client.send(mget);
+      for (let i = 0; i < group; i++, reads++) {
+        const reply = await client.readRaw(replyBytes);
+        for (let at = header + stride; at < replyBytes; at++) {
+          if (reply[at] !== reply[at - stride]) assert.fail(`read ${reads} is torn at ${at}`);
+        }
       }
+    }
+  });
+  await Promise.all([...writers, ...readers]);
+  assert.ok(reads > 200, `${reads} reads`);
+});
+
+Deno.test("MGET never sees half of an MSET, and EXISTS never half of a DEL", async () => {
+  const keys = Array.from({ length: 400 }, (_, i) => `both:${i}`);
+  assert.equal(plain(await pool[0]!.command("FLUSHALL")), "+OK");
+  let writing = true;
+  // In pipelines, so that both workers are busy with them at the same time.
+  const writers = pool.slice(0, 6).map(async (client, w) => {
+    for (let round = 0; round < 12; round++) {
+      const values = Array.from({ length: 8 }, (_, i) => `${w}:${round}:${"x".repeat(i * 9)}`);
+      // Once a value that lies in a block.
+      if (round === 6 && w === 0) values[7] = "y".repeat(20_000);
+      const msets = values.map((value) => ["MSET", ...keys.flatMap((key) => [key, value])]);
+      const replies = await client.pipeline([...msets, ["DEL", ...keys]]);
+      assert.ok(replies.slice(0, -1).every((reply) => plain(reply) === "+OK"));
+      assertAllOrNone(plain(replies.at(-1)!), keys.length, "DEL");
     }
   });
   let reads = 0;
   const readers = pool.slice(6, 14).map(async (client) => {
+    const asked = Array.from({ length: 5 }, () => [["MGET", ...keys], ["EXISTS", ...keys]]).flat();
     while (writing) {
-      const values = plain(await client.command("MGET", ...keys)) as (string | null)[];
-      assert.equal(new Set(values).size, 1, "all keys hold one value");
-      const count = plain(await client.command("EXISTS", ...keys)) as number;
-      assert.ok(count === 0 || count === keys.length, `EXISTS of ${count}`);
-      reads++;
+      const replies = await client.pipeline(asked);
+      for (let i = 0; i < replies.length; i += 2) {
+        const values = plain(replies[i]!) as (string | null)[];
+        assert.equal(new Set(values).size, 1, "all keys hold one value");
+        assertAllOrNone(plain(replies[i + 1]!), keys.length, "EXISTS");
+        reads++;
+      }
     }
   });
   try {
-    await Promise.all(writers);
+    await Promise.all([...writers, Promise.race([Promise.all(writers), ...readers])]);
   } finally {
     writing = false;
   }
   await Promise.all(readers);
   assert.ok(reads > 100, `${reads} reads`);
 });
+
+function assertAllOrNone(count: unknown, all: number, command: string): void {
+  assert.ok(count === 0 || count === all, `${command} of ${count} of ${all} keys`);
+}
 
 Deno.test("SCAN gives every key whatever worker each step runs on", async () => {
   assert.equal(plain(await pool[0]!.command("FLUSHALL")), "+OK");
