@@ -56,8 +56,8 @@ export function copyWords(
 }
 
 /** A length out of a memory that may be torn, made harmless: within the memory behind `start`. */
-export function clampLength(bytes: Uint8Array, start: number, lengthBytes: number): number {
-  const room = bytes.length - start;
+export function clampLength(words: Int32Array, start: number, lengthBytes: number): number {
+  const room = words.length * 4 - start;
   return lengthBytes > room ? Math.max(room, 0) : lengthBytes < 0 ? 0 : lengthBytes;
 }
 

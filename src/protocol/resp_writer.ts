@@ -85,7 +85,7 @@ export class RespWriter implements ReplyWriter {
 
   bulkWords(words: Int32Array, bytes: Uint8Array, start: number, lengthBytes: number): void {
     const out = this.out;
-    const length = clampLength(bytes, start, lengthBytes);
+    const length = clampLength(words, start, lengthBytes);
     out.ensure(FRAME_BYTES_MAX + (length > PIECE_BYTES_MAX ? 0 : length));
     header(out, DOLLAR, length);
     copyWords(out, words, bytes, start, length);

@@ -91,7 +91,7 @@ export class TextWriter implements ReplyWriter {
   }
 
   bulkWords(words: Int32Array, bytes: Uint8Array, start: number, lengthBytes: number): void {
-    const length = clampLength(bytes, start, lengthBytes);
+    const length = clampLength(words, start, lengthBytes);
     this.#begin(length > PIECE_BYTES_MAX ? 0 : length);
     copyWords(this.out, words, bytes, start, length);
     this.#end();

@@ -48,7 +48,8 @@ export const BUCKET_WORDS = 16;
 export const BUCKET_SLOTS = 7;
 export const BUCKET_OVERFLOW = 7;
 export const BUCKET_REFS = 8;
-export const BUCKET_BASE = ALIGN_BYTES / 4;
+/** The header's words lie before them, its first line in the 48 bytes before a cache line's end. */
+export const BUCKET_BASE = HEADER_WORDS + ALIGN_BYTES / 4;
 export const BUCKETS_AT_START = 16;
 
 // ---- pages: 64 KiB; 8 words of description each ----------------------------------------------------

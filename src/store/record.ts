@@ -102,6 +102,12 @@ export function expiresAtMsOf(shard: Shard, ref: number): number {
   return shard.f64[ref + 1];
 }
 
+/** Whether it expires at all: asked of the words, which a look-up has at hand. */
+export function hasExpiry(shard: Shard, ref: number): boolean {
+  const word = ref * 2;
+  return (shard.i32[word + 2] | shard.i32[word + 3]) !== 0;
+}
+
 /** Length of the value in bytes, blocks included; never negative. */
 export function valueBytesOf(shard: Shard, ref: number): number {
   return shard.i32[ref * 2 + 1] & 0x7fffffff;

@@ -4,7 +4,7 @@ import * as L from "./layout.ts";
 
 /** The shared memory of one shard; can be posted to another thread. */
 export interface ShardMemory {
-  readonly header: SharedArrayBuffer;
+  /** The header's words, then the buckets. */
   readonly buckets: SharedArrayBuffer;
   readonly clocks: SharedArrayBuffer;
   readonly pages: SharedArrayBuffer;
@@ -18,13 +18,12 @@ export interface ShardMemory {
 export function createShardMemory(arenaBytes: number): ShardMemory {
   const bucketCount = arenaBytes / 128;
   const memory: ShardMemory = {
-    header: new SharedArrayBuffer(L.HEADER_WORDS * 4),
-    buckets: new SharedArrayBuffer(L.ALIGN_BYTES + bucketCount * L.BUCKET_WORDS * 4),
+    buckets: new SharedArrayBuffer((L.BUCKET_BASE + bucketCount * L.BUCKET_WORDS) * 4),
     clocks: new SharedArrayBuffer(bucketCount * 16),
     pages: new SharedArrayBuffer((arenaBytes / L.PAGE_BYTES) * L.PAGE_WORDS * 4),
     arena: new SharedArrayBuffer(L.ALIGN_BYTES + arenaBytes + L.ARENA_SLACK_BYTES),
   };
-  const header = new Int32Array(memory.header);
+  const header = new Int32Array(memory.buckets);
   header[L.BUCKETS] = L.BUCKETS_AT_START;
   header[L.HIGH_MASK] = L.BUCKETS_AT_START * 2 - 1;
   header[L.OVERFLOW_LOW] = bucketCount;
@@ -32,6 +31,7 @@ export function createShardMemory(arenaBytes: number): ShardMemory {
 }
 
 export class Shard {
+  /** The header; the same view as `buckets`, so that a look-up touches one object less. */
   readonly words: Int32Array<SharedArrayBuffer>;
   readonly buckets: Int32Array<SharedArrayBuffer>;
   /** When each entry was last read, beside its slot; the only thing a reader without lock stores into. */
@@ -57,14 +57,14 @@ export class Shard {
     readonly account: Account,
     memory: ShardMemory,
   ) {
-    this.words = new Int32Array(memory.header);
     this.buckets = new Int32Array(memory.buckets);
+    this.words = this.buckets;
     this.clocks = new Uint16Array(memory.clocks);
     this.pages = new Int32Array(memory.pages);
     this.i32 = new Int32Array(memory.arena);
     this.f64 = new Float64Array(memory.arena);
     this.u8 = new Uint8Array(memory.arena);
-    this.bucketMask = (memory.buckets.byteLength - L.ALIGN_BYTES) / 4 / L.BUCKET_WORDS - 1;
+    this.bucketMask = (this.buckets.length - L.BUCKET_BASE) / L.BUCKET_WORDS - 1;
     const arenaBytes = memory.arena.byteLength - L.ALIGN_BYTES - L.ARENA_SLACK_BYTES;
     this.unitMask = arenaBytes / 8 - 1;
     // The last page is never used: references begin at 6, so those at its end would not survive the mask.

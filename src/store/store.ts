@@ -76,7 +76,7 @@ export function createStoreMemory(options: StoreOptions): StoreMemory {
   };
   new Account(memory.account).limitBytes = options.maxmemoryBytes;
   for (const shard of memory.shards) {
-    new Int32Array(shard.header)[L.LOCK] = options.lockStart ?? 0;
+    new Int32Array(shard.buckets)[L.LOCK] = options.lockStart ?? 0;
   }
   for (const shard of new Store(memory).shards) chargeIndex(shard);
   return memory;
@@ -179,8 +179,7 @@ export class Store {
   /** What `find()` makes of the record that was found last: 0 if it has expired; notes the access. */
   accessed(shard: Shard, ref: number, nowMs: number, clock: number): number {
     if (ref === 0) return 0;
-    const expiresAtMs = shard.f64[ref + 1];
-    if (expiresAtMs !== 0 && expiresAtMs <= nowMs) return 0;
+    if (record.hasExpiry(shard, ref) && shard.f64[ref + 1] <= nowMs) return 0;
     // Stored only when it differs: a key that many workers read would otherwise bounce between their caches.
     const at = clockOf(shard.slot);
     if (shard.clocks[at] !== clock) shard.clocks[at] = clock;

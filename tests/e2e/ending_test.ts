@@ -32,7 +32,14 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
     );
     Deno.kill(server.pid, signal);
     await idle.ended(); // has nothing owed
-    await assert.rejects(connect(server.port), Deno.errors.ConnectionRefused);
+    await until("no worker accepts any more", async () => {
+      try {
+        (await connect(server.port)).close();
+        return false;
+      } catch (error) {
+        return error instanceof Deno.errors.ConnectionRefused;
+      }
+    }, (isRefused) => isRefused);
     assertSameBytes(await reader.readRaw(value.length), value);
     assert.equal((await reader.readToEnd()).length, 2);
     const reply = new Uint8Array([...new TextEncoder().encode("$500\r\n"), ...small, 13, 10]);
@@ -42,7 +49,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
     await pipeliner.ended();
     assert.equal(await server.exit(EXIT_MS_MAX), 0);
     const { stderr } = server.output();
-    assert.match(stderr, new RegExp(`stopping: ${signal}\n(?:.*\n)*.* stopped\n$`));
+    assert.match(stderr, new RegExp(`stopping: ${signal}\n(?:.*\n)*.* stopped\n$`), stderr);
   });
 }
 
