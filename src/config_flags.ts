@@ -8,7 +8,7 @@ export const MAXMEMORY_BYTES_MIN = 16 * MIB;
 export const MAXMEMORY_BYTES_MAX = 1024 ** 4;
 export const CLIENTS_MAX_BOUND = 1_000_000;
 export const SECONDS_MAX = 2 ** 31 - 1;
-export const KEY_BYTES_BOUND = 65_535; // A record's key length is 16 bits.
+export const KEY_BYTES_BOUND = 32_768; // With the longest value beside it, a record still fits a page.
 export const VALUE_BYTES_BOUND = 512 * MIB; // Redis's own bound for a string.
 export const CLIENT_OUTPUT_BYTES_MIN = MIB;
 /** Threads beyond this are a mistake in a flag, not a machine. */

@@ -84,12 +84,15 @@ export class WorkerMetrics {
     this.#histogram = cells.subarray(COUNTER_CELLS);
   }
 
-  /** Notes `count` commands that took `totalNs` together; each is taken for its share. */
-  observe(totalNs: number, count: number): void {
+  /**
+   * Notes `count` commands that took `totalNs` together, each of which is taken for its share; they stand for
+   * `weight` times as many.
+   */
+  observe(totalNs: number, count: number, weight: number): void {
     const histogram = this.#histogram;
-    histogram[bucketOf(totalNs / count)] += count;
-    histogram[SUM_NS - COUNTER_CELLS] += totalNs;
-    histogram[TIMED - COUNTER_CELLS] += count;
+    histogram[bucketOf(totalNs / count)] += count * weight;
+    histogram[SUM_NS - COUNTER_CELLS] += totalNs * weight;
+    histogram[TIMED - COUNTER_CELLS] += count * weight;
   }
 }
 

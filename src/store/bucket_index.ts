@@ -7,13 +7,13 @@ import * as L from "./layout.ts";
 import type { Shard } from "./shard.ts";
 
 /** Entries per bucket (times 8) above which the table grows and below which it shrinks. */
-const GROW_EIGHTHS = 40;
+const GROW_EIGHTHS = 36;
 const SHRINK_EIGHTHS = 16;
 /** A reader without lock gives up on a chain after this many buckets; it may be torn, and a ring. */
 export const CHAIN_READ_MAX = 256;
 /** Longer chains are counted: with a keyed hash they do not come about by chance. */
 const CHAIN_LONG = 64;
-const UNITS_PER_STEP = 5;
+const UNITS_PER_STEP = 4;
 const BUCKETS_PER_STEP = 256;
 
 /** Word of the first bucket of a hash's chain, of which `address` is the part that chooses buckets. */
@@ -33,8 +33,8 @@ export function nextBucketWord(shard: Shard, base: number): number {
 
 /** Index into the clock array of the entry at `slot`. */
 export function clockOf(slot: number): number {
-  const word = slot - L.BUCKET_BASE;
-  return ((word >>> 4) << 3) | (word & 7);
+  const place = (slot - L.BUCKET_BASE) & (L.BUCKET_WORDS - 1);
+  return slot * 2 - place + L.BUCKET_CLOCKS;
 }
 
 /** Adds an entry where the last `find()` ended; the caller holds the lock. Grows the table afterwards. */

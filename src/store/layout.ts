@@ -43,11 +43,16 @@ export const DB_EXPIRING = 48;
 export const CLASS_HEADS = 64;
 export const HEADER_WORDS = 128;
 
-// ---- buckets: 16 words = one line: 7 hashes, overflow bucket, 7 references, one spare --------------
+// ---- buckets: 16 words = one line: 6 hashes, overflow bucket, 6 references, 6 clocks of 16 bits -----
+// Clocks lie here and not in an array of their own, because that would be one more line for each read. They
+// are all that a reader without lock stores into, and these bytes are never anything else: index memory
+// never becomes arena memory, and a bucket that is freed and used again has its clocks in the same place.
 export const BUCKET_WORDS = 16;
-export const BUCKET_SLOTS = 7;
-export const BUCKET_OVERFLOW = 7;
-export const BUCKET_REFS = 8;
+export const BUCKET_SLOTS = 6;
+export const BUCKET_OVERFLOW = 6;
+export const BUCKET_REFS = 7;
+/** First clock of a bucket, in 16-bit units from the bucket. */
+export const BUCKET_CLOCKS = 26;
 /** The header's words lie before them, its first line in the 48 bytes before a cache line's end. */
 export const BUCKET_BASE = HEADER_WORDS + ALIGN_BYTES / 4;
 export const BUCKETS_AT_START = 16;

@@ -6,7 +6,6 @@ import * as L from "./layout.ts";
 export interface ShardMemory {
   /** The header's words, then the buckets. */
   readonly buckets: SharedArrayBuffer;
-  readonly clocks: SharedArrayBuffer;
   readonly pages: SharedArrayBuffer;
   readonly arena: SharedArrayBuffer;
 }
@@ -19,7 +18,6 @@ export function createShardMemory(arenaBytes: number): ShardMemory {
   const bucketCount = arenaBytes / 128;
   const memory: ShardMemory = {
     buckets: new SharedArrayBuffer((L.BUCKET_BASE + bucketCount * L.BUCKET_WORDS) * 4),
-    clocks: new SharedArrayBuffer(bucketCount * 16),
     pages: new SharedArrayBuffer((arenaBytes / L.PAGE_BYTES) * L.PAGE_WORDS * 4),
     arena: new SharedArrayBuffer(L.ALIGN_BYTES + arenaBytes + L.ARENA_SLACK_BYTES),
   };
@@ -34,7 +32,7 @@ export class Shard {
   /** The header; the same view as `buckets`, so that a look-up touches one object less. */
   readonly words: Int32Array<SharedArrayBuffer>;
   readonly buckets: Int32Array<SharedArrayBuffer>;
-  /** When each entry was last read, beside its slot; the only thing a reader without lock stores into. */
+  /** When each entry was last read, in its bucket; the only thing a reader without lock stores into. */
   readonly clocks: Uint16Array<SharedArrayBuffer>;
   readonly pages: Int32Array<SharedArrayBuffer>;
   readonly i32: Int32Array<SharedArrayBuffer>;
@@ -59,7 +57,7 @@ export class Shard {
   ) {
     this.buckets = new Int32Array(memory.buckets);
     this.words = this.buckets;
-    this.clocks = new Uint16Array(memory.clocks);
+    this.clocks = new Uint16Array(memory.buckets);
     this.pages = new Int32Array(memory.pages);
     this.i32 = new Int32Array(memory.arena);
     this.f64 = new Float64Array(memory.arena);

@@ -119,7 +119,7 @@ export class Store {
   }
 
   /**
-   * Loads the record's first two lines and its access clock, once `touchIndex()` has had time. Gives the slot with
+   * Loads the record's first two lines, once `touchIndex()` has had time. Gives the slot with
    * that hash as a hint for `KeyRange`, 0 if there is none in the first bucket.
    */
   touchRecord(hash: number): number {
@@ -129,7 +129,7 @@ export class Store {
       if (buckets[slot] === hash) {
         const ref = buckets[slot + L.BUCKET_REFS] & shard.unitMask;
         const word = ref * 2;
-        this.loaded = shard.i32[word] ^ shard.i32[word + LINE_WORDS] ^ shard.clocks[clockOf(slot)];
+        this.loaded = shard.i32[word] ^ shard.i32[word + LINE_WORDS];
         return slot;
       }
     }

@@ -72,7 +72,7 @@ Deno.test("mayfly names the variable whose value is wrong and ends with 2", asyn
   const output = await runMayfly([], { env: { MAYFLY_MAX_KEY_BYTES: "65536" } });
   assert.equal(output.code, 2);
   assertOneLine(output);
-  assert.match(output.stderr, /MAYFLY_MAX_KEY_BYTES must be a whole number from 1 to 65535/);
+  assert.match(output.stderr, /MAYFLY_MAX_KEY_BYTES must be a whole number from 1 to 32768/);
 });
 
 Deno.test("mayfly ends with 1 and names the address when its port is taken", async () => {

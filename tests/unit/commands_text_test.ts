@@ -54,11 +54,11 @@ Deno.test("latencyStats() has disjoint buckets that sum up to what was timed", (
   const memory = createMetricsMemory(2);
   const first = new WorkerMetrics(memory, 0), second = new WorkerMetrics(memory, 1);
   const ms = 1e6;
-  for (let i = 0; i < 96; i++) first.observe(0.002 * ms, 1);
-  second.observe(3 * ms, 1);
-  second.observe(7 * ms, 1);
-  second.observe(30 * ms, 1);
-  second.observe(500 * ms, 1);
+  for (let i = 0; i < 96; i++) first.observe(0.002 * ms, 1, 1);
+  second.observe(3 * ms, 1, 1);
+  second.observe(7 * ms, 1, 1);
+  second.observe(30 * ms, 1, 1);
+  second.observe(500 * ms, 1, 1);
   const stats = latencyStats(new Metrics(memory).latency());
   assert.deepEqual(stats.histogram, {
     "<1ms": 96,
