@@ -13,6 +13,7 @@ import type { Clock } from "./clock.ts";
 import type { EffectSink } from "./log/effects.ts";
 import {
   CHANGE_TRIES_MAX,
+  CHANGES_PER_GROUP,
   KEYS_PER_GROUP,
   READ_GROUP_TRIES_MAX,
   READ_TRIES_MAX,
@@ -46,6 +47,7 @@ export class Engine {
   parked: Promise<Finish> | null = null;
 
   readonly #context: CommandContext;
+  readonly #effects: EffectSink | null;
   readonly #lookup = new CommandLookup(ROWS.map((row) => row.name));
   /** Row of each command of the batch, −1 if there is none of that name. */
   readonly #rowOf = new Int16Array(BATCH_COMMANDS_MAX);
@@ -67,6 +69,7 @@ export class Engine {
     readonly metrics: WorkerMetrics,
     effects: EffectSink | null,
   ) {
+    this.#effects = effects;
     this.#context = new CommandContext(store, services, effects);
     this.#keyBytesMax = services.config.keyBytesMax;
     this.#shardRound = new Uint32Array(store.shards.length);
@@ -124,7 +127,7 @@ export class Engine {
       } else if (kind === R.READ) {
         if (this.#isKeyShort(row)) this.#read(row);
       } else if (kind === R.CHANGE) {
-        if (this.#isKeyShort(row)) this.#change(row);
+        if (this.#isKeyShort(row)) next = this.#change(row, next, count);
       } else if (kind === R.KEYLESS) {
         const database = session.database;
         row.run(c);
@@ -286,25 +289,65 @@ export class Engine {
     store.unlockReading(shard);
   }
 
-  #change(row: CommandRow): void {
+  /**
+   * Runs a change, and under the same lock those that follow it in the batch and are of the same shard: the
+   * micro-batch. Nothing is reordered, so nobody sees a client's later write before an earlier one. Gives the
+   * number of the command to go on with.
+   */
+  #change(row: CommandRow, next: number, count: number): number {
     const c = this.#context, store = this.store;
-    const at = c.first + row.firstKey;
-    const shard = store.shardOf(c.batch.argHash[at]);
+    const shard = store.shardOf(c.batch.argHash[c.first + row.firstKey]);
     if (row.valueArgument > 0 && (row.flags & R.APPENDS) === 0 && !this.#stageArguments(row)) {
-      return;
+      return next;
     }
-    c.reply.mark();
     c.isOutOfMemory = false;
     c.needsBlock = 0;
     store.lockChange(shard);
     c.isLocked = true;
-    row.run(c);
+    let group = 1;
+    for (;; group++) {
+      c.reply.mark();
+      this.#runGroup(row);
+      if (c.isOutOfMemory || group === CHANGES_PER_GROUP || next === count) break;
+      const following = this.#following(shard, next);
+      if (following === null) break;
+      row = following;
+      c.first = c.batch.commandArg[next];
+      c.argCount = c.batch.commandArg[++next] - c.first;
+    }
     c.isLocked = false;
     store.unlockChange(shard);
     this.metrics.counters[COUNTER.writeGroups]++;
-    this.metrics.counters[COUNTER.writesGrouped]++;
+    this.metrics.counters[COUNTER.writesGrouped] += group;
     if (c.isOutOfMemory) this.#changeAgain(row, shard);
     c.staging.discard();
+    return next;
+  }
+
+  /** Runs a handler that changes; its effects are one group. */
+  #runGroup(row: CommandRow): void {
+    const effects = this.#effects;
+    if (effects === null) row.run(this.#context);
+    else {
+      effects.begin();
+      row.run(this.#context);
+      effects.end();
+    }
+  }
+
+  /** The row of a command, if it is a sound change of one key of the shard and may run under a lock that is held. */
+  #following(shard: Shard, command: number): CommandRow | null {
+    const c = this.#context, batch = c.batch, rowIndex = this.#rowOf[command];
+    if (rowIndex < 0) return null;
+    const row = ROWS[rowIndex], first = batch.commandArg[command], key = first + row.firstKey;
+    const argCount = batch.commandArg[command + 1] - first;
+    if (row.kind !== R.CHANGE) return null;
+    if (row.arity > 0 ? argCount !== row.arity : argCount < -row.arity) return null;
+    if ((batch.argHash[key] & this.store.shardMask) !== shard.number) return null;
+    if (batch.argEnd[key] - batch.argStart[key] > this.#keyBytesMax) return null;
+    if ((batch.commandStyle[command] === STYLE_TEXT) !== c.isText) return null;
+    if (row.valueArgument > 0 && c.staging.isLarge(batch, first + row.valueArgument)) return null;
+    return row;
   }
 
   /** A change found no memory, or wants its result built outside the lock: helps, and runs it again. */
@@ -320,7 +363,7 @@ export class Engine {
       c.isOutOfMemory = false;
       store.lockChange(shard);
       c.isLocked = true;
-      row.run(c);
+      this.#runGroup(row);
       c.isLocked = false;
       store.unlockChange(shard);
     }
@@ -403,7 +446,9 @@ export class Engine {
     const c = this.#context;
     const round = this.#markShards(row, from, to);
     this.#lockMarked(round);
+    this.#effects?.begin();
     for (let key = from; key <= to; key += row.keyStep) row.each!(c, key);
+    this.#effects?.end();
     this.#unlockMarked(round);
     this.metrics.counters[COUNTER.writeGroups]++;
     this.metrics.counters[COUNTER.writesGrouped] += Math.floor((to - from) / row.keyStep) + 1;
@@ -418,7 +463,7 @@ export class Engine {
     for (let tries = 0; tries < 2; tries++) {
       c.isOutOfMemory = false;
       this.#lockMarked(round);
-      row.run(c);
+      this.#runGroup(row);
       this.#unlockMarked(round);
       if (!c.isOutOfMemory || !c.staging.reclaim(c.nowMs)) break;
       c.reply.rewind();

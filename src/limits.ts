@@ -2,6 +2,8 @@
 
 /** MGET, EXISTS and DEL are atomic up to here: beyond, all shards would be watched or held for milliseconds. */
 export const KEYS_PER_GROUP = 512;
+/** Changes under one hold of a lock: readers of the shard wait for no more than about 10 µs. */
+export const CHANGES_PER_GROUP = 32;
 /** About 20 µs of tries without the lock; then a reader waits its turn. */
 export const READ_TRIES_MAX = 64;
 /** The same for groups of keys, whose tries are longer. */

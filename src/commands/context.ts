@@ -327,8 +327,11 @@ export class CommandContext {
 
   /** Removes all entries of a database, or of all of them (−1). Takes all locks itself: for commands without keys. */
   flush(database: number): void {
-    this.store.flush(database);
-    if (this.effects !== null) this.effects.flush(database);
+    this.store.flush(database, () => {
+      this.effects?.begin();
+      this.effects?.flush(database);
+      this.effects?.end();
+    });
   }
 
   // ---- waiting --------------------------------------------------------------------------------------

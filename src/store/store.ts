@@ -248,10 +248,11 @@ export class Store {
     return false;
   }
 
-  /** Removes all entries of one database, or of all (−1), with every shard locked. */
-  flush(database: number): void {
+  /** Removes all entries of one database, or of all (−1), with every shard locked, `whileLocked()` as well. */
+  flush(database: number, whileLocked: () => void = () => {}): void {
     for (const shard of this.shards) lock.lockChange(shard.words);
     for (const shard of this.shards) this.#flushShard(shard, database);
+    whileLocked();
     for (const shard of this.shards) lock.unlockChange(shard.words);
   }
 

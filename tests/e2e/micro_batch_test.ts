@@ -1,0 +1,52 @@
+// Writes of one shard that come together run under one lock, and nobody can tell but by the count.
+
+import assert from "node:assert/strict";
+import { connect, plain } from "../support/resp_client.ts";
+import { readStats } from "../support/server_numbers.ts";
+import { startServer } from "../support/server.ts";
+
+Deno.test("server runs a burst of writes to one key in groups and replies in order", async () => {
+  await using server = await startServer({ workers: 1 });
+  using client = await connect(server.port);
+  const replies = await client.pipeline(Array.from({ length: 320 }, () => ["INCR", "n"]));
+  assert.deepEqual(replies.map(plain), Array.from({ length: 320 }, (_, i) => i + 1));
+  const stats = await readStats(client);
+  const size = Number(stats.batch_avg_size);
+  assert.ok(size > 8 && size <= 32, `groups of ${size} on average`);
+});
+
+Deno.test("a group of writes gives what the same writes give one by one", async () => {
+  await using server = await startServer({ workers: 1, flags: ["--max-key-bytes", "64"] });
+  using client = await connect(server.port);
+  const large = "v".repeat(20_000), huge = "w".repeat(200_000), longKey = "k".repeat(65);
+  const script = (key: string): string[][] => [
+    ["SET", key, "1"],
+    ["INCR", key],
+    ["APPEND", key, "x"],
+    ["INCR", key],
+    ["SETEX", key, "10"],
+    ["SETEX", key, "0", "y"],
+    ["SET", key, large],
+    ["APPEND", key, large],
+    ["GETSET", key, "2"],
+    ["INCRBY", key, "40"],
+    ["SET", longKey, "z"],
+    ["SET", key, huge, "NX"],
+    ["GETDEL", key],
+    ["SET", key, huge, "NX", "GET"],
+    ["SETNX", key, "never"],
+    ["NOSUCH", key],
+    ["EXPIRE", key, "100"],
+    ["PERSIST", key],
+    ["SET", key, "last", "GET"],
+    ["GET", key],
+  ];
+  const oneByOne: unknown[] = [];
+  for (const command of script("a")) oneByOne.push(plain(await client.command(...command)));
+  const together = (await client.pipeline(script("b"))).map(plain);
+  assert.deepEqual(
+    together,
+    oneByOne.map((reply) => typeof reply === "string" ? reply.replace("'a'", "'b'") : reply),
+  );
+  assert.equal(oneByOne.at(-1), "last");
+});

@@ -1,0 +1,148 @@
+// One worker's whole path without a socket, for tests and benches: parser, engine, store and reply writer.
+import { Bus } from "../../src/bus.ts";
+import { Clock } from "../../src/clock.ts";
+import type { Services } from "../../src/commands/services.ts";
+import { parseConfig } from "../../src/config.ts";
+import { DONE, Engine } from "../../src/engine.ts";
+import {
+  ARGUMENTS_MAX,
+  INLINE_BYTES_MAX,
+  OUT_OF_LINE_BYTES_MIN,
+  READ_BUFFER_BYTES_FULL_MAX,
+} from "../../src/limits.ts";
+import type { EffectSink } from "../../src/log/effects.ts";
+import { createMetricsMemory, Metrics, WorkerMetrics } from "../../src/metrics.ts";
+import { ReplyBuffer } from "../../src/protocol/reply_buffer.ts";
+import { RequestBatch } from "../../src/protocol/request_batch.ts";
+import {
+  INLINE_REPLY_AUTO,
+  type ParseLimits,
+  parseRequests,
+} from "../../src/protocol/request_parser.ts";
+import { RespWriter } from "../../src/protocol/resp_writer.ts";
+import { TextWriter } from "../../src/protocol/text_writer.ts";
+import { ReplyChunkPool } from "../../src/server/chunk_pool.ts";
+import type { Session } from "../../src/session.ts";
+import { createSettingsMemory, ProcessState, Settings } from "../../src/settings.ts";
+import { createStoreMemory, Store } from "../../src/store/store.ts";
+
+/** The parser loads whole words past the end. */
+const SLACK_BYTES = 8;
+
+/** One worker's parser, engine and writers over a store of their own; no thread, no socket. */
+export class EnginePath {
+  readonly #batch = new RequestBatch();
+  readonly #pool = new ReplyChunkPool();
+  readonly #out = new ReplyBuffer(this.#pool);
+  readonly #resp = new RespWriter(this.#out);
+  readonly #text = new TextWriter(this.#out);
+  readonly #bytes = new Uint8Array(READ_BUFFER_BYTES_FULL_MAX + SLACK_BYTES);
+  readonly #view = new DataView(this.#bytes.buffer);
+  readonly #session = createSession();
+  readonly #limits: ParseLimits;
+  readonly engine: Engine;
+
+  /** `effects` is told of every change. */
+  constructor(effects: EffectSink | null = null) {
+    const services = createServices();
+    const { config, settings } = services;
+    const memory = createStoreMemory({
+      maxmemoryBytes: config.maxmemoryBytes,
+      maxValueBytes: config.valueBytesMax,
+      hashKey: [11, 7],
+    });
+    const metrics = new WorkerMetrics(createMetricsMemory(1), 0);
+    this.engine = new Engine(
+      new Store(memory),
+      services,
+      new Clock(memory.clock),
+      metrics,
+      effects,
+    );
+    this.#limits = {
+      bulkBytesMax: settings.valueBytesMax,
+      argumentsMax: ARGUMENTS_MAX,
+      inlineBytesMax: INLINE_BYTES_MAX,
+      outOfLineBytesMin: OUT_OF_LINE_BYTES_MIN,
+      inlineReply: INLINE_REPLY_AUTO,
+      authenticated: true,
+    };
+  }
+
+  /** Runs one read batch, copied in as a read from a socket would; throws unless the replies have that length. */
+  run(request: Uint8Array, replyBytes: number): void {
+    const end = this.#run(request), out = this.#out;
+    if (end !== request.length || out.position !== replyBytes || out.segments.length > 0) {
+      throw new Error(
+        `${end} of ${request.length} bytes ran, ${out.position} instead of ${replyBytes} bytes of replies`,
+      );
+    }
+    this.#pool.give(out.takeChunk());
+  }
+
+  /** Runs one read batch and gives its replies, which fit one chunk. */
+  replies(request: string): string {
+    this.#run(new TextEncoder().encode(request));
+    const text = new TextDecoder().decode(this.#out.bytes.slice(0, this.#out.position));
+    this.#pool.give(this.#out.takeChunk());
+    return text;
+  }
+
+  #run(request: Uint8Array): number {
+    const batch = this.#batch;
+    this.#bytes.set(request);
+    batch.reset(this.#bytes, this.#view);
+    const end = parseRequests(batch, 0, request.length, this.#limits);
+    const ran = this.engine.run(this.#session, batch, 0, this.#resp, this.#text);
+    if (ran !== batch.commandCount || this.engine.outcome !== DONE) {
+      throw new Error(`${ran} of ${batch.commandCount} commands ran`);
+    }
+    return end;
+  }
+}
+
+/** What the measured commands may ask for, at the defaults; nobody answers on this bus. */
+function createServices(): Services {
+  const parsed = parseConfig(["--maxmemory", "512mb"], {}, { coreCount: 1, memoryBytes: 2 ** 30 });
+  if (!("ok" in parsed)) throw new Error(`the defaults were refused: ${JSON.stringify(parsed)}`);
+  const config = parsed.ok;
+  const settings = new Settings(createSettingsMemory(config));
+  settings.state = ProcessState.READY;
+  return {
+    config,
+    settings,
+    parameters: [],
+    metrics: new Metrics(createMetricsMemory(1)),
+    bus: new Bus(() => {}),
+    sessions: new Map(),
+    workerIndex: 0,
+    startedAtMs: 0,
+    runId: "",
+    processId: 0,
+    systemName: "",
+    residentBytes: () => 0,
+    isPassword: () => true,
+    hasPassword: false,
+  };
+}
+
+function createSession(): Session {
+  return {
+    id: 1,
+    address: "",
+    localAddress: "",
+    createdAtMs: 0,
+    lastCommandAtMs: 0,
+    lastCommand: "",
+    protocolVersion: 2,
+    database: 0,
+    isAuthenticated: true,
+    user: "default",
+    name: "",
+    libraryName: "",
+    libraryVersion: "",
+    isClosing: false,
+    kill: () => {},
+    bufferedBytes: () => ({ input: 0, output: 0 }),
+  };
+}

@@ -1,0 +1,94 @@
+// What the engine tells of changes: each once, in order, in groups of one command.
+
+import assert from "node:assert/strict";
+import type { EffectKey, EffectSink } from "../../src/log/effects.ts";
+import { EnginePath } from "../support/engine_path.ts";
+
+/** Writes down what it is told, a line each. */
+class Recorder implements EffectSink {
+  lines: string[] = [];
+  #open = false;
+
+  begin(): void {
+    assert.equal(this.#open, false, "a group within a group");
+    this.#open = true;
+    this.lines.push("(");
+  }
+  put(_shard: number, key: EffectKey): void {
+    this.#tell(`put ${name(key)}`);
+  }
+  remove(_shard: number, key: EffectKey): void {
+    this.#tell(`remove ${name(key)}`);
+  }
+  expire(_shard: number, key: EffectKey, expiresAtMs: number): void {
+    this.#tell(`expire ${name(key)} ${expiresAtMs === 0 ? "never" : "once"}`);
+  }
+  flush(database: number): void {
+    this.#tell(`flush ${database}`);
+  }
+  end(): void {
+    assert.equal(this.#open, true, "the end of no group");
+    this.#open = false;
+    this.lines.push(")");
+  }
+
+  take(): string {
+    const text = this.lines.join(" ").replaceAll("( )", "").replace(/\s+/g, " ").trim();
+    this.lines = [];
+    return text;
+  }
+
+  #tell(text: string): void {
+    assert.equal(this.#open, true, `${text} outside a group`);
+    this.lines.push(text);
+  }
+}
+
+function name(key: EffectKey): string {
+  const bytes = new Uint8Array(
+    key.view.buffer,
+    key.view.byteOffset + key.start,
+    key.end - key.start,
+  );
+  return `${key.database}:${new TextDecoder().decode(bytes)}`;
+}
+
+const CASES: readonly (readonly [line: string, effects: string])[] = [
+  ["SET a 1", "( put 0:a )"],
+  ["GET a", ""],
+  ["INCR a", "( put 0:a )"],
+  ["INCR nobody EXTRA", ""],
+  ["APPEND a x", "( put 0:a )"],
+  ["APPEND fresh x", "( put 0:fresh )"],
+  ["INCR a", ""],
+  ["SET a 2 NX", ""],
+  ["SETEX a 100 3", "( put 0:a )"],
+  ["EXPIRE a 50", "( expire 0:a once )"],
+  ["PERSIST a", "( expire 0:a never )"],
+  ["PERSIST a", ""],
+  ["EXPIRE a -1", "( remove 0:a )"],
+  ["MSET b 1 c 2 b 3", "( put 0:b put 0:c put 0:b )"],
+  ["DEL b nobody c", "( remove 0:b remove 0:c )"],
+  ["GETSET d 1", "( put 0:d )"],
+  ["GETDEL d", "( remove 0:d )"],
+  ["SELECT 3", ""],
+  ["SET e 1", "( put 3:e )"],
+  ["FLUSHDB", "( flush 3 )"],
+  ["FLUSHALL", "( flush -1 )"],
+];
+
+Deno.test("Engine tells every change within its command's group, and nothing else", () => {
+  const sink = new Recorder(), path = new EnginePath(sink);
+  for (const [line, effects] of CASES) {
+    path.replies(`${line}\r\n`);
+    assert.equal(sink.take(), effects, line);
+  }
+});
+
+Deno.test("Engine tells a large value once, and keeps commands of one micro-batch in groups of their own", () => {
+  const sink = new Recorder(), path = new EnginePath(sink);
+  path.replies(`SET a ${"v".repeat(20_000)}\r\nAPPEND a ${"w".repeat(20_000)}\r\n`);
+  assert.equal(sink.take(), "( put 0:a ) ( put 0:a )");
+  assert.equal(path.replies("INCR n\r\nINCR n\r\nINCR n\r\n"), ":1\r\n:2\r\n:3\r\n");
+  assert.equal(sink.take(), "( put 0:n ) ( put 0:n ) ( put 0:n )");
+});
