@@ -3,6 +3,7 @@
 // For each command: row, arity, password, lengths; then the locks of its keys' shards, the handler, unlock.
 // Nothing is awaited while a lock is held. Handlers that only read run without lock between two looks at the
 // shard's sequence; if it moved, the reply is taken back and they run again, and after a while under the lock.
+// The file is long because how each kind of command is locked should be read, and judged, in one place.
 import * as R from "./commands/command_row.ts";
 import type { CommandRow } from "./commands/command_row.ts";
 import { CommandContext, type Finish } from "./commands/context.ts";
