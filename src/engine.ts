@@ -309,7 +309,9 @@ export class Engine {
     for (;; group++) {
       c.reply.mark();
       this.#runGroup(row);
-      if (c.isOutOfMemory || group === CHANGES_PER_GROUP || next === count) break;
+      // What is staged stands for an argument of this command: the next one must not take it for its own.
+      if (c.isOutOfMemory || !c.staging.isEmpty) break;
+      if (group === CHANGES_PER_GROUP || next === count) break;
       const following = this.#following(shard, next);
       if (following === null) break;
       row = following;

@@ -29,6 +29,10 @@ export class Staging {
     this.#store = store;
   }
 
+  get isEmpty(): boolean {
+    return this.#staged.length === 0;
+  }
+
   /** What was staged for an argument, null if nothing. */
   of(argument: number): Staged | null {
     if (this.#staged.length === 0) return null;

@@ -50,3 +50,13 @@ Deno.test("a group of writes gives what the same writes give one by one", async 
   );
   assert.equal(oneByOne.at(-1), "last");
 });
+
+Deno.test("a large value of one write is never taken for that of the next in its group", async () => {
+  await using server = await startServer({ workers: 1 });
+  using client = await connect(server.port);
+  const large = "v".repeat(20_000);
+  const refused = [["SET", "a", ""], ["SET", "a", large, "NX"], ["APPEND", "a", "x"], ["GET", "a"]];
+  assert.deepEqual((await client.pipeline(refused)).map(plain), ["+OK", null, 1, "x"]);
+  const replaced = [["SET", "b", large], ["SET", "b", ""], ["APPEND", "b", "x"], ["GET", "b"]];
+  assert.deepEqual((await client.pipeline(replaced)).map(plain), ["+OK", "+OK", 1, "x"]);
+});
