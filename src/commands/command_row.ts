@@ -35,6 +35,8 @@ export const ADMIN = 16;
 /** Appends to a value: a large result is built outside the lock when the handler asks for it. */
 export const APPENDS = 32;
 
+export type CommandGroup = "string" | "bitmap" | "generic" | "connection" | "server" | "cluster";
+
 export interface CommandRow {
   /** Lower case; `command|subcommand` for one that a container holds. */
   readonly name: string;
@@ -48,10 +50,18 @@ export interface CommandRow {
   readonly keyStep: number;
   /** Argument that is stored as a value and may be large; 0: none; −1: every second one, from 2. */
   readonly valueArgument: number;
-  readonly group: "string" | "generic" | "connection" | "server";
+  readonly group: CommandGroup;
   /** Version of Redis that has it since; of mayfly for its own. */
   readonly since: string;
   readonly summary: string;
+  /** How it is written after its name, in Redis's notation: `key seconds [NX | XX | GT | LT]`. */
+  readonly syntax?: string;
+  /** Redis's names of its flags, parted by blanks: `write denyoom fast`. */
+  readonly flagNames?: string;
+  /** ACL categories that do not follow from the flags, parted by blanks: `keyspace dangerous`. */
+  readonly categories?: string;
+  /** What is done to its keys, as Redis's key specifications say it: `RW access update`. */
+  readonly keyFlags?: string;
   /** Replies; for the kinds `*_EACH` it runs last, after all keys. */
   readonly run: (c: CommandContext) => void;
   /** For the kinds `*_EACH`: runs first, with the number of keys. */
