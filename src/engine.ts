@@ -8,6 +8,7 @@ import * as R from "./commands/command_row.ts";
 import type { CommandRow } from "./commands/command_row.ts";
 import { CommandContext, type Finish } from "./commands/context.ts";
 import type { Services } from "./commands/services.ts";
+import { get, set } from "./commands/strings.ts";
 import { CommandLookup, ROWS } from "./commands/table.ts";
 import * as errors from "./errors.ts";
 import type { Clock } from "./clock.ts";
@@ -18,6 +19,7 @@ import {
   KEYS_PER_GROUP,
   READ_GROUP_TRIES_MAX,
   READ_TRIES_MAX,
+  READS_PER_GROUP,
 } from "./limits.ts";
 import { COUNTER, type WorkerMetrics } from "./metrics.ts";
 import type { ReplyWriter } from "./protocol/reply_writer.ts";
@@ -40,6 +42,10 @@ const ACCESS_CLOCK_MS = 1000;
  */
 const TIMED_ALWAYS = 4096;
 const TIMED_EVERY = 8;
+/** What look-ahead asks of each row, beside the rows: it passes over all commands first. */
+const FIRST_KEY = Int8Array.from(ROWS, (row) => row.firstKey);
+const LAST_KEY = Int8Array.from(ROWS, (row) => row.lastKey);
+const KEY_STEP = Int8Array.from(ROWS, (row) => row.keyStep);
 const pause: () => void = (Atomics as { pause?: () => void }).pause ?? (() => {});
 
 export class Engine {
@@ -60,6 +66,9 @@ export class Engine {
   /** The last argument of the batch that was loaded ahead. */
   #loadedTo = 0;
   readonly #keyBytesMax: number;
+  /** The shards of a group of reads, and their sequences as it began. */
+  readonly #groupShard = new Int32Array(READS_PER_GROUP);
+  readonly #groupBegun = new Int32Array(READS_PER_GROUP);
   #round = 0;
   #batches = 0;
 
@@ -126,7 +135,7 @@ export class Engine {
       } else if (isLoading && (row.flags & R.LOADING) === 0) {
         reply.error(errors.LOADING);
       } else if (kind === R.READ) {
-        if (this.#isKeyShort(row)) this.#read(row);
+        if (this.#isKeyShort(row)) next = this.#reads(row, next, count);
       } else if (kind === R.CHANGE) {
         if (this.#isKeyShort(row)) next = this.#change(row, next, count);
       } else if (kind === R.KEYLESS) {
@@ -213,11 +222,12 @@ export class Engine {
       const rowIndex = this.#lookup.find(view, bytes, argStart[first], argEnd[first]);
       rowOf[i] = rowIndex;
       if (rowIndex < 0) continue;
-      const row = ROWS[rowIndex];
-      if (row.firstKey === 0) continue;
-      const last = lastKeyOf(row, commandArg[i + 1] - first);
-      for (let key = row.firstKey; key <= last; key += row.keyStep) {
-        const at = first + key;
+      const firstKey = FIRST_KEY[rowIndex];
+      if (firstKey === 0) continue;
+      const last = LAST_KEY[rowIndex] === firstKey
+        ? Math.min(first + firstKey, commandArg[i + 1] - 1)
+        : first + lastKeyOf(ROWS[rowIndex], commandArg[i + 1] - first);
+      for (let at = first + firstKey; at <= last; at += KEY_STEP[rowIndex]) {
         argHash[at] = store.hash(view, argStart[at], argEnd[at], database);
         argSlot[at] = 0;
         if (keys < keyArg.length) keyArg[keys++] = at;
@@ -256,6 +266,59 @@ export class Engine {
   }
 
   // ---- one key --------------------------------------------------------------------------------------
+
+  /**
+   * Runs a read and those that follow it in the batch, and looks at the sequences of their shards once at
+   * the end: one Atomics operation for the group instead of one for each. It keeps the compiler from moving
+   * the plain looks before it, and x86-64 keeps the order of loads. Gives the number of the command to go on
+   * with.
+   */
+  #reads(row: CommandRow, next: number, count: number): number {
+    const c = this.#context, store = this.store, batch = c.batch, shards = this.#groupShard;
+    const begun = this.#groupBegun, hits = c.hits, misses = c.misses, first = next - 1;
+    c.reply.mark();
+    c.needsLock = false;
+    let group = 0;
+    for (;;) {
+      const shard = store.shardOf(batch.argHash[c.first + row.firstKey]);
+      const sequence = store.beginRead(shard);
+      if ((sequence & 1) !== 0) break;
+      shards[group] = shard.number;
+      begun[group++] = sequence;
+      // By its name, so that the compiler can look into it: saves 40 of 350 ns.
+      if (row.run === get) get(c);
+      else row.run(c);
+      if (group === READS_PER_GROUP || next === count) break;
+      const following = this.#followingRead(next);
+      if (following === null) break;
+      row = following;
+      c.first = batch.commandArg[next];
+      c.argCount = batch.commandArg[++next] - c.first;
+    }
+    if (group > 0 && !c.needsLock && store.confirmReads(shards, begun, group)) return next;
+    c.reply.rewind();
+    c.hits = hits;
+    c.misses = misses;
+    for (let command = first; command < next; command++) {
+      c.first = batch.commandArg[command];
+      c.argCount = batch.commandArg[command + 1] - c.first;
+      this.#read(ROWS[this.#rowOf[command]]);
+    }
+    return next;
+  }
+
+  /** The row of a command, if it is a sound read of one key. */
+  #followingRead(command: number): CommandRow | null {
+    const batch = this.#context.batch, rowIndex = this.#rowOf[command];
+    if (rowIndex < 0) return null;
+    const row = ROWS[rowIndex], first = batch.commandArg[command], key = first + row.firstKey;
+    const argCount = batch.commandArg[command + 1] - first;
+    if (row.kind !== R.READ) return null;
+    if (row.arity > 0 ? argCount !== row.arity : argCount < -row.arity) return null;
+    if (batch.argEnd[key] - batch.argStart[key] > this.#keyBytesMax) return null;
+    if ((batch.commandStyle[command] === STYLE_TEXT) !== this.#context.isText) return null;
+    return row;
+  }
 
   #read(row: CommandRow): void {
     const c = this.#context, store = this.store;
@@ -298,9 +361,10 @@ export class Engine {
   #change(row: CommandRow, next: number, count: number): number {
     const c = this.#context, store = this.store;
     const shard = store.shardOf(c.batch.argHash[c.first + row.firstKey]);
-    if (row.valueArgument > 0 && (row.flags & R.APPENDS) === 0 && !this.#stageArguments(row)) {
-      return next;
-    }
+    if (
+      row.valueArgument > 0 && c.staging.isLarge(c.batch, c.first + row.valueArgument) &&
+      (row.flags & R.APPENDS) === 0 && !this.#stageArguments(row)
+    ) return next;
     c.isOutOfMemory = false;
     c.needsBlock = 0;
     store.lockChange(shard);
@@ -330,8 +394,10 @@ export class Engine {
   /** Runs a handler that changes; its effects are one group. */
   #runGroup(row: CommandRow): void {
     const effects = this.#effects;
-    if (effects === null) row.run(this.#context);
-    else {
+    if (effects === null) {
+      if (row.run === set) set(this.#context);
+      else row.run(this.#context);
+    } else {
       effects.begin();
       row.run(this.#context);
       effects.end();

@@ -6,6 +6,8 @@ export const KEYS_PER_GROUP = 512;
 export const CHANGES_PER_GROUP = 32;
 /** About 20 µs of tries without the lock; then a reader waits its turn. */
 export const READ_TRIES_MAX = 64;
+/** Reads of one batch that are confirmed together: all of them run again if one of their shards changed. */
+export const READS_PER_GROUP = 32;
 /** The same for groups of keys, whose tries are longer. */
 export const READ_GROUP_TRIES_MAX = 4;
 /** Rounds of an append whose result is built outside the lock; the last one is built under it. */

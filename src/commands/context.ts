@@ -174,6 +174,31 @@ export class CommandContext {
     return record.expiresAtMsOf(this.shard, this.ref);
   }
 
+  /** Looks the key at argument `index` up and replies with its string: GET, straight from hint to reply. */
+  replyString(index: number): void {
+    const batch = this.batch, at = this.first + index, hash = batch.argHash[at];
+    const shard = this.store.shardOf(hash);
+    const start = batch.argStart[at], end = batch.argEnd[at], slot = batch.argSlot[at];
+    const ref = record.hintedString(
+      shard,
+      hash,
+      this.session.database,
+      batch.view,
+      start,
+      end,
+      slot,
+    );
+    if (ref === 0 || record.isExpired(shard, ref, this.nowMs)) {
+      if (this.find(index) === 0) this.reply.nil();
+      else if (this.requireString()) this.replyValue();
+      return;
+    }
+    this.store.noteAccess(shard, slot, this.accessClock);
+    this.hits++;
+    const bytes = Math.min(record.valueBytesOf(shard, ref), INLINE_VALUE_BYTES_MAX);
+    this.reply.bulkWords(shard.i32, shard.u8, shard.valueStart, bytes);
+  }
+
   /** Replies with the value found. */
   replyValue(): void {
     const shard = this.shard;
@@ -225,6 +250,30 @@ export class CommandContext {
 
   /** Stores argument `valueIndex` as a string; false: no memory, return without reply. */
   put(keyIndex: number, valueIndex: number, expiresAtMs: number): boolean {
+    const { argStart, argEnd, argHash, argSlot, view } = this.batch;
+    const keyAt = this.first + keyIndex, valueAt = this.first + valueIndex;
+    const isOverwritten = this.batch.stagedArg !== valueAt && entries.overwriteString(
+      this.store.shardOf(argHash[keyAt]),
+      argHash[keyAt],
+      this.session.database,
+      view,
+      argStart[keyAt],
+      argEnd[keyAt],
+      argSlot[keyAt],
+      argStart[valueAt],
+      argEnd[valueAt],
+      expiresAtMs,
+      this.accessClock,
+    );
+    if (!isOverwritten) return this.#putElsewhere(keyIndex, valueIndex, expiresAtMs);
+    if (this.effects !== null) {
+      const key = this.#setKey(keyIndex);
+      this.effects.put(this.store.shardOf(key.hash).number, key);
+    }
+    return true;
+  }
+
+  #putElsewhere(keyIndex: number, valueIndex: number, expiresAtMs: number): boolean {
     const key = this.#setKey(keyIndex);
     const shard = this.store.shardOf(key.hash);
     if (this.staging.isLarge(this.batch, this.first + valueIndex)) {

@@ -1,7 +1,7 @@
 // The table of commands: every row, and the look-up of a row by name; what rows do is theirs.
 import { catalogRows } from "./catalog.ts";
 import { CLIENT_ROWS, CLIENT_SUBCOMMANDS } from "./client_commands.ts";
-import type { CommandRow } from "./command_row.ts";
+import { type CommandRow, KEYLESS } from "./command_row.ts";
 import { CONFIG_ROWS, CONFIG_SUBCOMMANDS } from "./config_commands.ts";
 import { CONNECTION_ROWS } from "./connection.ts";
 import { COUNTER_ROWS } from "./counters.ts";
@@ -15,8 +15,24 @@ export { CommandLookup } from "./command_lookup.ts";
 
 const catalog = catalogRows(() => ({ rows: ROWS, subcommands: SUBCOMMANDS }));
 
+/**
+ * What every row has, in one order: rows that differ in it would be objects of different shapes, and reading
+ * their fields slow for every command.
+ */
+const ROW_SHAPE = {
+  name: "",
+  arity: 0,
+  kind: KEYLESS,
+  flags: 0,
+  firstKey: 0,
+  lastKey: 0,
+  keyStep: 0,
+  valueArgument: 0,
+  run: () => {},
+} as const;
+
 /** All commands; a row's index is what `CommandLookup` finds. */
-export const ROWS: readonly CommandRow[] = [
+export const ROWS: readonly CommandRow[] = ([
   ...STRING_ROWS,
   ...COUNTER_ROWS,
   ...KEY_ROWS,
@@ -26,7 +42,7 @@ export const ROWS: readonly CommandRow[] = [
   ...CONFIG_ROWS,
   ...SERVER_ROWS,
   catalog.row,
-];
+] as CommandRow[]).map((row) => ({ ...ROW_SHAPE, ...row }));
 
 /** Rows of subcommands by the name of their container; its row runs them. */
 export const SUBCOMMANDS: ReadonlyMap<string, readonly CommandRow[]> = new Map([

@@ -12,6 +12,8 @@ import {
   databaseOf,
   expiresAtMsOf,
   findHinted,
+  hasExpiry,
+  hintedString,
   isBlock,
   keyBytesOf,
   keyStartOf,
@@ -69,6 +71,40 @@ export function putString(
   const made = prepareString(shard, key, value, expiresAtMs);
   if (made === 0) return false;
   link(shard, key, ref, made, clock);
+  return true;
+}
+
+/**
+ * `putString()` over the string that look-ahead saw at `slotHint`, where the size class stays: most of all writes of
+ * a cache that is warm. The value is `view[valueStart..valueEnd)`. False, and nothing changed, if it is not so.
+ */
+export function overwriteString(
+  shard: Shard,
+  hash: number,
+  database: number,
+  view: DataView,
+  keyStart: number,
+  keyEnd: number,
+  slotHint: number,
+  valueStart: number,
+  valueEnd: number,
+  expiresAtMs: number,
+  clock: number,
+): boolean {
+  const valueBytes = valueEnd - valueStart;
+  if (valueBytes > WORD_COPY_BYTES_MAX) return false;
+  const ref = hintedString(shard, hash, database, view, keyStart, keyEnd, slotHint);
+  if (ref === 0) return false;
+  const i32 = shard.i32, oldBytes = i32[ref * 2 + 1];
+  if (oldBytes !== valueBytes) {
+    if (!isSameClass(keyEnd - keyStart, valueBytes, oldBytes)) return false;
+    i32[ref * 2 + 1] = valueBytes;
+  }
+  if (hasExpiry(shard, ref) || expiresAtMs !== 0) setExpiry(shard, ref, expiresAtMs);
+  let word = shard.valueStart >>> 2;
+  for (let at = valueStart; at < valueEnd; at += 4) i32[word++] = view.getInt32(at, true);
+  shard.slot = slotHint;
+  shard.clocks[clockOf(slotHint)] = clock;
   return true;
 }
 

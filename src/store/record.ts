@@ -67,6 +67,40 @@ export function findHinted(
   return findRecord(shard, hash, database, view, start, end);
 }
 
+/**
+ * The reference of the record with this key if look-ahead saw it at `slotHint` and it holds a string that lies in
+ * it, expired or not: nearly always. Sets `shard.valueStart` to the value's first byte. 0 if it has to be searched.
+ * One loop and no call, because GET and SET are hardly more than this (80 and 60 of 400 ns).
+ */
+export function hintedString(
+  shard: Shard,
+  hash: number,
+  database: number,
+  view: DataView,
+  start: number,
+  end: number,
+  slotHint: number,
+): number {
+  const buckets = shard.buckets;
+  if (slotHint === 0 || buckets[slotHint] !== hash) return 0;
+  const i32 = shard.i32, ref = buckets[slotHint + L.BUCKET_REFS] & shard.unitMask;
+  let word = ref * 2;
+  // With another name, another type or a flag it is another head.
+  const head = ((end - start) << L.KEY_SHIFT) | (database << L.DATABASE_SHIFT) | L.TYPE_STRING;
+  if (i32[word] !== head) return 0;
+  word += L.RECORD_HEADER_WORDS;
+  const whole = end - 3;
+  for (; start < whole; start += 4, word++) {
+    if (i32[word] !== view.getInt32(start, true)) return 0;
+  }
+  if (start !== end) {
+    if (i32[word] !== (view.getInt32(start, true) & ((1 << ((end - start) << 3)) - 1))) return 0;
+    word++;
+  }
+  shard.valueStart = word * 4;
+  return ref;
+}
+
 /** Whether the record has this name (length and database as in its first word) and these key bytes. */
 export function isNamed(
   shard: Shard,
@@ -106,6 +140,10 @@ export function expiresAtMsOf(shard: Shard, ref: number): number {
 export function hasExpiry(shard: Shard, ref: number): boolean {
   const word = ref * 2;
   return (shard.i32[word + 2] | shard.i32[word + 3]) !== 0;
+}
+
+export function isExpired(shard: Shard, ref: number, nowMs: number): boolean {
+  return hasExpiry(shard, ref) && shard.f64[ref + 1] <= nowMs;
 }
 
 /** Length of the value in bytes, blocks included; never negative. */

@@ -47,6 +47,8 @@ export class Shard {
   slot = 0;
   /** Set by `find()` when it found nothing: the last bucket of the chain. */
   lastBucket = 0;
+  /** Set by `hintedString()`: first byte of the value found. */
+  valueStart = 0;
 
   /** `addressShift`: the bits of a hash that choose the shard; those above choose the bucket. */
   constructor(

@@ -57,6 +57,11 @@ export function confirmRead(words: Int32Array, begun: number): boolean {
   return ((Atomics.load(words, LOCK) ^ begun) & ~READING) === 0 && (begun & CHANGING) === 0;
 }
 
+/** The same by a plain load, for use after an Atomics operation that came after all that was read. */
+export function confirmReadAfter(words: Int32Array, begun: number): boolean {
+  return ((words[LOCK] ^ begun) & ~READING) === 0;
+}
+
 function acquire(words: Int32Array, bit: number): void {
   // Being woken and then outrun is no sign of a dead holder, so only waits that nobody ended count.
   for (let timeouts = 0; timeouts < TIMEOUTS_MAX;) {

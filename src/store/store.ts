@@ -149,6 +149,16 @@ export class Store {
     return lock.confirmRead(shard.words, begun);
   }
 
+  /** `confirmRead()` for `count` reads at once: of the shards with these numbers, begun at these sequences. */
+  confirmReads(shardNumbers: Int32Array, begun: Int32Array, count: number): boolean {
+    const shards = this.shards;
+    let isWhole = lock.confirmRead(shards[shardNumbers[0]].words, begun[0]);
+    for (let i = 1; i < count; i++) {
+      if (!lock.confirmReadAfter(shards[shardNumbers[i]].words, begun[i])) isWhole = false;
+    }
+    return isWhole;
+  }
+
   lockChange(shard: Shard): void {
     lock.lockChange(shard.words);
   }
@@ -179,11 +189,16 @@ export class Store {
   /** What `find()` makes of the record that was found last: 0 if it has expired; notes the access. */
   accessed(shard: Shard, ref: number, nowMs: number, clock: number): number {
     if (ref === 0) return 0;
-    if (record.hasExpiry(shard, ref) && shard.f64[ref + 1] <= nowMs) return 0;
-    // Stored only when it differs: a key that many workers read would otherwise bounce between their caches.
-    const at = clockOf(shard.slot);
-    if (shard.clocks[at] !== clock) shard.clocks[at] = clock;
+    if (record.isExpired(shard, ref, nowMs)) return 0;
+    this.noteAccess(shard, shard.slot, clock);
     return ref;
+  }
+
+  /** Notes when the entry at `slot` was read. */
+  noteAccess(shard: Shard, slot: number, clock: number): void {
+    // Stored only when it differs: a key that many workers read would otherwise bounce between their caches.
+    const at = clockOf(slot);
+    if (shard.clocks[at] !== clock) shard.clocks[at] = clock;
   }
 
   /** The same under the lock for changes: what has expired is removed on the way. */
