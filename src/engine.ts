@@ -216,10 +216,17 @@ export class Engine {
     const { view, bytes, argStart, argEnd, argHash, argSlot, commandArg, commandCount } = batch;
     const store = this.store, rowOf = this.#rowOf;
     const keyArg = this.#keyArg;
-    let keys = 0;
+    let keys = 0, rowIndex = -1, lastWord = 0, lastBytes = -1;
     for (let i = from; i < commandCount; i++) {
       const first = commandArg[i];
-      const rowIndex = this.#lookup.find(view, bytes, argStart[first], argEnd[first]);
+      const start = argStart[first], end = argEnd[first];
+      const word = view.getInt32(start, true);
+      // Pipelines repeat one command: its name is compared with the one before, first of all.
+      if (word !== lastWord || end - start !== lastBytes) {
+        rowIndex = this.#lookup.find(view, bytes, start, end);
+        lastWord = word;
+        lastBytes = end - start <= 4 ? end - start : -1;
+      }
       rowOf[i] = rowIndex;
       if (rowIndex < 0) continue;
       const firstKey = FIRST_KEY[rowIndex];
