@@ -174,8 +174,11 @@ export class CommandContext {
     return record.expiresAtMsOf(this.shard, this.ref);
   }
 
-  /** Looks the key at argument `index` up and replies with its string: GET, straight from hint to reply. */
-  replyString(index: number): void {
+  /**
+   * Replies with the string of the key at argument `index` if it lies where look-ahead saw it, and counts the hit;
+   * else false, and the key has to be looked up.
+   */
+  replyHinted(index: number): boolean {
     const batch = this.batch, at = this.first + index, hash = batch.argHash[at];
     const shard = this.store.shardOf(hash);
     const start = batch.argStart[at], end = batch.argEnd[at], slot = batch.argSlot[at];
@@ -188,15 +191,12 @@ export class CommandContext {
       end,
       slot,
     );
-    if (ref === 0 || record.isExpired(shard, ref, this.nowMs)) {
-      if (this.find(index) === 0) this.reply.nil();
-      else if (this.requireString()) this.replyValue();
-      return;
-    }
+    if (ref === 0 || record.isExpired(shard, ref, this.nowMs)) return false;
     this.store.noteAccess(shard, slot, this.accessClock);
     this.hits++;
     const bytes = Math.min(record.valueBytesOf(shard, ref), INLINE_VALUE_BYTES_MAX);
     this.reply.bulkWords(shard.i32, shard.u8, shard.valueStart, bytes);
+    return true;
   }
 
   /** Replies with the value found. */

@@ -16,9 +16,11 @@ const options: SetOptions = {
   expiresAtMs: 0,
 };
 
-/** GET key; in one piece, because nothing runs more often. */
+/** GET key */
 export function get(c: CommandContext): void {
-  c.replyString(1);
+  if (c.replyHinted(1)) return;
+  if (c.find(1) === 0) c.reply.nil();
+  else if (c.requireString()) c.replyValue();
 }
 
 /** MGET key [key ...] */
@@ -27,6 +29,7 @@ function beginMget(c: CommandContext, keys: number): void {
 }
 
 function mgetOne(c: CommandContext, index: number): void {
+  if (c.replyHinted(index)) return;
   if (c.find(index) === 0 || c.type !== TYPE_STRING) c.reply.nil();
   else c.replyValue();
 }
