@@ -56,6 +56,7 @@ export class ReplyBuffer {
   segmentBytes = 0;
   #markSegments = 0;
   #markPosition = 0;
+  #markErrors = 0;
 
   constructor(readonly pool: ChunkPool) {
     this.chunk = pool.take(0);
@@ -72,6 +73,7 @@ export class ReplyBuffer {
   mark(): void {
     this.#markSegments = this.segments.length;
     this.#markPosition = this.position;
+    this.#markErrors = this.errorCount;
   }
 
   /** Takes back everything since the mark. */
@@ -86,6 +88,7 @@ export class ReplyBuffer {
       }
     }
     this.position = this.#markPosition;
+    this.errorCount = this.#markErrors;
   }
 
   /** Makes room for `count` more bytes in one piece. */
