@@ -112,6 +112,9 @@ export class Engine {
     c.misses = 0;
     session.lastCommandAtMs = nowMs;
     this.outcome = DONE;
+    if (session.databaseVersion !== this.services.settings.databaseVersion) {
+      c.selectDatabase(session.databaseNumber);
+    }
     this.#lookAhead(batch, from, session.database);
     const isLoading = this.services.settings.state === ProcessState.STARTING;
     let next = from;
@@ -432,7 +435,7 @@ export class Engine {
     for (let tries = 0; tries < CHANGE_TRIES_MAX && c.isOutOfMemory; tries++) {
       if (c.needsBlock !== 0) {
         c.staging.discard();
-        if (!c.stageAppend(row.firstKey)) break;
+        if (!c.stageResult(row.firstKey)) break;
         c.needsBlock = 0;
       } else if (!c.staging.reclaim(c.nowMs)) break;
       c.reply.rewind();
@@ -534,14 +537,21 @@ export class Engine {
     const c = this.#context;
     if (row.valueArgument !== 0 && !this.#stageArguments(row)) return;
     const last = lastKeyOf(row, c.argCount);
+    if (row.prepare !== undefined && !row.prepare(c)) return;
     const round = this.#markShards(row, row.firstKey, last);
+    if (c.targetIndex !== 0) this.#shardRound[c.targetHash & this.store.shardMask] = round;
     c.reply.mark();
-    for (let tries = 0; tries < 2; tries++) {
+    for (let tries = 0; tries < CHANGE_TRIES_MAX; tries++) {
       c.isOutOfMemory = false;
+      c.needsBlock = 0;
       this.#lockMarked(round);
       this.#runGroup(row);
       this.#unlockMarked(round);
-      if (!c.isOutOfMemory || !c.staging.reclaim(c.nowMs)) break;
+      if (!c.isOutOfMemory) break;
+      if (c.needsBlock !== 0) {
+        c.staging.discard();
+        if (!c.stageResult(c.needsBlock)) break;
+      } else if (!c.staging.reclaim(c.nowMs)) break;
       c.reply.rewind();
     }
     this.metrics.counters[COUNTER.writeGroups]++;
@@ -549,6 +559,7 @@ export class Engine {
       Math.floor((last - row.firstKey) / row.keyStep) + 1;
     if (c.isOutOfMemory) this.#refuse();
     c.staging.discard();
+    c.targetIndex = 0;
   }
 
   #loadGroup(row: CommandRow, from: number, to: number): void {

@@ -56,3 +56,25 @@ export const NOT_AUTHENTICATED_HELLO =
 export const NO_SUCH_CLIENT = "ERR No such client";
 export const BAD_CLIENT_NAME =
   "ERR Client names cannot contain spaces, newlines or special characters.";
+export const NOT_A_FLOAT = "ERR value is not a valid float";
+export const NOT_FINITE = "ERR increment would produce NaN or Infinity";
+export const OFFSET_OUT_OF_RANGE = "ERR offset is out of range";
+export const BIT_OFFSET = "ERR bit offset is not an integer or out of range";
+export const BIT_VALUE = "ERR bit is not an integer or out of range";
+export const BIT_ARGUMENT = "ERR The bit argument must be 1 or 0.";
+export const BITOP_NOT_KEYS = "ERR BITOP NOT must be called with a single source key.";
+export const BITFIELD_TYPE =
+  "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.";
+export const BITFIELD_OVERFLOW = "ERR Invalid OVERFLOW type specified";
+export const BITFIELD_READ_ONLY = "ERR BITFIELD_RO only supports the GET subcommand";
+export const LCS_NO_STRINGS = "ERR The specified keys must contain string values";
+export const LCS_LEN_AND_IDX = "ERR If you want both the length and indexes, please just use IDX.";
+export const LCS_TOO_LARGE =
+  "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len";
+export const NO_SUCH_KEY = "ERR no such key";
+export const SAME_OBJECTS = "ERR source and destination objects are the same";
+export const NO_LFU =
+  "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
+export const BUSY_KEY = "BUSYKEY Target key name already exists.";
+export const BAD_PAYLOAD = "ERR DUMP payload version or checksum are wrong";
+export const BAD_FORMAT = "ERR Bad data format";

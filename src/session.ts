@@ -13,7 +13,11 @@ export interface Session {
   lastCommand: string;
   /** 2, later 3. */
   protocolVersion: number;
+  /** As entries know it, at `databaseVersion` of the settings; SWAPDB changes it. */
   database: number;
+  databaseVersion: number;
+  /** As the client knows it: 0 to 15. */
+  databaseNumber: number;
   isAuthenticated: boolean;
   user: string;
   name: string;

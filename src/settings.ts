@@ -14,7 +14,8 @@ export type ProcessState = typeof ProcessState[keyof typeof ProcessState];
 //   line 0    int32    state, log level, clients max, idle timeout s, write timeout s
 //   line 1    float64  maxmemory bytes, value bytes max, client output bytes max
 //   line 2    int64 last client id, int32 connected clients, int32 log lines on their way to main
-//   line 3..  int32    heartbeat of worker 0, of worker 1, ...
+//   line 3    int32    database version, then the table of databases, one byte by number
+//   line 4..  int32    heartbeat of worker 0, of worker 1, ...
 //
 // The float64 cells hold whole numbers below 2^53 and are read and written by plain, aligned,
 // 8-byte moves, which both x86-64 and arm64 do not tear; Atomics has no float64. Plain loads may
@@ -31,7 +32,10 @@ const CLIENT_OUTPUT_BYTES_MAX = MAXMEMORY_BYTES + 2;
 const LAST_CLIENT_ID = 2 * LINE_BYTES / 8;
 const CONNECTED_CLIENTS = 2 * LINE_BYTES / 4 + 2;
 const LOG_LINES_PENDING = CONNECTED_CLIENTS + 1;
-const HEARTBEATS = 3 * LINE_BYTES / 4;
+const DATABASE_VERSION = 3 * LINE_BYTES / 4;
+const DATABASE_TABLE = 3 * LINE_BYTES + 4;
+const HEARTBEATS = 4 * LINE_BYTES / 4;
+const DATABASES = 16;
 
 /** Log lines that may be on their way from the workers to main; later ones are dropped. */
 export const LOG_LINES_PENDING_MAX = 10_000;
@@ -39,7 +43,7 @@ export const LOG_LINES_PENDING_MAX = 10_000;
 /** Shared memory for `workerCount` workers, holding what `config` says, in the state STARTING. */
 export function createSettingsMemory(config: Config): SharedArrayBuffer {
   const memory = new SharedArrayBuffer(
-    3 * LINE_BYTES + Math.ceil(config.workerCount * 4 / LINE_BYTES) * LINE_BYTES,
+    4 * LINE_BYTES + Math.ceil(config.workerCount * 4 / LINE_BYTES) * LINE_BYTES,
   );
   const settings = new Settings(memory);
   settings.maxmemoryBytes = config.maxmemoryBytes;
@@ -49,6 +53,7 @@ export function createSettingsMemory(config: Config): SharedArrayBuffer {
   settings.idleTimeoutS = config.idleTimeoutS;
   settings.writeTimeoutS = config.writeTimeoutS;
   settings.logLevel = config.logLevel;
+  settings.setDatabaseTable(Uint8Array.from({ length: DATABASES }, (_, number) => number));
   return memory;
 }
 
@@ -59,12 +64,14 @@ export class Settings {
   readonly #int32: Int32Array;
   readonly #float64: Float64Array;
   readonly #int64: BigInt64Array;
+  readonly #table: Uint8Array;
 
   /** `memory` comes from `createSettingsMemory`. */
   constructor(memory: SharedArrayBuffer) {
     this.#int32 = new Int32Array(memory);
     this.#float64 = new Float64Array(memory);
     this.#int64 = new BigInt64Array(memory);
+    this.#table = new Uint8Array(memory, DATABASE_TABLE, DATABASES);
     this.stateWord = { cells: this.#int32, index: STATE };
   }
 
@@ -131,6 +138,33 @@ export class Settings {
   /** Unread replies that all clients together may leave: a quarter of maxmemory. */
   get allClientsOutputBytesMax(): number {
     return Math.floor(this.maxmemoryBytes / 4);
+  }
+
+  /** Changes whenever the table of databases does; a plain load, looked at once per batch. */
+  get databaseVersion(): number {
+    return this.#int32[DATABASE_VERSION]!;
+  }
+
+  /** The database, as entries know it, that clients mean by `number` (0 to 15). */
+  databaseAt(number: number): number {
+    return this.#table[number]!;
+  }
+
+  /** A copy of the whole table. */
+  databaseTable(): Uint8Array {
+    return this.#table.slice();
+  }
+
+  setDatabaseTable(table: Uint8Array): void {
+    this.#table.set(table);
+    Atomics.add(this.#int32, DATABASE_VERSION, 1);
+  }
+
+  /** With all shards locked, so that no two swaps mix. */
+  swapDatabases(first: number, second: number): void {
+    const table = this.databaseTable();
+    [table[first], table[second]] = [table[second]!, table[first]!];
+    this.setDatabaseTable(table);
   }
 
   /** A number that no connection of any worker has had: 1, 2, 3, ... */

@@ -64,6 +64,8 @@ export interface CommandRow {
   readonly keyFlags?: string;
   /** Replies; for the kinds `*_EACH` it runs last, after all keys. */
   readonly run: (c: CommandContext) => void;
+  /** For CHANGE_ALL: runs before the locks are taken, and may name a key of another database; false: it replied. */
+  readonly prepare?: (c: CommandContext) => boolean;
   /** For the kinds `*_EACH`: runs first, with the number of keys. */
   readonly begin?: (c: CommandContext, keys: number) => void;
   /** For the kinds `*_EACH`: runs for the key at argument `index`. */

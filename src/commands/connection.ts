@@ -35,7 +35,7 @@ function quit(c: CommandContext): void {
 function select(c: CommandContext): void {
   const index = c.argInteger(1);
   if (index >= 0 && index < DATABASES) {
-    c.session.database = index;
+    c.selectDatabase(index);
     c.reply.ok();
   } else if (index >= INT32_MIN && index <= INT32_MAX) c.reply.error(errors.DATABASE_OUT_OF_RANGE);
   else if (parseBigInteger(c.bytes, c.argStart(1), c.argEnd(1)) === null) c.failNotInteger();
@@ -117,7 +117,7 @@ function replyHello({ reply, session }: CommandContext): void {
 /** RESET: as if the client had just connected. */
 function reset(c: CommandContext): void {
   const session = c.session;
-  session.database = 0;
+  c.selectDatabase(0);
   session.name = "";
   session.protocolVersion = 2;
   session.user = DEFAULT_USER;

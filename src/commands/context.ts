@@ -5,13 +5,16 @@
 import { INTEGER_BYTES_MAX, parseInteger, writeInteger } from "../number_format.ts";
 import { NOT_AN_INTEGER, WRONG_TYPE } from "../errors.ts";
 import type { EffectSink } from "../log/effects.ts";
-import type { ReplyWriter } from "../protocol/reply_writer.ts";
+import { APPEND_LOCKED_BYTES_MAX } from "../limits.ts";
+import type { ReplyWriter, ValueSource } from "../protocol/reply_writer.ts";
 import type { RequestBatch } from "../protocol/request_batch.ts";
 import type { Session } from "../session.ts";
 import {
+  type Block,
   entries,
   INLINE_VALUE_BYTES_MAX,
   type KeyRange,
+  type PinnedBlock,
   record,
   type Shard,
   type Store,
@@ -19,7 +22,7 @@ import {
   type ValueRange,
 } from "../store/store.ts";
 import type { Services } from "./services.ts";
-import { Staging } from "./staging.ts";
+import { type Staged, Staging } from "./staging.ts";
 
 /** Ends a parked command: writes its reply. */
 export type Finish = (reply: ReplyWriter) => void;
@@ -55,8 +58,21 @@ export class CommandContext {
   isOutOfMemory = false;
   /** Set, with `isOutOfMemory`, when the change can only be made with this argument staged in a block. */
   needsBlock = 0;
+  /** Length that the value is to have at least in that block; −1: it is what `append()` makes. */
+  needsBytes = -1;
+  /** With `needsBytes`: the old value is of no use; or the value of this argument's key is to be copied. */
+  needsFresh = false;
+  needsCopyOf = 0;
   /** Large values of this command, in blocks already. */
   readonly staging: Staging;
+  /**
+   * A key that is named in another database, set by the row's `prepare()`: where functions ask for argument
+   * `targetIndex` (0: none), the bytes are those of `targetFrom`, with this database and hash.
+   */
+  targetIndex = 0;
+  targetFrom = 0;
+  targetDatabase = 0;
+  targetHash = 0;
   /** Set by `park()`. */
   parked: Promise<Finish> | null = null;
 
@@ -153,6 +169,40 @@ export class CommandContext {
     return ref;
   }
 
+  /** As `find()`, without a trace: neither the access nor a hit is noted. */
+  peek(index: number): number {
+    const key = this.#setKey(index);
+    this.shard = this.store.shardOf(key.hash);
+    const ref = entries.findKey(this.shard, key);
+    this.ref = ref !== 0 && record.isExpired(this.shard, ref, this.nowMs) ? 0 : ref;
+    return this.ref;
+  }
+
+  /** For commands without keys: `peek()` at argument `index`, with its shard held for reading meanwhile. */
+  peekLocked(index: number, whileLocked: () => void): void {
+    this.setTarget(index, index, this.session.database);
+    const shard = this.store.shardOf(this.targetHash);
+    this.store.lockReading(shard);
+    this.peek(index);
+    whileLocked();
+    this.store.unlockReading(shard);
+    this.targetIndex = 0;
+  }
+
+  /** Seconds since the entry that was found last was read or written, by a clock of 16 bits. */
+  get idleS(): number {
+    return (this.accessClock - this.store.accessClockOf(this.shard)) & 0xffff;
+  }
+
+  /** Names the key at argument `from` in another database as argument `index`, for the rest of the command. */
+  setTarget(index: number, from: number, database: number): void {
+    const batch = this.batch, at = this.first + from;
+    this.targetIndex = index;
+    this.targetFrom = from;
+    this.targetDatabase = database;
+    this.targetHash = this.store.hash(batch.view, batch.argStart[at], batch.argEnd[at], database);
+  }
+
   /** Whether what was found is a string; if not, the error is the reply. */
   requireString(): boolean {
     if (record.typeOf(this.shard, this.ref) === TYPE_STRING) return true;
@@ -228,6 +278,41 @@ export class CommandContext {
       at += piece.length;
     }
     return copy;
+  }
+
+  /**
+   * Length of the string found, to be read with `piece()`; −1 if that has to be under the lock, where the handler
+   * runs again: return without reply. Torn lengths are cut to what lies in the view.
+   */
+  openRead(): number {
+    if (!record.isBlock(this.shard, this.ref)) {
+      return Math.min(this.valueBytes, INLINE_VALUE_BYTES_MAX);
+    }
+    if (this.isLocked) return this.valueBytes;
+    this.needsLock = true;
+    return -1;
+  }
+
+  /** The longest contiguous piece of the value found, at `offset` below its length, at most `bytesMax` bytes. */
+  piece(offset: number, bytesMax: number): Uint8Array {
+    const shard = this.shard;
+    if (record.isBlock(shard, this.ref)) {
+      return this.store.blockOf(shard, this.ref).piece(offset, bytesMax);
+    }
+    const start = record.valueStartOf(shard, this.ref);
+    const count = Math.min(bytesMax, this.valueBytes - offset, INLINE_VALUE_BYTES_MAX - offset);
+    return shard.u8.subarray(start + offset, start + offset + count);
+  }
+
+  /** Replies with the bytes `[from, to)` of the value found, which `openRead()` has let through. */
+  replyRange(from: number, to: number): void {
+    const shard = this.shard;
+    if (record.isBlock(shard, this.ref)) {
+      this.reply.bulkSource(new PinnedRange(this.store.pin(shard, this.ref), from, to));
+      return;
+    }
+    const start = record.valueStartOf(shard, this.ref);
+    this.reply.bulk(shard.u8, start + from, start + to);
   }
 
   /** The value found as a whole number within 2^53, NaN if it is none. */
@@ -327,11 +412,118 @@ export class CommandContext {
     return true;
   }
 
-  /** Stages the result of appending argument `needsBlock` to the key at `keyIndex`; without lock. */
-  stageAppend(keyIndex: number): boolean {
+  /** Stages, without lock, what `append()` or `openString()` asked for, of the key at `keyIndex`. */
+  stageResult(keyIndex: number): boolean {
+    const bytesMin = this.needsBytes;
+    this.needsBytes = -1;
+    if (bytesMin >= 0) {
+      const key = this.#setKey(this.needsBlock), shard = this.store.shardOf(key.hash);
+      const copyOf = this.needsCopyOf;
+      this.needsCopyOf = 0;
+      if (copyOf !== 0) {
+        const from = this.#setKey(copyOf);
+        const at = this.store.shardOf(from.hash);
+        return this.staging.stageCopy(at, from, shard, this.needsBlock, this.nowMs);
+      }
+      const isFresh = this.needsFresh;
+      this.needsFresh = false;
+      if (isFresh) return this.staging.stageFresh(shard, this.needsBlock, bytesMin, this.nowMs);
+      return this.staging.stageOpen(shard, key, this.needsBlock, bytesMin, this.nowMs);
+    }
     const key = this.#setKey(keyIndex), shard = this.store.shardOf(key.hash);
     const added = this.argBytes(this.needsBlock);
     return this.staging.stageAppend(shard, key, this.needsBlock, added, this.nowMs);
+  }
+
+  /**
+   * Makes the string at argument `keyIndex`, which `findForChange()` found, or nothing, at least `bytesMin` (above 0)
+   * long, with zeros behind what it has, in memory that may be changed in place (`piece()`) until the command
+   * ends. Call `changed()` afterwards. False: no memory, return without reply.
+   */
+  openString(keyIndex: number, bytesMin: number): boolean {
+    const key = this.#setKey(keyIndex), shard = this.shard, staged = this.staging.of(keyIndex);
+    const oldBytes = this.ref === 0 ? 0 : this.valueBytes;
+    const growth = Math.max(0, bytesMin - oldBytes);
+    let isOpen = true;
+    if (staged !== null) {
+      if (!this.#linkOpened(shard, key, staged)) return this.#needOpened(keyIndex, bytesMin);
+    } else if (this.ref !== 0 && record.isBlock(shard, this.ref)) {
+      if (this.store.isPinned(shard, this.ref) || growth > APPEND_LOCKED_BYTES_MAX) {
+        return this.#needOpened(keyIndex, bytesMin);
+      }
+      if (growth > 0) isOpen = this.#grow(shard, key, growth);
+    } else if (Math.max(oldBytes, bytesMin) > INLINE_VALUE_BYTES_MAX) {
+      return this.#needOpened(keyIndex, bytesMin);
+    } else if (this.ref === 0) {
+      isOpen = entries.putString(shard, key, this.#zeros(bytesMin), 0, this.accessClock);
+    } else if (growth > 0) isOpen = this.#grow(shard, key, growth);
+    if (!isOpen) this.isOutOfMemory = true;
+    else this.findForChange(keyIndex);
+    return isOpen;
+  }
+
+  /**
+   * A block of `lengthBytes` for the whole value of the key at argument `keyIndex`, to be filled and then stored by
+   * `putFresh()`; null: it has to be made outside the lock first, return without reply.
+   */
+  freshBlock(keyIndex: number, lengthBytes: number): Block | null {
+    const staged = this.staging.of(keyIndex);
+    if (staged !== null && staged.block.lengthBytes === lengthBytes) return staged.block;
+    this.needsFresh = true;
+    this.#needOpened(keyIndex, lengthBytes);
+    return null;
+  }
+
+  /**
+   * Stores at argument `toIndex` what `findForChange()` found for argument `fromIndex`; its expiry is given. A large
+   * value is copied outside the lock first. False: no memory, or to be run again; return without reply.
+   */
+  putCopy(fromIndex: number, toIndex: number, expiresAtMs: number): boolean {
+    if (!record.isBlock(this.shard, this.ref)) {
+      return this.putBytes(toIndex, this.valueCopy(), expiresAtMs);
+    }
+    const staged = this.staging.of(toIndex);
+    if (staged !== null && this.staging.isCopy(staged, this.shard, this.ref)) {
+      return this.putFresh(toIndex, expiresAtMs);
+    }
+    this.needsCopyOf = fromIndex;
+    return this.#needOpened(toIndex, 0);
+  }
+
+  /** Stores what `freshBlock()` gave; false: no memory, return without reply. */
+  putFresh(keyIndex: number, expiresAtMs = 0): boolean {
+    const key = this.#setKey(keyIndex), shard = this.store.shardOf(key.hash);
+    const { block } = this.staging.of(keyIndex)!;
+    const made = entries.prepareBlock(shard, key, block, expiresAtMs);
+    if (made === 0) {
+      this.isOutOfMemory = true;
+      return false;
+    }
+    entries.linkPrepared(shard, key, made, block, this.accessClock);
+    if (this.effects !== null) this.effects.put(shard.number, key);
+    return true;
+  }
+
+  /** Tells that the value which `openString()` opened is as it shall be. */
+  changed(keyIndex: number): void {
+    if (this.effects !== null) this.effects.put(this.shard.number, this.#setKey(keyIndex));
+  }
+
+  /** Stores bytes that a handler made, at most INLINE_VALUE_BYTES_MAX; false: no memory, return without reply. */
+  putBytes(keyIndex: number, bytes: Uint8Array, expiresAtMs: number): boolean {
+    const key = this.#setKey(keyIndex), value = this.#value, shard = this.store.shardOf(key.hash);
+    // With the slack that copies of whole words need.
+    value.bytes = new Uint8Array(bytes.length + 8);
+    value.bytes.set(bytes);
+    value.view = new DataView(value.bytes.buffer);
+    value.start = 0;
+    value.end = bytes.length;
+    if (!entries.putString(shard, key, value, expiresAtMs, this.accessClock)) {
+      this.isOutOfMemory = true;
+      return false;
+    }
+    if (this.effects !== null) this.effects.put(shard.number, key);
+    return true;
   }
 
   /** Removes what `findForChange()` found. */
@@ -383,6 +575,25 @@ export class CommandContext {
     });
   }
 
+  /** Makes this the session's database: 0 to 15, as clients number them. */
+  selectDatabase(number: number): void {
+    const { session, services: { settings } } = this;
+    session.databaseVersion = settings.databaseVersion;
+    session.databaseNumber = number;
+    session.database = settings.databaseAt(number);
+  }
+
+  /** Lets two databases change their numbers. Takes all locks itself: for commands without keys. */
+  swapDatabases(first: number, second: number): void {
+    const { settings } = this.services;
+    this.store.withAllLocked(() => {
+      settings.swapDatabases(first, second);
+      this.effects?.begin();
+      this.effects?.databases(settings.databaseTable());
+      this.effects?.end();
+    });
+  }
+
   // ---- waiting --------------------------------------------------------------------------------------
 
   /** The reply comes later: the connection keeps its place, and goes on with its next command after it. */
@@ -396,7 +607,18 @@ export class CommandContext {
   }
 
   #setKey(index: number): KeyRange {
-    const key = this.#key, batch = this.batch, at = this.first + index;
+    const key = this.#key, batch = this.batch;
+    let at = this.first + index;
+    if (this.targetIndex !== 0 && index === this.targetIndex) {
+      at = this.first + this.targetFrom;
+      key.hash = this.targetHash;
+      key.database = this.targetDatabase;
+      key.view = batch.view;
+      key.start = batch.argStart[at];
+      key.end = batch.argEnd[at];
+      key.slotHint = 0;
+      return key;
+    }
     key.hash = batch.argHash[at];
     key.database = this.session.database;
     key.view = batch.view;
@@ -440,6 +662,38 @@ export class CommandContext {
     return false;
   }
 
+  #needOpened(keyIndex: number, bytesMin: number): false {
+    this.needsBytes = bytesMin;
+    return this.#needBlock(keyIndex);
+  }
+
+  /** Makes a staged copy the key's value, if it is that of the value as it is now. */
+  #linkOpened(shard: Shard, key: KeyRange, staged: Staged): boolean {
+    if (this.ref === 0) {
+      if (staged.oldBytes !== 0) return false;
+      const made = entries.prepareBlock(shard, key, staged.block, 0);
+      if (made === 0) return false;
+      entries.linkPrepared(shard, key, made, staged.block, this.accessClock);
+      return true;
+    }
+    return this.staging.finishAppend(staged, shard, this.ref) &&
+      entries.appendString(shard, key, this.ref, this.#zeros(0), staged.block);
+  }
+
+  #grow(shard: Shard, key: KeyRange, bytes: number): boolean {
+    return entries.appendString(shard, key, this.ref, this.#zeros(bytes), null);
+  }
+
+  #zeros(count: number): ValueRange {
+    const value = this.#value;
+    if (zeros.length < count + 8) zeros = new Uint8Array(count + 8);
+    value.bytes = zeros;
+    value.view = new DataView(zeros.buffer);
+    value.start = 0;
+    value.end = count;
+    return value;
+  }
+
   #prepare(index: number): number {
     const key = this.#setKey(index), shard = this.store.shardOf(key.hash);
     const staged = this.staging.of(index + 1), value = this.#value, at = this.first + index + 1;
@@ -453,3 +707,21 @@ export class CommandContext {
 }
 
 const decoder = new TextDecoder();
+let zeros = new Uint8Array(INLINE_VALUE_BYTES_MAX + 8);
+
+/** A part of a large value, sent from where it lies. */
+class PinnedRange implements ValueSource {
+  readonly lengthBytes: number;
+
+  constructor(readonly block: PinnedBlock, readonly from: number, to: number) {
+    this.lengthBytes = to - from;
+  }
+
+  piece(offset: number, bytesMax: number): Uint8Array {
+    return this.block.piece(this.from + offset, Math.min(bytesMax, this.lengthBytes - offset));
+  }
+
+  release(): void {
+    this.block.release();
+  }
+}

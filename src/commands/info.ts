@@ -157,10 +157,10 @@ function statsLines({ services, store, nowMs }: Source): InfoLine[] {
   ];
 }
 
-function keyspaceLines({ store }: Source): InfoLine[] {
+function keyspaceLines({ store, services }: Source): InfoLine[] {
   const lines: InfoLine[] = [];
   for (let database = 0; database < DATABASES; database++) {
-    const { entries, expiring } = store.entryCounts(database);
+    const { entries, expiring } = store.entryCounts(services.settings.databaseAt(database));
     if (entries > 0) lines.push([`db${database}`, `keys=${entries},expires=${expiring},avg_ttl=0`]);
   }
   return lines;

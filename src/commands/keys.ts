@@ -4,10 +4,10 @@ import { TYPE_STRING } from "../store/store.ts";
 import * as R from "./command_row.ts";
 import type { CommandRow } from "./command_row.ts";
 import type { CommandContext } from "./context.ts";
-import { EX, OUT_OF_RANGE, PX, readMoment, type TimeForm } from "./moments.ts";
+import { EX, EXAT, OUT_OF_RANGE, PX, PXAT, readMoment, type TimeForm } from "./moments.ts";
 import { ALL_KEYS, ONE_KEY, OWN_SINCE } from "./row_parts.ts";
 
-/** DEL key [key ...] */
+/** DEL key [key ...]; TOUCH key [key ...] counts as EXISTS does. */
 function beginCount(c: CommandContext): void {
   c.count = 0;
 }
@@ -97,10 +97,23 @@ function ttl(msPerUnit: number): (c: CommandContext) => void {
     const expiresAtMs = c.expiresAtMs;
     if (expiresAtMs === 0) return c.reply.integer(-1);
     const leftMs = Math.max(0, expiresAtMs - c.nowMs);
-    const left = Math.floor((leftMs + msPerUnit / 2) / msPerUnit);
-    if (left <= Number.MAX_SAFE_INTEGER) c.reply.integer(left);
-    // Not finite, or not a moment at all: torn, and taken back.
-    else c.reply.bigInteger(left < 2 ** 63 ? BigInt(left) : 0n);
+    replyWhole(c, Math.floor((leftMs + msPerUnit / 2) / msPerUnit));
+  };
+}
+
+function replyWhole(c: CommandContext, number: number): void {
+  if (Number.isSafeInteger(number)) c.reply.integer(number);
+  // Not finite, or not a moment at all: torn, and taken back.
+  else c.reply.bigInteger(number < 2 ** 63 ? BigInt(number) : 0n);
+}
+
+/** EXPIRETIME key, PEXPIRETIME key: −2 without the key, −1 without an end. */
+function expireTime(msPerUnit: number): (c: CommandContext) => void {
+  return (c) => {
+    if (c.find(1) === 0) return c.reply.integer(-2);
+    const expiresAtMs = c.expiresAtMs;
+    if (expiresAtMs === 0) return c.reply.integer(-1);
+    replyWhole(c, Math.floor((expiresAtMs + msPerUnit / 2) / msPerUnit));
   };
 }
 
@@ -166,6 +179,51 @@ export const KEY_ROWS: readonly CommandRow[] = [
     since: "2.6.0",
     summary: "Set a key's time to live in milliseconds",
     run: expire("pexpire", PX),
+  },
+  {
+    ...CHANGE,
+    name: "expireat",
+    arity: -3,
+    since: "1.2.0",
+    summary: "Set the moment at which a key expires, in seconds since 1970",
+    run: expire("expireat", EXAT),
+  },
+  {
+    ...CHANGE,
+    name: "pexpireat",
+    arity: -3,
+    since: "2.6.0",
+    summary: "Set the moment at which a key expires, in milliseconds since 1970",
+    run: expire("pexpireat", PXAT),
+  },
+  {
+    ...READ,
+    name: "expiretime",
+    arity: 2,
+    since: "7.0.0",
+    summary: "Get the moment at which a key expires, in seconds since 1970",
+    run: expireTime(1000),
+  },
+  {
+    ...READ,
+    name: "pexpiretime",
+    arity: 2,
+    since: "7.0.0",
+    summary: "Get the moment at which a key expires, in milliseconds since 1970",
+    run: expireTime(1),
+  },
+  {
+    name: "touch",
+    arity: -2,
+    kind: R.READ_EACH,
+    flags: R.SLOW,
+    ...ALL_KEYS,
+    group: "generic",
+    since: "3.2.1",
+    summary: "Count which of the given keys exist, and note that they were used",
+    begin: beginCount,
+    each: existsOne,
+    run: replyCount,
   },
   {
     ...READ,

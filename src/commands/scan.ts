@@ -1,4 +1,4 @@
-// SCAN: a walk over all keys in steps, whose cursor any worker can go on with.
+// SCAN, KEYS, RANDOMKEY: walks over all keys in steps, whose cursor any worker can go on with.
 import { NOT_AN_INTEGER, SYNTAX } from "../errors.ts";
 import { record } from "../store/store.ts";
 import * as R from "./command_row.ts";
@@ -11,6 +11,9 @@ import { NO_KEY } from "./row_parts.ts";
 const COUNT_DEFAULT = 10;
 /** COUNT is a hint; more than this at once would hold up a worker's other clients. */
 const COUNT_MAX = 100_000;
+/** Entries that KEYS looks at per step. */
+const KEYS_STEP = 1_000;
+const PATTERN_TOO_LONG = `ERR pattern is longer than ${PATTERN_BYTES_MAX} bytes`;
 const ZERO = 48;
 const STAR = 42;
 
@@ -28,7 +31,7 @@ function scan(c: CommandContext): void {
     } else if (c.argIs(i, "MATCH")) {
       pattern = c.argBytes(i + 1);
       if (pattern.length > PATTERN_BYTES_MAX) {
-        return c.reply.error(`ERR pattern is longer than ${PATTERN_BYTES_MAX} bytes`);
+        return c.reply.error(PATTERN_TOO_LONG);
       }
       // A single star takes the empty key too.
       if (pattern.length === 1 && pattern[0] === STAR) pattern = null;
@@ -55,6 +58,36 @@ function scan(c: CommandContext): void {
   for (const key of keys) c.reply.bulk(key, 0, key.length);
 }
 
+/** KEYS pattern; a walk in steps, so that nothing is locked for long. */
+function keys(c: CommandContext): void {
+  const pattern = c.argBytes(1);
+  if (pattern.length > PATTERN_BYTES_MAX) return c.reply.error(PATTERN_TOO_LONG);
+  const takesAll = pattern.length === 1 && pattern[0] === STAR;
+  // Where the index shrinks meanwhile, a walk meets keys twice.
+  const found = new Map<string, Uint8Array>();
+  let cursor = 0;
+  do {
+    cursor = c.store.scan(cursor, KEYS_STEP, c.session.database, c.nowMs, (key) => {
+      if (takesAll || globMatches(pattern, key)) found.set(latin1(key), key);
+    });
+  } while (cursor !== 0);
+  c.reply.array(found.size);
+  for (const key of found.values()) c.reply.bulk(key, 0, key.length);
+}
+
+function latin1(bytes: Uint8Array): string {
+  let text = "";
+  for (let i = 0; i < bytes.length; i++) text += String.fromCharCode(bytes[i]);
+  return text;
+}
+
+/** RANDOMKEY */
+function randomKey(c: CommandContext): void {
+  const key = c.store.randomKey(c.session.database, c.nowMs);
+  if (key === null) c.reply.nil();
+  else c.reply.bulk(key, 0, key.length);
+}
+
 /** NaN unless it is digits below 2^64; no digits at all are 0, as strtoul reads them for Redis. */
 function readCursor(c: CommandContext): number {
   const bytes = c.argBytes(1);
@@ -77,5 +110,27 @@ export const SCAN_ROWS: readonly CommandRow[] = [
     since: "2.8.0",
     summary: "Walk over the keys in steps",
     run: scan,
+  },
+  {
+    name: "keys",
+    arity: 2,
+    kind: R.KEYLESS,
+    flags: R.SLOW,
+    ...NO_KEY,
+    group: "generic",
+    since: "1.0.0",
+    summary: "Get all keys that match a pattern",
+    run: keys,
+  },
+  {
+    name: "randomkey",
+    arity: 1,
+    kind: R.KEYLESS,
+    flags: 0,
+    ...NO_KEY,
+    group: "generic",
+    since: "1.0.0",
+    summary: "Get any key",
+    run: randomKey,
   },
 ];

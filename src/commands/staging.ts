@@ -5,6 +5,7 @@ import {
   type Block,
   INLINE_VALUE_BYTES_MAX,
   type KeyRange,
+  type PinnedBlock,
   record,
   type Shard,
   type StagedBlock,
@@ -18,6 +19,8 @@ export interface Staged {
   /** An appended value follows `oldBytes` of the old one, which were in the block at `oldPage` (−1: in a slot). */
   readonly oldBytes: number;
   readonly oldPage: number;
+  /** Keeps the old block from being changed in place until the new one is linked. */
+  readonly old?: PinnedBlock | null;
 }
 
 export class Staging {
@@ -93,6 +96,66 @@ export class Staging {
     return block !== null;
   }
 
+  /**
+   * Copies the key's value as it is now into a block of at least `bytesMin`, zeros behind it; as for
+   * `stageAppend()`. False if there is no memory.
+   */
+  stageOpen(
+    shard: Shard,
+    key: KeyRange,
+    argument: number,
+    bytesMin: number,
+    nowMs: number,
+  ): boolean {
+    this.#store.lockReading(shard);
+    const ref = this.#store.find(shard, key, nowMs, 0);
+    const oldBytes = ref === 0 ? 0 : record.valueBytesOf(shard, ref);
+    const old = ref !== 0 && record.isBlock(shard, ref) ? this.#store.pin(shard, ref) : null;
+    this.#store.unlockReading(shard);
+    const block = this.stage(shard, Math.max(oldBytes, bytesMin), nowMs);
+    if (block === null) {
+      old?.release();
+      return false;
+    }
+    if (old !== null) copy(old, block);
+    clear(block, oldBytes);
+    const oldPage = old === null ? -1 : old.firstPage;
+    this.#staged.push({ argument, block, oldBytes, oldPage, old });
+    return true;
+  }
+
+  /** Copies the large value of the key `from` of shard `of` into a block of `shard`; false if it cannot be. */
+  stageCopy(of: Shard, from: KeyRange, shard: Shard, argument: number, nowMs: number): boolean {
+    this.#store.lockReading(of);
+    const ref = this.#store.find(of, from, nowMs, 0);
+    const old = ref !== 0 && record.isBlock(of, ref) ? this.#store.pin(of, ref) : null;
+    this.#store.unlockReading(of);
+    if (old === null) return true; // it is no large value any more: the command finds out
+    const block = this.stage(shard, old.lengthBytes, nowMs);
+    if (block === null) {
+      old.release();
+      return false;
+    }
+    copy(old, block);
+    const oldBytes = old.lengthBytes;
+    this.#staged.push({ argument, block, oldBytes, oldPage: old.firstPage, old });
+    return true;
+  }
+
+  /** Under the locks: whether the staged block is a copy of this value as it is now. */
+  isCopy(staged: Staged, shard: Shard, ref: number): boolean {
+    return staged.old?.shard === shard && staged.oldBytes === record.valueBytesOf(shard, ref) &&
+      staged.oldPage === record.blockPageOf(shard, ref);
+  }
+
+  /** Stages a block of that length for a whole new value; false if there is no memory. */
+  stageFresh(shard: Shard, argument: number, lengthBytes: number, nowMs: number): boolean {
+    const block = this.stage(shard, lengthBytes, nowMs);
+    if (block === null) return false;
+    this.#staged.push({ argument, block, oldBytes: 0, oldPage: -1 });
+    return true;
+  }
+
   /** Under the lock: whether the staged result is that of the value as it is now; completes it if so. */
   finishAppend(staged: Staged, shard: Shard, ref: number): boolean {
     const page = record.isBlock(shard, ref) ? record.blockPageOf(shard, ref) : -1;
@@ -121,7 +184,10 @@ export class Staging {
   /** Frees what no record refers to. */
   discard(): void {
     if (this.#staged.length === 0) return;
-    for (const { block } of this.#staged) block.discard();
+    for (const { block, old } of this.#staged) {
+      block.discard();
+      old?.release();
+    }
     this.#staged.length = 0;
   }
 
@@ -146,6 +212,15 @@ function fill(block: Block, from: number, bytes: Uint8Array): void {
     const piece = block.piece(from + done, bytes.length - done);
     piece.set(bytes.subarray(done, done + piece.length));
     done += piece.length;
+  }
+}
+
+/** Pages come with what was in them before. */
+function clear(block: Block, from: number): void {
+  for (let at = from; at < block.lengthBytes;) {
+    const piece = block.piece(at, block.lengthBytes - at);
+    piece.fill(0);
+    at += piece.length;
   }
 }
 

@@ -1,6 +1,6 @@
 // Commands that store and read strings; they know no lock and no protocol.
-import { EX, PX, type TimeForm } from "./moments.ts";
-import { STRING_TOO_LONG, wrongArity } from "../errors.ts";
+import { EX, EXAT, PX, PXAT, type TimeForm } from "./moments.ts";
+import { STRING_TOO_LONG, SYNTAX, wrongArity } from "../errors.ts";
 import { TYPE_STRING } from "../store/store.ts";
 import * as R from "./command_row.ts";
 import type { CommandRow } from "./command_row.ts";
@@ -111,6 +111,37 @@ function getdel(c: CommandContext): void {
 function mset(c: CommandContext): void {
   if ((c.argCount & 1) === 0) c.reply.error(wrongArity("mset"));
   else if (c.putPairs(1)) c.reply.ok();
+}
+
+/** MSETNX key value [key value ...] */
+function msetnx(c: CommandContext): void {
+  if ((c.argCount & 1) === 0) return c.reply.error(wrongArity("msetnx"));
+  for (let i = 1; i < c.argCount; i += 2) {
+    if (c.findForChange(i) !== 0) return c.reply.integer(0);
+  }
+  if (c.putPairs(1)) c.reply.integer(1);
+}
+
+const GETEX_FORMS: readonly (readonly [string, TimeForm])[] = [
+  ["EX", EX],
+  ["PX", PX],
+  ["EXAT", EXAT],
+  ["PXAT", PXAT],
+];
+
+/** GETEX key [EX seconds | PX ms | EXAT s | PXAT ms | PERSIST] */
+function getex(c: CommandContext): void {
+  const isPersist = c.argCount === 3 && c.argIs(2, "PERSIST");
+  const form = c.argCount === 4 ? GETEX_FORMS.find(([name]) => c.argIs(2, name))?.[1] : undefined;
+  if (c.argCount > 2 && !isPersist && form === undefined) return c.reply.error(SYNTAX);
+  const isThere = c.findForChange(1) !== 0;
+  if (isThere && !c.requireString()) return;
+  const expiresAtMs = form === undefined || !isThere ? 0 : readExpiry(c, 3, form, "getex");
+  if (form !== undefined && isThere && expiresAtMs === 0) return;
+  replyOld(c);
+  if (!isThere || (form === undefined && (!isPersist || c.expiresAtMs === 0))) return;
+  if (expiresAtMs !== 0 && expiresAtMs <= c.nowMs) c.remove(1);
+  else c.setExpiry(1, expiresAtMs);
 }
 
 /** APPEND key value */
@@ -224,6 +255,31 @@ export const STRING_ROWS: readonly CommandRow[] = [
     since: "1.0.1",
     summary: "Set several keys to their values, all at the same moment",
     run: mset,
+  },
+  {
+    name: "msetnx",
+    arity: -3,
+    kind: R.CHANGE_ALL,
+    flags: R.DENY_OOM | R.SLOW,
+    firstKey: 1,
+    lastKey: -1,
+    keyStep: 2,
+    valueArgument: -1,
+    group: "string",
+    since: "1.0.1",
+    summary: "Set several keys to their values, only if none of them exists",
+    run: msetnx,
+  },
+  {
+    ...ONE_KEY,
+    kind: R.CHANGE,
+    flags: 0,
+    group: "string",
+    name: "getex",
+    arity: -2,
+    since: "6.2.0",
+    summary: "Get the value of a key and set or remove when it expires",
+    run: getex,
   },
   {
     ...CHANGE,

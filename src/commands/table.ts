@@ -1,13 +1,20 @@
 // The table of commands: every row, and the look-up of a row by name; what rows do is theirs.
+import { BITFIELD_ROWS } from "./bitfield.ts";
+import { BIT_ROWS } from "./bits.ts";
 import { catalogRows } from "./catalog.ts";
 import { CLIENT_ROWS, CLIENT_SUBCOMMANDS } from "./client_commands.ts";
 import { type CommandRow, KEYLESS } from "./command_row.ts";
 import { CONFIG_ROWS, CONFIG_SUBCOMMANDS } from "./config_commands.ts";
 import { CONNECTION_ROWS } from "./connection.ts";
 import { COUNTER_ROWS } from "./counters.ts";
+import { DUMP_ROWS } from "./dump.ts";
+import { KEY_MOVE_ROWS } from "./key_moves.ts";
+import { MEMORY_SUBCOMMANDS, OBJECT_ROWS, OBJECT_SUBCOMMANDS } from "./object_commands.ts";
+import { LCS_ROWS } from "./lcs.ts";
 import { KEY_ROWS } from "./keys.ts";
 import { SCAN_ROWS } from "./scan.ts";
 import { SERVER_ROWS } from "./server_commands.ts";
+import { STRING_RANGE_ROWS } from "./string_ranges.ts";
 import { STRING_ROWS } from "./strings.ts";
 
 /** Finds the index of a row in `ROWS`. */
@@ -35,7 +42,14 @@ const ROW_SHAPE = {
 export const ROWS: readonly CommandRow[] = ([
   ...STRING_ROWS,
   ...COUNTER_ROWS,
+  ...STRING_RANGE_ROWS,
+  ...LCS_ROWS,
+  ...BIT_ROWS,
+  ...BITFIELD_ROWS,
   ...KEY_ROWS,
+  ...KEY_MOVE_ROWS,
+  ...OBJECT_ROWS,
+  ...DUMP_ROWS,
   ...SCAN_ROWS,
   ...CONNECTION_ROWS,
   ...CLIENT_ROWS,
@@ -48,5 +62,7 @@ export const ROWS: readonly CommandRow[] = ([
 export const SUBCOMMANDS: ReadonlyMap<string, readonly CommandRow[]> = new Map([
   ["client", CLIENT_SUBCOMMANDS],
   ["config", CONFIG_SUBCOMMANDS],
+  ["object", OBJECT_SUBCOMMANDS],
+  ["memory", MEMORY_SUBCOMMANDS],
   ["command", catalog.subcommands],
 ]);

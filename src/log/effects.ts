@@ -1,6 +1,6 @@
 // What commands did to the entries: the seam between the running of commands and whoever records changes.
 
-/** A key as it lies in a request, with its hash. */
+/** A key as it lies in a request, with its hash and the database it lies in, whatever number that has. */
 export interface EffectKey {
   readonly hash: number;
   readonly database: number;
@@ -22,5 +22,7 @@ export interface EffectSink {
   expire(shardNumber: number, key: EffectKey, expiresAtMs: number): void;
   /** All entries of a database are gone, or of all databases (−1). */
   flush(database: number): void;
+  /** By number, which database a client means by it: the whole table, after SWAPDB. */
+  databases(table: Uint8Array): void;
   end(): void;
 }

@@ -1,6 +1,8 @@
 // What a command may say, whatever the protocol that carries it; imports only the buffer it fills.
 import type { ReplyBuffer, ValueSource } from "./reply_buffer.ts";
 
+export type { ValueSource };
+
 /** One implementation per protocol. Every call appends one reply, or the head of an aggregate. */
 export interface ReplyWriter {
   readonly out: ReplyBuffer;

@@ -65,6 +65,8 @@ export class Connection implements Session, OutputListener {
   lastCommand = "";
   protocolVersion = 2;
   database = 0;
+  databaseVersion = 0;
+  databaseNumber = 0;
   isAuthenticated: boolean;
   user = "default";
   name = "";

@@ -1,7 +1,8 @@
 // Values too large for a slot: chains of whole pages that stay as they are while anybody sends them.
 //
 // A block is staged (being filled by one thread), linked (a record refers to it) or dead (replaced, and freed
-// with its last pin). Appending past its end is allowed at any time: who pinned it knows its own length.
+// with its last pin). Appending past its end is allowed at any time: who pinned it knows its own length. Bytes
+// are changed in place only under the lock and while nobody has it pinned.
 import { freeBlockPages, takePage } from "./arena.ts";
 import * as L from "./layout.ts";
 import { lockReading, unlockReading } from "./shard_lock.ts";
@@ -95,6 +96,11 @@ export function pinBlock(shard: Shard, firstPage: number, lengthBytes: number): 
   shard.pages[firstPage * L.PAGE_WORDS + L.PAGE_PINS]++;
   shard.words[L.PINNED]++;
   return new PinnedBlock(shard, firstPage, lengthBytes);
+}
+
+/** Whether anybody has it pinned; the caller holds the lock, so nobody comes to pin it meanwhile. */
+export function isBlockPinned(shard: Shard, firstPage: number): boolean {
+  return shard.pages[firstPage * L.PAGE_WORDS + L.PAGE_PINS] > 0;
 }
 
 /** A record refers to it from now on; the caller holds the lock. */

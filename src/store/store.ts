@@ -5,13 +5,21 @@
 import { createClockMemory } from "../clock.ts";
 import { Account } from "./account.ts";
 import { beginEvacuation, clearArena } from "./arena.ts";
-import { Block, pinBlock, type PinnedBlock, stageBlock, type StagedBlock } from "./block.ts";
+import {
+  Block,
+  isBlockPinned,
+  pinBlock,
+  type PinnedBlock,
+  stageBlock,
+  type StagedBlock,
+} from "./block.ts";
 import {
   bucketWord,
   chargeIndex,
   clearIndex,
   clockOf,
   nextCursor,
+  visitChain,
   visitCursor,
 } from "./bucket_index.ts";
 import * as entries from "./entries.ts";
@@ -53,6 +61,8 @@ const ARENA_BYTES_MAX = 2 ** 30;
 const ARENA_BYTES_MIN = 2 ** 22;
 /** Records moved at the end of a change while a page is being emptied: keeps a change short. */
 const MOVES_PER_CHANGE = 8;
+/** Buckets that are tried for a random key before a walk finds one. */
+const RANDOM_TRIES_MAX = 100;
 const SWEEP_CHAINS = 4096;
 /** A cache line, in words. */
 const LINE_WORDS = 16;
@@ -201,6 +211,11 @@ export class Store {
     if (shard.clocks[at] !== clock) shard.clocks[at] = clock;
   }
 
+  /** The access clock of the entry that the last look-up of this shard found. */
+  accessClockOf(shard: Shard): number {
+    return shard.clocks[clockOf(shard.slot)];
+  }
+
   /** The same under the lock for changes: what has expired is removed on the way. */
   findForChange(shard: Shard, key: KeyRange, nowMs: number): number {
     const ref = entries.findKey(shard, key);
@@ -215,6 +230,11 @@ export class Store {
   /** The block that `ref` refers to, for use while the lock is held. */
   blockOf(shard: Shard, ref: number): Block {
     return new Block(shard, record.blockPageOf(shard, ref), record.valueBytesOf(shard, ref));
+  }
+
+  /** Whether somebody sends the block that `ref` refers to, so that it must stay as it is; under the lock. */
+  isPinned(shard: Shard, ref: number): boolean {
+    return isBlockPinned(shard, record.blockPageOf(shard, ref));
   }
 
   /** Pins the block that `ref` refers to; under a lock. */
@@ -304,6 +324,60 @@ export class Store {
       if (bucket === 0 && ++shardNumber >= shardCount) return 0;
     }
     return (bucket >>> 0) * shardCount + shardNumber;
+  }
+
+  /** A key of `database` that has not expired, each about as likely as the next; null if there is none. */
+  randomKey(database: number, nowMs: number): Uint8Array<ArrayBuffer> | null {
+    const { entries: count } = this.entryCounts(database);
+    if (count === 0) return null;
+    for (let tries = 0; tries < RANDOM_TRIES_MAX; tries++) {
+      // A shard by its share of the entries, then any bucket of it, then any entry of its chain.
+      let left = Math.random() * count, number = 0;
+      for (; number < this.shardMask; number++) {
+        left -= Atomics.load(this.shards[number].words, L.DB_ENTRIES + database);
+        if (left < 0) break;
+      }
+      const shard = this.shards[number], found: Uint8Array<ArrayBuffer>[] = [];
+      lock.lockReading(shard.words);
+      visitChain(shard, Math.floor(Math.random() * shard.words[L.BUCKETS]), (slot) => {
+        const ref = shard.buckets[slot + L.BUCKET_REFS];
+        if (record.databaseOf(shard, ref) !== database) return;
+        if (record.isExpired(shard, ref, nowMs)) return;
+        const start = record.keyStartOf(ref);
+        found.push(shard.u8.slice(start, start + record.keyBytesOf(shard, ref)));
+      });
+      lock.unlockReading(shard.words);
+      if (found.length > 0) return found[Math.floor(Math.random() * found.length)];
+    }
+    // A few keys among many of other databases: the first that a walk meets.
+    const start = Math.floor(Math.random() * this.shards.length);
+    for (const from of [start, 0]) {
+      for (let cursor = from, first = true; first || cursor !== 0; first = false) {
+        const found: Uint8Array<ArrayBuffer>[] = [];
+        cursor = this.scan(cursor, 1000, database, nowMs, (key) => found.push(key));
+        if (found.length > 0) return found[Math.floor(Math.random() * found.length)];
+      }
+    }
+    return null;
+  }
+
+  /** Calls `whileLocked` with every shard locked for changes. */
+  withAllLocked(whileLocked: () => void): void {
+    for (const shard of this.shards) lock.lockChange(shard.words);
+    whileLocked();
+    for (const shard of this.shards) lock.unlockChange(shard.words);
+  }
+
+  /** Bytes that an entry takes: its slot, its pages if it is large, its share of the index. */
+  bytesOf(shard: Shard, ref: number): number {
+    const keyBytes = record.keyBytesOf(shard, ref), valueBytes = record.valueBytesOf(shard, ref);
+    const index = shard.words[L.INDEX_UNITS] * L.ACCOUNT_UNIT_BYTES /
+      Math.max(1, shard.words[L.ENTRIES]);
+    const isBlock = record.isBlock(shard, ref);
+    const pages = isBlock ? Math.ceil(valueBytes / L.PAGE_BYTES) * L.PAGE_BYTES : 0;
+    const inline = isBlock ? 4 : Math.min(valueBytes, L.INLINE_VALUE_BYTES_MAX);
+    return entries.slotBytesFor(keyBytes, inline) + pages +
+      Math.round(Math.min(index, L.BUCKET_WORDS * 4));
   }
 
   // ---- numbers --------------------------------------------------------------------------------------

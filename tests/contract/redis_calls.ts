@@ -1,4 +1,6 @@
 // Calls whose replies have to be Redis 7.0's, byte for byte, and the few that differ with the reason; data only.
+import { KEY_CALL_GROUPS, KEY_DIFFERENCES } from "./calls_keys.ts";
+import { STRING_CALL_GROUPS, STRING_DIFFERENCES } from "./calls_strings.ts";
 
 /**
  * One call: words parted by blanks, `""` is the empty word and `\xHH` a byte. A leading `~` compares integers
@@ -8,6 +10,8 @@ export type Call = string;
 
 /** Each group begins with empty databases on a fresh connection to each server. */
 export const CALL_GROUPS: Readonly<Record<string, readonly Call[]>> = {
+  ...STRING_CALL_GROUPS,
+  ...KEY_CALL_GROUPS,
   connection: [
     "PING",
     "ping",
@@ -477,6 +481,8 @@ export const CALL_GROUPS: Readonly<Record<string, readonly Call[]>> = {
 
 /** Calls that are answered otherwise on purpose; the reason. They are checked to differ. */
 export const DIFFERENCES: Readonly<Record<Call, string>> = {
+  ...STRING_DIFFERENCES,
+  ...KEY_DIFFERENCES,
   "HELLO 3": "RESP3 comes with its own issue",
   "HELLO": "the server's version",
   "CLIENT HELP": "lists the subcommands that there are",

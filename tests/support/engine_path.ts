@@ -136,6 +136,8 @@ function createSession(): Session {
     lastCommand: "",
     protocolVersion: 2,
     database: 0,
+    databaseVersion: 0,
+    databaseNumber: 0,
     isAuthenticated: true,
     user: "default",
     name: "",

@@ -96,6 +96,8 @@ function session(id: number, changed: Partial<Session> = {}): TestSession {
     lastCommand: "get",
     protocolVersion: 2,
     database: 3,
+    databaseVersion: 0,
+    databaseNumber: 3,
     isAuthenticated: true,
     user: "default",
     name: "me",

@@ -26,6 +26,9 @@ class Recorder implements EffectSink {
   flush(database: number): void {
     this.#tell(`flush ${database}`);
   }
+  databases(table: Uint8Array): void {
+    this.#tell(`databases ${table.join("")}`);
+  }
   end(): void {
     assert.equal(this.#open, true, "the end of no group");
     this.#open = false;
@@ -74,6 +77,26 @@ const CASES: readonly (readonly [line: string, effects: string])[] = [
   ["SELECT 3", ""],
   ["SET e 1", "( put 3:e )"],
   ["FLUSHDB", "( flush 3 )"],
+  ["SET f 1", "( put 3:f )"],
+  ["RENAME f g", "( put 3:g remove 3:f )"],
+  ["RENAMENX g g", ""],
+  ["COPY g h DB 4", "( put 4:h )"],
+  ["MOVE g 5", "( put 5:g remove 3:g )"],
+  ["SWAPDB 3 5", "( databases 0125436789101112131415 )"],
+  ["GET g", ""],
+  ["SETRANGE g 3 x", "( put 5:g )"],
+  ["SETBIT g 1 1", "( put 5:g )"],
+  ["BITFIELD g GET u8 0", ""],
+  ["BITFIELD g SET u8 0 7", "( put 5:g )"],
+  ["BITOP NOT i g", "( put 5:i )"],
+  ["BITOP NOT i nobody", "( remove 5:i )"],
+  ["INCRBYFLOAT j 1.5", "( put 5:j )"],
+  ["MSETNX j 1 k 2", ""],
+  ["MSETNX k 1 l 2", "( put 5:k put 5:l )"],
+  ["GETEX j", ""],
+  ["GETEX j EX 10", "( expire 5:j once )"],
+  ["GETEX j PERSIST", "( expire 5:j never )"],
+  ["GETEX j EXAT 1", "( remove 5:j )"],
   ["FLUSHALL", "( flush -1 )"],
 ];
 

@@ -1,0 +1,93 @@
+// DUMP and RESTORE: values as payloads of Redis's own format, between servers.
+import { BAD_FORMAT, BAD_PAYLOAD, BUSY_KEY, NOT_AN_INTEGER, SYNTAX } from "../errors.ts";
+import { readPayload, writePayload, WRONG_FORMAT, WRONG_PAYLOAD } from "../rdb_string.ts";
+import { INLINE_VALUE_BYTES_MAX } from "../store/store.ts";
+import * as R from "./command_row.ts";
+import type { CommandRow } from "./command_row.ts";
+import type { CommandContext } from "./context.ts";
+import { ONE_KEY } from "./row_parts.ts";
+
+const FREQUENCY_MAX = 255;
+
+/** DUMP key */
+function dump(c: CommandContext): void {
+  if (c.peek(1) === 0) return c.reply.nil();
+  if (c.openRead() < 0) return;
+  const payload = writePayload(c.valueCopy());
+  c.reply.bulk(payload, 0, payload.length);
+}
+
+/** RESTORE key ttl payload [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency] */
+function restore(c: CommandContext): void {
+  let replaces = false, isMoment = false, idleS = 0;
+  for (let i = 4; i < c.argCount; i++) {
+    const hasMore = i + 1 < c.argCount;
+    if (c.argIs(i, "REPLACE")) replaces = true;
+    else if (c.argIs(i, "ABSTTL")) isMoment = true;
+    else if (c.argIs(i, "IDLETIME") && hasMore) {
+      idleS = c.argInteger(++i);
+      if (idleS !== idleS) return c.failNotInteger();
+      if (idleS < 0) return c.reply.error("ERR Invalid IDLETIME value, must be >= 0");
+    } else if (c.argIs(i, "FREQ") && hasMore) {
+      const frequency = c.argInteger(++i);
+      if (frequency !== frequency) return c.failNotInteger();
+      if (frequency < 0 || frequency > FREQUENCY_MAX) {
+        return c.reply.error("ERR Invalid FREQ value, must be >= 0 and <= 255");
+      }
+    } else return c.reply.error(SYNTAX);
+  }
+  const isThere = c.findForChange(1) !== 0;
+  if (isThere && !replaces) return c.reply.error(BUSY_KEY);
+  const ttlMs = c.argInteger(2);
+  if (ttlMs !== ttlMs) return c.reply.error(NOT_AN_INTEGER);
+  if (ttlMs < 0) return c.reply.error("ERR Invalid TTL value, must be >= 0");
+  const value = readPayload(c.argBytes(3));
+  if (value === WRONG_PAYLOAD) return c.reply.error(BAD_PAYLOAD);
+  if (value === WRONG_FORMAT) return c.reply.error(BAD_FORMAT);
+  const expiresAtMs = ttlMs === 0 ? 0 : isMoment ? ttlMs : Math.floor(c.nowMs) + ttlMs;
+  if (expiresAtMs !== 0 && expiresAtMs <= c.nowMs) {
+    if (isThere) c.remove(1);
+    return c.reply.ok();
+  }
+  const { accessClock } = c;
+  c.accessClock = (accessClock - idleS) & 0xffff;
+  if (store(c, value, expiresAtMs)) c.reply.ok();
+  c.accessClock = accessClock;
+}
+
+function store(c: CommandContext, value: Uint8Array, expiresAtMs: number): boolean {
+  if (value.length <= INLINE_VALUE_BYTES_MAX) return c.putBytes(1, value, expiresAtMs);
+  const block = c.freshBlock(1, value.length);
+  if (block === null) return false;
+  for (let at = 0; at < value.length;) {
+    const piece = block.piece(at, value.length - at);
+    piece.set(value.subarray(at, at + piece.length));
+    at += piece.length;
+  }
+  return c.putFresh(1, expiresAtMs);
+}
+
+export const DUMP_ROWS: readonly CommandRow[] = [
+  {
+    ...ONE_KEY,
+    kind: R.READ,
+    flags: R.SLOW,
+    group: "generic",
+    name: "dump",
+    arity: 2,
+    since: "2.6.0",
+    summary: "Get the value of a key as a payload for RESTORE",
+    run: dump,
+  },
+  {
+    ...ONE_KEY,
+    kind: R.CHANGE,
+    flags: R.DENY_OOM | R.SLOW,
+    group: "generic",
+    name: "restore",
+    arity: -4,
+    since: "2.6.0",
+    summary: "Store a payload that DUMP gave",
+    run: restore,
+  },
+];
