@@ -2,7 +2,12 @@
 // it must not know how messages travel, nor what the questions mean.
 
 /** What can be asked. `shutdown` is answered by main, the others by every worker. */
-export type BusKind = "client-list" | "client-kill" | "shutdown";
+export type BusKind =
+  | "client-list"
+  | "client-kill"
+  | "reset-statistics"
+  | "rewrite-config"
+  | "shutdown";
 
 /** A worker's question on its way to main. */
 export interface BusAsk {

@@ -13,6 +13,7 @@ import {
   MAXMEMORY_BYTES_MIN,
   WORKERS_MAX,
 } from "./config_flags.ts";
+import { type FileSettings, parseConfigFile } from "./config_file.ts";
 import { isLoopback } from "./loopback.ts";
 import { VERSION } from "./version.ts";
 
@@ -41,9 +42,12 @@ export interface Config {
   readonly requirepass: string;
   /** Where main is to read the password; `-` is standard input. */
   readonly requirepassFile: string | null;
+  /** The file of settings, null if there is none. */
+  readonly configPath: string | null;
   readonly protectedMode: boolean;
   /** True if any of the hosts is not a loopback address. */
   readonly listensBeyondLoopback: boolean;
+  readonly enablesDebug: "no" | "local" | "yes";
   readonly inlineReply: "auto" | "resp" | "text";
   readonly logLevel: LogLevel;
   readonly logFormat: "text" | "json";
@@ -61,14 +65,29 @@ export type ParsedConfig =
 
 type Values = { [Name in FlagName]: Exclude<ReturnType<typeof FLAGS[Name]["parse"]>, undefined> };
 
-/** Flags win over variables, variables over defaults; an empty variable counts as not given. */
+/** Gives the text of the file that --config names. */
+export type ReadFile = (path: string) => { readonly ok: string } | { readonly error: string };
+
+/**
+ * Flags win over variables, variables over the file, that over defaults; an empty variable counts as not given.
+ */
 export function parseConfig(
   argv: readonly string[],
   environment: Readonly<Record<string, string | undefined>>,
   facts: HostFacts,
+  readFile: ReadFile = () => ({ error: "--config cannot be read here" }),
 ): ParsedConfig {
   const line = readCommandLine(argv);
   if (!("texts" in line)) return line;
+  const path = line.texts.get("config") ?? environment[environmentName("config")] ?? "";
+  let file: FileSettings = new Map();
+  if (path !== "") {
+    const read = readFile(path);
+    if ("error" in read) return read;
+    const parsed = parseConfigFile(read.ok);
+    if ("error" in parsed) return { error: `${quoted(path)}, ${parsed.error}` };
+    file = parsed.ok;
+  }
 
   const values: Partial<Record<FlagName, unknown>> = {};
   const given = new Set<FlagName>();
@@ -77,10 +96,15 @@ export function parseConfig(
     const fromLine = line.texts.get(name);
     const variable = environmentName(name);
     const fromEnvironment = environment[variable] || undefined;
-    const text = fromLine ?? fromEnvironment ?? flag.fallback;
+    const fromFile = file.get(name);
+    const text = fromLine ?? fromEnvironment ?? fromFile?.text ?? flag.fallback;
     if (text === null) continue;
-    if (fromLine !== undefined || fromEnvironment !== undefined) given.add(name);
-    const source = fromLine !== undefined ? `--${name}` : variable;
+    const source = fromLine !== undefined
+      ? `--${name}`
+      : fromEnvironment !== undefined || fromFile === undefined
+      ? variable
+      : `${quoted(path)}, line ${fromFile.line}: ${name}`;
+    if (fromLine ?? fromEnvironment ?? fromFile) given.add(name);
     if (fromLine !== undefined && flag.commandLineRefusal !== undefined) {
       return { error: `--${name} ${flag.commandLineRefusal}` };
     }
@@ -99,7 +123,7 @@ export function parseConfig(
   return { ok: toConfig(values as Partial<Values> & DefaultedValues, given, facts) };
 }
 
-type DefaultedValues = Omit<Values, "workers" | "requirepass" | "requirepass-file">;
+type DefaultedValues = Omit<Values, "config" | "workers" | "requirepass" | "requirepass-file">;
 
 function toConfig(
   values: Partial<Values> & DefaultedValues,
@@ -129,11 +153,13 @@ function toConfig(
     idleTimeoutS: values["idle-timeout"],
     clientOutputBytesMax: values["client-output-bytes-max"],
     writeTimeoutS: values["write-timeout"],
+    configPath: values.config ?? null,
     requirepass: values.requirepass ?? "",
     requirepassFile: values["requirepass-file"] ?? null,
     protectedMode: values["protected-mode"] === "yes",
     listensBeyondLoopback: !values.host.every(isLoopback),
     inlineReply: values["inline-reply"],
+    enablesDebug: values["enable-debug-command"],
     logLevel: values["log-level"],
     logFormat: values["log-format"],
     httpPort: values["http-port"],
@@ -152,7 +178,10 @@ function readCommandLine(
     .addArgument(new Argument("[command]", "what to do").choices(["serve"]).default("serve"))
     .version(`mayfly ${VERSION}`, "-V, --version", "print the version")
     .helpOption("-h, --help", "print this text")
-    .addHelpText("after", "\nA flag on the command line wins over its environment variable.")
+    .addHelpText(
+      "after",
+      "\nA flag on the command line wins over its environment variable, that over the file of --config.",
+    )
     .exitOverride()
     // Without these, commander asks the terminal and the environment.
     .configureOutput({

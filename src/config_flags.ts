@@ -80,6 +80,13 @@ function parseHosts(text: string): readonly string[] | undefined {
 const NO_LOG = "this build keeps nothing on disk yet";
 
 export const FLAGS = {
+  config: {
+    placeholder: "<path>",
+    accepts: "the path of a file",
+    parse: (text: string) => text.includes("\0") ? undefined : text,
+    fallback: null,
+    help: "file of settings, a line each: name value; flags and variables win over it",
+  },
   host: {
     placeholder: "<addresses>",
     accepts: `one to ${HOSTS_MAX} addresses or names, parted by commas`,
@@ -157,6 +164,11 @@ export const FLAGS = {
     ...oneOf(["auto", "resp", "text"]),
     fallback: "auto",
     help: "answer to a line that is not RESP: by its line ending, always RESP, always text",
+  },
+  "enable-debug-command": {
+    ...oneOf(["no", "local", "yes"]),
+    fallback: "no",
+    help: "allow DEBUG to nobody, to clients of this machine, to all",
   },
   "log-level": { ...oneOf(LOG_LEVELS), fallback: "info", help: "least level that is logged" },
   "log-format": {

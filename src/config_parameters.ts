@@ -5,6 +5,7 @@ import { type Config } from "./config.ts";
 import {
   CLIENT_OUTPUT_BYTES_MIN,
   CLIENTS_MAX_BOUND,
+  type FlagName,
   MAXMEMORY_BYTES_MIN,
   SECONDS_MAX,
 } from "./config_flags.ts";
@@ -14,6 +15,8 @@ import { type Settings } from "./settings.ts";
 export interface Parameter {
   readonly name: string;
   readonly get: () => string;
+  /** The flag of the same setting, if it can change while the server runs. */
+  readonly flag?: FlagName;
   /** Applies `text`, or changes nothing and returns why. Absent: fixed at start. */
   readonly set?: (text: string) => string | null;
 }
@@ -35,6 +38,7 @@ export function listParameters(
   return [
     {
       name: "maxmemory",
+      flag: "maxmemory",
       get: () => String(settings.maxmemoryBytes),
       // 0 is no limit in Redis; here it is the default, as on the command line.
       set: (text) =>
@@ -47,21 +51,25 @@ export function listParameters(
     only("maxmemory-policy", "noeviction", "argument(s) must be one of the following: noeviction"),
     {
       name: "maxclients",
+      flag: "max-clients",
       get: () => String(settings.clientsMax),
       set: (text) => setNumber(text, 1, CLIENTS_MAX_BOUND, (count) => settings.clientsMax = count),
     },
     {
       name: "timeout",
+      flag: "idle-timeout",
       get: () => String(settings.idleTimeoutS),
       set: (text) => setNumber(text, 0, SECONDS_MAX, (s) => settings.idleTimeoutS = s),
     },
     {
       name: "write-timeout",
+      flag: "write-timeout",
       get: () => String(settings.writeTimeoutS),
       set: (text) => setNumber(text, 1, 86_400, (s) => settings.writeTimeoutS = s),
     },
     {
       name: "proto-max-bulk-len",
+      flag: "max-value-bytes",
       get: () => String(settings.valueBytesMax),
       // The store was laid out for the start's limit: it may shrink, and return there.
       set: (text) =>
@@ -69,6 +77,7 @@ export function listParameters(
     },
     {
       name: "client-output-bytes-max",
+      flag: "client-output-bytes-max",
       get: () => String(settings.clientOutputBytesMax),
       set: (text) =>
         setMemory(text, CLIENT_OUTPUT_BYTES_MIN, 1024 ** 4, (bytes) => {
@@ -77,6 +86,7 @@ export function listParameters(
     },
     {
       name: "loglevel",
+      flag: "log-level",
       get: () => settings.logLevel,
       set: (text) => {
         const asked = LEVEL_ALIASES[text.toLowerCase()] ?? text.toLowerCase();
@@ -105,6 +115,7 @@ export function listParameters(
     fixed("max-key-bytes", config.keyBytesMax),
     fixed("inline-reply", config.inlineReply),
     fixed("log-format", config.logFormat),
+    fixed("enable-debug-command", config.enablesDebug),
   ];
 }
 

@@ -17,14 +17,15 @@ import {
   CHANGE_TRIES_MAX,
   CHANGES_PER_GROUP,
   KEYS_PER_GROUP,
+  PAUSE_LOOK_MS,
   READ_GROUP_TRIES_MAX,
   READ_TRIES_MAX,
   READS_PER_GROUP,
 } from "./limits.ts";
 import { COUNTER, type WorkerMetrics } from "./metrics.ts";
-import type { ReplyWriter } from "./protocol/reply_writer.ts";
+import type { DroppingWriter, ReplyWriter } from "./protocol/reply_writer.ts";
 import { BATCH_COMMANDS_MAX, type RequestBatch, STYLE_TEXT } from "./protocol/request_batch.ts";
-import type { Session } from "./session.ts";
+import { REPLY_ON, REPLY_SKIP, type Session } from "./session.ts";
 import { ProcessState } from "./settings.ts";
 import type { Shard, StagedBlock, Store } from "./store/store.ts";
 
@@ -46,12 +47,17 @@ const TIMED_EVERY = 8;
 const FIRST_KEY = Int8Array.from(ROWS, (row) => row.firstKey);
 const LAST_KEY = Int8Array.from(ROWS, (row) => row.lastKey);
 const KEY_STEP = Int8Array.from(ROWS, (row) => row.keyStep);
+/** Commands without key arguments that change entries. */
+const WRITES_WITHOUT_KEY: ReadonlySet<string> = new Set(["flushdb", "flushall", "swapdb"]);
 const pause: () => void = (Atomics as { pause?: () => void }).pause ?? (() => {});
 
 export class Engine {
   /** After `run()`: what it ended with, and what a parked connection waits for. */
   outcome: Outcome = DONE;
   parked: Promise<Finish> | null = null;
+
+  /** After a parked command: its reply is not wanted. */
+  isParkedSilent = false;
 
   readonly #context: CommandContext;
   readonly #effects: EffectSink | null;
@@ -78,6 +84,7 @@ export class Engine {
     readonly clock: Clock,
     readonly metrics: WorkerMetrics,
     effects: EffectSink | null,
+    readonly silent: DroppingWriter,
   ) {
     this.#effects = effects;
     this.#context = new CommandContext(store, services, effects);
@@ -105,9 +112,15 @@ export class Engine {
     const startMs = isTimed ? performance.now() : 0;
     const nowMs = this.clock.nowMs();
     c.session = session;
+    c.loudReply = resp;
     c.batch = batch;
     c.nowMs = nowMs;
     c.accessClock = Math.floor(nowMs / ACCESS_CLOCK_MS) & 0xffff;
+    c.readClock = session.isNoTouch ? -1 : c.accessClock;
+    const pauseEndsAtMs = this.services.settings.pauseEndsAtMs;
+    const isPaused = pauseEndsAtMs > nowMs;
+    const pausesOnlyWrites = isPaused && this.services.settings.pausesOnlyWrites;
+    this.isParkedSilent = false;
     c.hits = 0;
     c.misses = 0;
     session.lastCommandAtMs = nowMs;
@@ -123,9 +136,23 @@ export class Engine {
       c.first = batch.commandArg[next];
       c.argCount = batch.commandArg[next + 1] - c.first;
       c.isText = batch.commandStyle[next] === STYLE_TEXT;
-      const reply = c.isText ? text : resp;
+      const replyMode = session.replyMode;
+      const reply = replyMode !== REPLY_ON ? this.silent : c.isText ? text : resp;
       c.reply = reply;
+      if (
+        isPaused && rowIndex >= 0 && isHeldBack(ROWS[rowIndex], pausesOnlyWrites)
+      ) {
+        this.parked = pauseOver(pauseEndsAtMs - nowMs);
+        this.outcome = PARKED;
+        break;
+      }
       next++;
+      let groupEnd = count;
+      if (replyMode === REPLY_SKIP) {
+        // Only this command's reply is skipped, so it forms no group with those behind it.
+        session.replyMode = REPLY_ON;
+        groupEnd = next;
+      }
       if (rowIndex < 0) {
         this.#unknown(c);
         continue;
@@ -138,14 +165,15 @@ export class Engine {
       } else if (isLoading && (row.flags & R.LOADING) === 0) {
         reply.error(errors.LOADING);
       } else if (kind === R.READ) {
-        if (this.#isKeyShort(row)) next = this.#reads(row, next, count);
+        if (this.#isKeyShort(row)) next = this.#reads(row, next, groupEnd);
       } else if (kind === R.CHANGE) {
-        if (this.#isKeyShort(row)) next = this.#change(row, next, count);
+        if (this.#isKeyShort(row)) next = this.#change(row, next, groupEnd);
       } else if (kind === R.KEYLESS) {
         const database = session.database;
         row.run(c);
         if (session.database !== database) this.#lookAhead(batch, next, session.database);
         if (c.parked !== null || session.isClosing) {
+          this.isParkedSilent = replyMode !== REPLY_ON;
           this.parked = c.parked;
           this.outcome = session.isClosing ? CLOSE : PARKED;
           c.parked = null;
@@ -159,13 +187,18 @@ export class Engine {
         }
       }
     }
+    if (this.silent.out.position > 0 || this.silent.out.segments.length > 0) {
+      this.metrics.countErrors(this.silent.out.errors);
+      this.silent.out.errors.length = 0;
+      this.silent.drop();
+    }
     const ran = next - from;
     if (ran > 0) this.#noteLast(session, next - 1);
     counters[COUNTER.batches]++;
     counters[COUNTER.commands] += ran;
-    if (resp.out.errorCount > 0) {
-      counters[COUNTER.errors] += resp.out.errorCount;
-      resp.out.errorCount = 0;
+    if (resp.out.errors.length > 0) {
+      this.metrics.countErrors(resp.out.errors);
+      resp.out.errors.length = 0;
     }
     counters[COUNTER.hits] += c.hits;
     counters[COUNTER.misses] += c.misses;
@@ -619,6 +652,20 @@ export class Engine {
     this.#context.reply.error(errors.OUT_OF_MEMORY);
     this.metrics.counters[COUNTER.outOfMemory]++;
   }
+}
+
+/** Whether CLIENT PAUSE holds a command back: CLIENT itself always runs, or nobody could end it. */
+function isHeldBack(row: CommandRow, onlyWrites: boolean): boolean {
+  if (!onlyWrites) return row.name !== "client";
+  return row.kind === R.CHANGE || row.kind === R.CHANGE_EACH || row.kind === R.CHANGE_ALL ||
+    WRITES_WITHOUT_KEY.has(row.name);
+}
+
+/** Resolves when the pause may be over; the command then asks again, because it may have been ended or changed. */
+function pauseOver(leftMs: number): Promise<Finish> {
+  return new Promise((resolve) =>
+    setTimeout(() => resolve(() => {}), Math.min(leftMs, PAUSE_LOOK_MS))
+  );
 }
 
 function lastKeyOf(row: CommandRow, argCount: number): number {

@@ -78,3 +78,10 @@ export const NO_LFU =
 export const BUSY_KEY = "BUSYKEY Target key name already exists.";
 export const BAD_PAYLOAD = "ERR DUMP payload version or checksum are wrong";
 export const BAD_FORMAT = "ERR Bad data format";
+export const CLUSTER_DISABLED = "ERR This instance has cluster support disabled";
+export const DEBUG_REFUSED =
+  'ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.';
+export const CACHING_WITHOUT_TRACKING =
+  "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled";
+export const TRACKING_UNSUPPORTED = "ERR Client tracking is not supported";
+export const NO_CONFIG_FILE = "ERR The server is running without a config file";

@@ -25,6 +25,12 @@ export function residentBytes(): number {
   return Deno.memoryUsage().rss;
 }
 
+/** Time that the whole process has had on processors, all threads. */
+export function cpuSeconds(): { readonly user: number; readonly system: number } {
+  const { user, system } = process.cpuUsage();
+  return { user: user / 1e6, system: system / 1e6 };
+}
+
 /** Cores and memory that this process may use. Throws Deno's NotCapable without its permission. */
 export function readHostFacts(): HostFacts {
   const totalBytes = Deno.systemMemoryInfo().total;

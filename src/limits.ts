@@ -48,3 +48,6 @@ export const ACCEPT_PAUSE_MS = 100;
 /** Buckets per shard and second that are searched for expired entries in the background. */
 export const EXPIRY_SWEEP_MS = 100;
 export const EXPIRY_SWEEP_CHAINS = 64;
+
+/** Between two looks of a held-back command at whether CLIENT PAUSE is over. */
+export const PAUSE_LOOK_MS = 20;

@@ -2,8 +2,10 @@
 // and exit codes. It takes no shard lock, never blocks once it serves, and knows no protocol.
 
 import { readPasswordFile } from "./cli/password_file.ts";
+import { readConfigText, writeConfigText } from "./cli/config_store.ts";
 import { hostAndPort, probePorts } from "./cli/port_probe.ts";
 import { type Config, parseConfig } from "./config.ts";
+import { rewriteConfigFile } from "./config_file.ts";
 import { readEnvironment, readHostFacts, writeStderr, writeStdout } from "./host.ts";
 import { openLogOutput } from "./log_output.ts";
 import { Logger, singleLine } from "./logger.ts";
@@ -29,7 +31,7 @@ function refuse(text: string, exitCode: number): never {
 
 /** The configuration with its password read, or the end of the process. */
 function readConfig(): Config {
-  const parsed = parseConfig(Deno.args, readEnvironment(), readHostFacts());
+  const parsed = parseConfig(Deno.args, readEnvironment(), readHostFacts(), readConfigText);
   if ("print" in parsed) {
     writeStdout(parsed.print);
     Deno.exit(0);
@@ -75,6 +77,15 @@ async function serve(): Promise<void> {
     logger,
     writeRecord,
     end: Deno.exit,
+    rewriteConfig: (values) => {
+      if (config.configPath === null) {
+        throw new Error("The server is running without a config file");
+      }
+      const read = readConfigText(config.configPath);
+      if ("error" in read) throw new Error(`Rewriting config file: ${read.error}`);
+      writeConfigText(config.configPath, rewriteConfigFile(read.ok, values));
+      logger.info("the file of settings was rewritten");
+    },
   });
   stopOnSignals(supervisor);
   await supervisor.start();

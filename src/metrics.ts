@@ -25,9 +25,24 @@ export const COUNTERS = [
   "outOfMemory",
   "outputBytesNow",
   "inputBytesNow",
-  "poolBytesNow",
 ] as const;
 export type Counter = typeof COUNTERS[number];
+
+/** First words of error replies that are counted one by one; the rest together. */
+export const ERROR_KINDS = [
+  "ERR",
+  "WRONGTYPE",
+  "OOM",
+  "NOAUTH",
+  "WRONGPASS",
+  "LOADING",
+  "NOPROTO",
+  "BUSYKEY",
+  "MISCONF",
+  "EXECABORT",
+  "NOSCRIPT",
+  "OTHER",
+] as const;
 
 /** Cell of each counter. */
 export const COUNTER = Object.fromEntries(COUNTERS.map((name, i) => [name, i])) as Record<
@@ -44,7 +59,8 @@ const BUCKETS = (EXPONENT_MAX - STEP_BITS + 1) * STEPS;
 /** Edges in ms of the histogram that STATS shows: below 1, 5, 10, 50, 100, and the rest. */
 export const STATS_EDGES_MS = [1, 5, 10, 50, 100] as const;
 
-const COUNTER_CELLS = 32;
+const ERROR_CELLS = 32;
+const COUNTER_CELLS = ERROR_CELLS + 16;
 const CELLS = COUNTER_CELLS + BUCKETS + 2;
 const SUM_NS = COUNTER_CELLS + BUCKETS;
 const TIMED = SUM_NS + 1;
@@ -84,6 +100,24 @@ export class WorkerMetrics {
     this.#histogram = cells.subarray(COUNTER_CELLS);
   }
 
+  /** Counts error replies, by the first words of their texts. */
+  countErrors(texts: readonly string[]): void {
+    this.counters[COUNTER.errors] += texts.length;
+    for (const text of texts) {
+      const kind = ERROR_KINDS.indexOf(text.split(" ", 1)[0] as typeof ERROR_KINDS[number]);
+      this.counters[ERROR_CELLS + (kind < 0 ? ERROR_KINDS.length - 1 : kind)]++;
+    }
+  }
+
+  /** Counts from zero again, but for what says how things are now. */
+  reset(): void {
+    COUNTERS.forEach((name, i) => {
+      if (!name.endsWith("Now")) this.counters[i] = 0;
+    });
+    this.counters.fill(0, ERROR_CELLS, COUNTER_CELLS);
+    this.#histogram.fill(0);
+  }
+
   /**
    * Notes `count` commands that took `totalNs` together, each of which is taken for its share; they stand for
    * `weight` times as many.
@@ -100,8 +134,6 @@ export class WorkerMetrics {
 export class Metrics {
   readonly #cells: Float64Array;
   readonly workerCount: number;
-  /** Totals at the last reset, taken off what is told. */
-  readonly #base: Float64Array = new Float64Array(CELLS);
 
   constructor(memory: SharedArrayBuffer) {
     this.#cells = new Float64Array(memory);
@@ -116,6 +148,12 @@ export class Metrics {
     return this.#cells[workerIndex * CELLS + COUNTER[name]];
   }
 
+  /** Error replies of each kind that came at all. */
+  errorKinds(): readonly (readonly [kind: string, count: number])[] {
+    return ERROR_KINDS.map((kind, i) => [kind, this.#sum(ERROR_CELLS + i)] as const)
+      .filter(([, count]) => count > 0);
+  }
+
   /** Times of commands, over all workers. */
   latency(): Latency {
     const counts = new Float64Array(BUCKETS);
@@ -126,7 +164,7 @@ export class Metrics {
   }
 
   #sum(cell: number): number {
-    let total = -this.#base[cell];
+    let total = 0;
     for (let at = cell; at < this.#cells.length; at += CELLS) total += this.#cells[at];
     return total;
   }

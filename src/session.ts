@@ -1,5 +1,10 @@
 // What the server remembers of one client between its commands; knows no socket and no protocol's syntax.
 
+/** Whether a client gets replies: all, none, or none to its next command. */
+export const REPLY_ON = 0;
+export const REPLY_OFF = 1;
+export const REPLY_SKIP = 2;
+
 /** Who a client is and what it has chosen. One per connection. */
 export interface Session {
   /** Unique over all workers. */
@@ -23,6 +28,12 @@ export interface Session {
   name: string;
   libraryName: string;
   libraryVersion: string;
+  /** One of REPLY_ON, REPLY_OFF, REPLY_SKIP. */
+  replyMode: number;
+  /** Its reads leave the access clocks as they are. */
+  isNoTouch: boolean;
+  /** Noted for CLIENT LIST; no client is closed to save memory but for what it holds itself. */
+  isNoEvict: boolean;
   /** Set by QUIT and CLIENT KILL: the connection closes once its replies are sent. */
   isClosing: boolean;
   /** Ends the connection at once, from any command of this worker. */

@@ -14,7 +14,9 @@ export type ProcessState = typeof ProcessState[keyof typeof ProcessState];
 //   line 0    int32    state, log level, clients max, idle timeout s, write timeout s
 //   line 1    float64  maxmemory bytes, value bytes max, client output bytes max
 //   line 2    int64 last client id, int32 connected clients, int32 log lines on their way to main
-//   line 3    int32    database version, then the table of databases, one byte by number
+//   line 3    int32    database version, then the table of databases, one byte by number; at its end
+//             int32 whether expired entries are removed in the background, whether a pause is for
+//             writes only, float64 when it ends
 //   line 4..  int32    heartbeat of worker 0, of worker 1, ...
 //
 // The float64 cells hold whole numbers below 2^53 and are read and written by plain, aligned,
@@ -34,6 +36,9 @@ const CONNECTED_CLIENTS = 2 * LINE_BYTES / 4 + 2;
 const LOG_LINES_PENDING = CONNECTED_CLIENTS + 1;
 const DATABASE_VERSION = 3 * LINE_BYTES / 4;
 const DATABASE_TABLE = 3 * LINE_BYTES + 4;
+const ACTIVE_EXPIRE = DATABASE_VERSION + 12;
+const PAUSE_WRITES = DATABASE_VERSION + 13;
+const PAUSE_ENDS_AT = DATABASE_VERSION / 2 + 7;
 const HEARTBEATS = 4 * LINE_BYTES / 4;
 const DATABASES = 16;
 
@@ -53,6 +58,7 @@ export function createSettingsMemory(config: Config): SharedArrayBuffer {
   settings.idleTimeoutS = config.idleTimeoutS;
   settings.writeTimeoutS = config.writeTimeoutS;
   settings.logLevel = config.logLevel;
+  settings.isActiveExpire = true;
   settings.setDatabaseTable(Uint8Array.from({ length: DATABASES }, (_, number) => number));
   return memory;
 }
@@ -138,6 +144,28 @@ export class Settings {
   /** Unread replies that all clients together may leave: a quarter of maxmemory. */
   get allClientsOutputBytesMax(): number {
     return Math.floor(this.maxmemoryBytes / 4);
+  }
+
+  /** Whether what has expired is removed in the background. */
+  get isActiveExpire(): boolean {
+    return Atomics.load(this.#int32, ACTIVE_EXPIRE) !== 0;
+  }
+  set isActiveExpire(isOn: boolean) {
+    Atomics.store(this.#int32, ACTIVE_EXPIRE, isOn ? 1 : 0);
+  }
+
+  /** When the pause of clients ends, in ms since 1970; a plain load, looked at once per batch. */
+  get pauseEndsAtMs(): number {
+    return this.#float64[PAUSE_ENDS_AT]!;
+  }
+  get pausesOnlyWrites(): boolean {
+    return Atomics.load(this.#int32, PAUSE_WRITES) !== 0;
+  }
+
+  /** Holds back all commands, or only those that write, until then; 0 ends it. */
+  pause(endsAtMs: number, onlyWrites: boolean): void {
+    Atomics.store(this.#int32, PAUSE_WRITES, onlyWrites ? 1 : 0);
+    this.#float64[PAUSE_ENDS_AT] = endsAtMs;
   }
 
   /** Changes whenever the table of databases does; a plain load, looked at once per batch. */

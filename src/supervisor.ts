@@ -1,6 +1,7 @@
 // Starts the workers, watches over them and stops them, from the main thread; it takes no lock,
 // never blocks, and must not know sockets or signals. How the process ends is handed in.
 
+import type { FlagName } from "./config_flags.ts";
 import { ControlPlane } from "./control_plane.ts";
 import { type Logger, type LogRecord } from "./logger.ts";
 import { ProcessState, type Settings } from "./settings.ts";
@@ -27,6 +28,8 @@ export interface SupervisorOptions {
   readonly writeRecord: (record: LogRecord) => void;
   /** Ends the process at once. */
   readonly end: (exitCode: number) => void;
+  /** Writes these settings into the file that the server was started with; throws why it cannot. */
+  readonly rewriteConfig?: (values: ReadonlyMap<FlagName, string>) => void;
   /** For tests; the heartbeat is looked at this often. */
   readonly checkIntervalMs?: number;
 }
@@ -57,6 +60,10 @@ export class Supervisor {
     this.#controlPlane = new ControlPlane(
       this.#workerCount,
       (workerIndex, message) => this.#workers[workerIndex]!.postMessage(message),
+    );
+    this.#controlPlane.answer(
+      "rewrite-config",
+      (payload) => options.rewriteConfig?.(payload as ReadonlyMap<FlagName, string>),
     );
     this.#controlPlane.answer("shutdown", () => this.stop("SHUTDOWN"));
   }

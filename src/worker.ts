@@ -6,11 +6,14 @@ import { registerClientAnswers } from "./commands/client_commands.ts";
 import type { Services } from "./commands/services.ts";
 import { listParameters } from "./config_parameters.ts";
 import { Engine } from "./engine.ts";
-import { processId, residentBytes, systemName } from "./host.ts";
+import { cpuSeconds, processId, residentBytes, systemName } from "./host.ts";
 import { EXPIRY_SWEEP_CHAINS, EXPIRY_SWEEP_MS } from "./limits.ts";
+import { isLoopback } from "./loopback.ts";
 import { createWorkerLogger } from "./logger.ts";
 import { Metrics, WorkerMetrics } from "./metrics.ts";
+import { SilentWriter } from "./protocol/silent_writer.ts";
 import { createPasswordCheck } from "./server/auth.ts";
+import { ReplyChunkPool } from "./server/chunk_pool.ts";
 import { TcpServer } from "./server/tcp.ts";
 import type { Sessions } from "./session.ts";
 import { Settings } from "./settings.ts";
@@ -85,12 +88,22 @@ function start(message: StartMessage): void {
     residentBytes,
     isPassword: createPasswordCheck(config.requirepass),
     hasPassword: config.requirepass !== "",
+    isLocal: (address) => isLoopback(address.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1")),
+    cpuSeconds,
   };
   registerClientAnswers(bus, services);
+  bus.answer("reset-statistics", () => metrics.reset());
   const server = new TcpServer({
     config,
     settings,
-    engine: new Engine(store, services, clock, metrics, null),
+    engine: new Engine(
+      store,
+      services,
+      clock,
+      metrics,
+      null,
+      new SilentWriter(new ReplyChunkPool()),
+    ),
     sessions,
     counters: metrics.counters,
     hasPassword: services.hasPassword,
@@ -104,6 +117,7 @@ function start(message: StartMessage): void {
   }
   const heartbeat = setInterval(() => settings.beat(workerIndex), HEARTBEAT_MS);
   const sweep = setInterval(() => {
+    if (!settings.isActiveExpire) return;
     // Each shard has one worker that looks for what has expired in it.
     for (let i = workerIndex; i < store.shards.length; i += config.workerCount) {
       store.sweep(store.shards[i], EXPIRY_SWEEP_CHAINS, clock.nowMs());

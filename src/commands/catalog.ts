@@ -1,9 +1,12 @@
 // COMMAND and its subcommands: the table of commands as client libraries read it.
+import { SYNTAX } from "../errors.ts";
 import type { ReplyWriter } from "../protocol/reply_writer.ts";
 import * as R from "./command_row.ts";
 import type { CommandRow } from "./command_row.ts";
+import { COMMAND_FACTS, type CommandFacts } from "./command_facts.ts";
 import { runSubcommand } from "./container.ts";
 import type { CommandContext } from "./context.ts";
+import { globMatches, PATTERN_BYTES_MAX } from "./glob.ts";
 import { NO_KEY } from "./row_parts.ts";
 
 /** All rows, and those of a container by its name. */
@@ -12,8 +15,6 @@ export interface Catalog {
   readonly subcommands: ReadonlyMap<string, readonly CommandRow[]>;
 }
 
-/** Rows that change entries and name none. */
-const CHANGES_WHOLE = new Set(["flushdb", "flushall"]);
 const ROW = { kind: R.KEYLESS, flags: R.LOADING | R.SLOW, group: "server", ...NO_KEY } as const;
 
 /** The rows of COMMAND itself; `catalog` is asked when they run, because it holds them too. */
@@ -31,8 +32,24 @@ export function catalogRows(
     },
     {
       ...ROW,
+      name: "command|getkeys",
+      arity: -4,
+      since: "2.8.13",
+      summary: "Return the keys among the arguments of a command",
+      run: (c) => getKeys(c, catalog(), false),
+    },
+    {
+      ...ROW,
+      name: "command|getkeysandflags",
+      arity: -4,
+      since: "7.0.0",
+      summary: "Return the keys among the arguments of a command, and what is done to them",
+      run: (c) => getKeys(c, catalog(), true),
+    },
+    {
+      ...ROW,
       name: "command|list",
-      arity: 2,
+      arity: -2,
       since: "7.0.0",
       summary: "Return the names of all commands",
       run: (c) => list(c, catalog()),
@@ -73,9 +90,88 @@ function replyAll(c: CommandContext, catalog: Catalog): void {
   for (const row of catalog.rows) writeRow(c.reply, row, catalog.subcommands.get(row.name) ?? []);
 }
 
-function list(c: CommandContext, { rows }: Catalog): void {
-  c.reply.array(rows.length);
-  for (const row of rows) c.reply.bulkText(row.name);
+/** COMMAND LIST [FILTERBY MODULE name | ACLCAT category | PATTERN pattern] */
+function list(c: CommandContext, { rows, subcommands }: Catalog): void {
+  let names = rows.map((row) => row.name);
+  if (c.argCount > 2) {
+    const all = [...rows, ...[...subcommands.values()].flat()].map((row) => row.name);
+    if (c.argCount !== 5 || !c.argIs(2, "FILTERBY")) return c.reply.error(SYNTAX);
+    if (c.argIs(3, "MODULE")) names = [];
+    else if (c.argIs(3, "ACLCAT")) {
+      const category = c.argText(4).toLowerCase();
+      names = all.filter((name) => factsOf(name).categories.split(" ").includes(category));
+    } else if (c.argIs(3, "PATTERN")) {
+      const pattern = c.argBytes(4);
+      if (pattern.length > PATTERN_BYTES_MAX) return c.reply.error(SYNTAX);
+      names = all.filter((name) => globMatches(pattern, encoder.encode(name), true));
+    } else return c.reply.error(SYNTAX);
+  }
+  c.reply.array(names.length);
+  for (const name of names) c.reply.bulkText(name);
+}
+
+/** A key among the arguments of a command, and what is done to it. */
+interface KeyArgument {
+  readonly index: number;
+  readonly flags: readonly string[];
+}
+
+/** COMMAND GETKEYS command [arg ...], COMMAND GETKEYSANDFLAGS command [arg ...] */
+function getKeys(c: CommandContext, catalog: Catalog, withFlags: boolean): void {
+  const row = commandAt(c, catalog);
+  if (row === null) return c.reply.error("ERR Invalid command specified");
+  const facts = factsOf(row.name), count = c.argCount - 2;
+  if (facts.keys === undefined) return c.reply.error("ERR The command has no key arguments");
+  if (row.arity > 0 ? count !== row.arity : count < -row.arity) {
+    return c.reply.error("ERR Invalid number of arguments specified for command");
+  }
+  const keys = facts.keys.flatMap((text) => keyArguments(c, row.name, text, count));
+  c.reply.array(keys.length);
+  for (const { index, flags } of keys) {
+    if (withFlags) c.reply.array(2);
+    c.reply.bulk(c.bytes, c.argStart(2 + index), c.argEnd(2 + index));
+    if (withFlags) writeStatuses(c.reply, flags);
+  }
+}
+
+/** The row of the command that is named from argument 2 on, with its subcommand. */
+function commandAt(c: CommandContext, { rows, subcommands }: Catalog): CommandRow | null {
+  const name = c.argText(2).toLowerCase(), among = subcommands.get(name);
+  if (among !== undefined && c.argCount > 3) {
+    const asked = `${name}|${c.argText(3).toLowerCase()}`;
+    return among.find((row) => row.name === asked) ?? null;
+  }
+  return rows.find((row) => row.name === name) ?? null;
+}
+
+function keyArguments(
+  c: CommandContext,
+  name: string,
+  text: string,
+  count: number,
+): KeyArgument[] {
+  const { first, last, step, flags } = parseKeySpecification(text);
+  const keys: KeyArgument[] = [], end = last < 0 ? count + last : first + last;
+  const actual = flags.includes("variable_flags") ? flagsByArguments(c, name, count) : flags;
+  for (let index = first; index <= end; index += step) keys.push({ index, flags: actual });
+  return keys;
+}
+
+/** What SET and BITFIELD do to their key depends on their options. */
+function flagsByArguments(c: CommandContext, name: string, count: number): readonly string[] {
+  const has = (...words: string[]) =>
+    Array.from({ length: count }, (_, i) => i + 2).some((i) =>
+      words.some((word) => c.argIs(i, word))
+    );
+  if (name === "set") return has("GET") ? ["RW", "access", "update"] : ["OW", "update"];
+  return has("SET", "INCRBY") ? ["RW", "access", "update"] : ["RO", "access"];
+}
+
+function parseKeySpecification(
+  text: string,
+): { first: number; last: number; step: number; flags: readonly string[] } {
+  const [first, last, step, ...flags] = text.split(" ");
+  return { first: Number(first), last: Number(last), step: Number(step), flags };
 }
 
 function info(c: CommandContext, catalog: Catalog): void {
@@ -109,13 +205,18 @@ function writeDocs(reply: ReplyWriter, rows: readonly CommandRow[], catalog: Cat
   for (const row of rows) {
     const subcommands = catalog.subcommands.get(row.name) ?? [];
     reply.bulkText(row.name);
-    reply.map(subcommands.length > 0 ? 4 : 3);
+    const { complexity } = factsOf(row.name);
+    reply.map(3 + (complexity === undefined ? 0 : 1) + (subcommands.length > 0 ? 1 : 0));
     reply.bulkText("summary");
     reply.bulkText(row.summary);
     reply.bulkText("since");
     reply.bulkText(row.since);
     reply.bulkText("group");
     reply.bulkText(row.group);
+    if (complexity !== undefined) {
+      reply.bulkText("complexity");
+      reply.bulkText(complexity);
+    }
     if (subcommands.length === 0) continue;
     reply.bulkText("subcommands");
     writeDocs(reply, subcommands, catalog);
@@ -124,18 +225,33 @@ function writeDocs(reply: ReplyWriter, rows: readonly CommandRow[], catalog: Cat
 
 /** Redis 7's ten fields: name, arity, flags, first key, last key, step, categories, tips, keys, subcommands. */
 function writeRow(reply: ReplyWriter, row: CommandRow, subcommands: readonly CommandRow[]): void {
+  const facts = factsOf(row.name), range = keyRange(facts);
   reply.array(10);
   reply.bulkText(row.name);
   reply.integer(row.arity);
-  writeStatuses(reply, flagNames(row));
-  reply.integer(row.firstKey);
-  reply.integer(row.lastKey);
-  reply.integer(row.keyStep);
-  writeStatuses(reply, categoryNames(row));
-  reply.array(0);
-  writeKeySpecification(reply, row);
+  writeStatuses(reply, words(facts.flags));
+  for (const number of range) reply.integer(number);
+  writeStatuses(reply, words(facts.categories).map((category) => `@${category}`));
+  const tips = words(facts.tips ?? "");
+  reply.array(tips.length);
+  for (const tip of tips) reply.bulkText(tip);
+  const keys = facts.keys ?? [];
+  reply.array(keys.length);
+  for (const text of keys) writeKeySpecification(reply, text);
   reply.array(subcommands.length);
   for (const each of subcommands) writeRow(reply, each, []);
+}
+
+/** First key, last key and step over all key specifications, as clients without them read it. */
+function keyRange({ keys = [] }: CommandFacts): [number, number, number] {
+  if (keys.length === 0) return [0, 0, 0];
+  const all = keys.map(parseKeySpecification);
+  const ends = all.map(({ first, last }) => last < 0 ? last : first + last);
+  return [
+    Math.min(...all.map(({ first }) => first)),
+    ends.some((end) => end < 0) ? Math.min(...ends) : Math.max(...ends),
+    all[0].step,
+  ];
 }
 
 function writeStatuses(reply: ReplyWriter, names: readonly string[]): void {
@@ -143,50 +259,12 @@ function writeStatuses(reply: ReplyWriter, names: readonly string[]): void {
   for (const name of names) reply.status(name);
 }
 
-function changes(row: CommandRow): boolean {
-  return row.kind === R.CHANGE || row.kind === R.CHANGE_EACH || row.kind === R.CHANGE_ALL ||
-    CHANGES_WHOLE.has(row.name);
-}
-
-function reads(row: CommandRow): boolean {
-  return row.kind === R.READ || row.kind === R.READ_EACH || row.name === "scan" ||
-    row.name === "dbsize";
-}
-
-function flagNames(row: CommandRow): string[] {
-  const names: [boolean, string][] = [
-    [changes(row), "write"],
-    [reads(row), "readonly"],
-    [(row.flags & R.DENY_OOM) !== 0, "denyoom"],
-    [(row.flags & R.ADMIN) !== 0, "admin"],
-    [(row.flags & R.LOADING) !== 0, "loading"],
-    [(row.flags & R.NO_AUTH) !== 0, "no_auth"],
-    [(row.flags & R.SLOW) === 0, "fast"],
-  ];
-  return names.filter(([isSet]) => isSet).map(([, name]) => name);
-}
-
-function categoryNames(row: CommandRow): string[] {
-  const group = row.group === "generic" ? "keyspace" : row.group;
-  const names: [boolean, string][] = [
-    [changes(row), "@write"],
-    [reads(row), "@read"],
-    [group !== "server", `@${group}`],
-    [(row.flags & R.ADMIN) !== 0, "@admin"],
-    [(row.flags & R.ADMIN) !== 0 || CHANGES_WHOLE.has(row.name), "@dangerous"],
-    [(row.flags & R.SLOW) === 0, "@fast"],
-    [(row.flags & R.SLOW) !== 0, "@slow"],
-  ];
-  return names.filter(([isSet]) => isSet).map(([, name]) => name);
-}
-
-/** One range of keys that begins at a fixed argument, or none. */
-function writeKeySpecification(reply: ReplyWriter, row: CommandRow): void {
-  if (row.firstKey === 0) return reply.array(0);
-  reply.array(1);
+/** One range of keys that begins at a fixed argument. */
+function writeKeySpecification(reply: ReplyWriter, text: string): void {
+  const { first, last, step, flags } = parseKeySpecification(text);
   reply.map(3);
   reply.bulkText("flags");
-  writeStatuses(reply, changes(row) ? ["RW", "UPDATE"] : ["RO", "ACCESS"]);
+  writeStatuses(reply, flags);
   reply.bulkText("begin_search");
   reply.map(2);
   reply.bulkText("type");
@@ -194,7 +272,7 @@ function writeKeySpecification(reply: ReplyWriter, row: CommandRow): void {
   reply.bulkText("spec");
   reply.map(1);
   reply.bulkText("index");
-  reply.integer(row.firstKey);
+  reply.integer(first);
   reply.bulkText("find_keys");
   reply.map(2);
   reply.bulkText("type");
@@ -202,10 +280,20 @@ function writeKeySpecification(reply: ReplyWriter, row: CommandRow): void {
   reply.bulkText("spec");
   reply.map(3);
   reply.bulkText("lastkey");
-  // Counted from the first key, where it is not counted from the end.
-  reply.integer(row.lastKey < 0 ? row.lastKey : row.lastKey - row.firstKey);
+  reply.integer(last);
   reply.bulkText("keystep");
-  reply.integer(row.keyStep);
+  reply.integer(step);
   reply.bulkText("limit");
   reply.integer(0);
 }
+
+function words(text: string): string[] {
+  return text === "" ? [] : text.split(" ");
+}
+
+/** Every row has facts: a test says so. */
+function factsOf(name: string): CommandFacts {
+  return COMMAND_FACTS[name];
+}
+
+const encoder = new TextEncoder();

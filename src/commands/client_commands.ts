@@ -1,6 +1,7 @@
 // CLIENT and its subcommands; other workers' clients are asked for over the bus.
 import { BAD_CLIENT_NAME, NO_SUCH_CLIENT, SYNTAX } from "../errors.ts";
 import { ADMIN, type CommandRow, KEYLESS, LOADING, SLOW } from "./command_row.ts";
+import { CLIENT_MODE_ROWS } from "./client_modes.ts";
 import { type ClientFilter, clientLine, clientType, isClientName } from "./client_line.ts";
 import type { ClientKillAnswer, ClientListAnswer, ClientQuestion } from "./client_questions.ts";
 import { runSubcommand } from "./container.ts";
@@ -209,6 +210,7 @@ export const CLIENT_SUBCOMMANDS: readonly CommandRow[] = [
     summary: "Close connections: address, or any of ID, TYPE, USER, ADDR, LADDR, SKIPME, MAXAGE",
     run: kill,
   },
+  ...CLIENT_MODE_ROWS,
 ];
 
 export const CLIENT_ROWS: readonly CommandRow[] = [

@@ -54,14 +54,6 @@ export interface CommandRow {
   /** Version of Redis that has it since; of mayfly for its own. */
   readonly since: string;
   readonly summary: string;
-  /** How it is written after its name, in Redis's notation: `key seconds [NX | XX | GT | LT]`. */
-  readonly syntax?: string;
-  /** Redis's names of its flags, parted by blanks: `write denyoom fast`. */
-  readonly flagNames?: string;
-  /** ACL categories that do not follow from the flags, parted by blanks: `keyspace dangerous`. */
-  readonly categories?: string;
-  /** What is done to its keys, as Redis's key specifications say it: `RW access update`. */
-  readonly keyFlags?: string;
   /** Replies; for the kinds `*_EACH` it runs last, after all keys. */
   readonly run: (c: CommandContext) => void;
   /** For CHANGE_ALL: runs before the locks are taken, and may name a key of another database; false: it replied. */

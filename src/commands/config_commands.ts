@@ -1,6 +1,6 @@
 // CONFIG and its subcommands: the parameters by Redis's names.
 import { setParameters } from "../config_parameters.ts";
-import { SYNTAX } from "../errors.ts";
+import { NO_CONFIG_FILE, SYNTAX } from "../errors.ts";
 import { ADMIN, type CommandRow, KEYLESS, LOADING, SLOW } from "./command_row.ts";
 import { runSubcommand } from "./container.ts";
 import type { CommandContext } from "./context.ts";
@@ -44,6 +44,30 @@ function set(c: CommandContext): void {
   c.reply.ok();
 }
 
+/** CONFIG RESETSTAT */
+function resetStatistics(c: CommandContext): void {
+  c.park(
+    c.services.bus.ask("reset-statistics", null).then(
+      () => (reply) => reply.ok(),
+      (error: Error) => (reply) => reply.error(`ERR ${error.message}`),
+    ),
+  );
+}
+
+/** CONFIG REWRITE: what may have changed since the start, into the file of --config. */
+function rewrite(c: CommandContext): void {
+  const { config, parameters, bus } = c.services;
+  if (config.configPath === null) return c.reply.error(NO_CONFIG_FILE);
+  const values = new Map<string, string>();
+  for (const { flag, get } of parameters) if (flag !== undefined) values.set(flag, get());
+  c.park(
+    bus.ask("rewrite-config", values).then(
+      () => (reply) => reply.ok(),
+      (error: Error) => (reply) => reply.error(`ERR ${error.message}`),
+    ),
+  );
+}
+
 const ROW = {
   kind: KEYLESS,
   flags: LOADING | SLOW | ADMIN,
@@ -53,6 +77,21 @@ const ROW = {
 } as const;
 
 export const CONFIG_SUBCOMMANDS: readonly CommandRow[] = [
+  {
+    ...ROW,
+    name: "config|resetstat",
+    arity: 2,
+    summary: "Count from zero again what INFO tells",
+    run: resetStatistics,
+  },
+  {
+    ...ROW,
+    name: "config|rewrite",
+    arity: 2,
+    since: "2.8.0",
+    summary: "Write what was changed into the file that the server was started with",
+    run: rewrite,
+  },
   {
     ...ROW,
     name: "config|get",

@@ -32,6 +32,8 @@ const EMPTY_VIEW = new DataView(new ArrayBuffer(8));
 export class CommandContext {
   session!: Session;
   reply!: ReplyWriter;
+  /** Where replies go that a silent client gets all the same. */
+  loudReply!: ReplyWriter;
   batch!: RequestBatch;
   /** Index of the command's name among the batch's arguments, and how many there are with it. */
   first = 0;
@@ -41,6 +43,8 @@ export class CommandContext {
   /** The command's moment; its 16-bit form for the access clock. */
   nowMs = 0;
   accessClock = 0;
+  /** The same for reads; −1 if they are to leave no trace. */
+  readClock = 0;
 
   /** The record that the last find gave, and its shard. */
   ref = 0;
@@ -161,7 +165,7 @@ export class CommandContext {
       batch.argEnd[at],
       batch.argSlot[at],
     );
-    const ref = this.store.accessed(shard, found, this.nowMs, this.accessClock);
+    const ref = this.store.accessed(shard, found, this.nowMs, this.readClock);
     this.shard = shard;
     this.ref = ref;
     if (ref === 0) this.misses++;
@@ -242,7 +246,7 @@ export class CommandContext {
       slot,
     );
     if (ref === 0 || record.isExpired(shard, ref, this.nowMs)) return false;
-    this.store.noteAccess(shard, slot, this.accessClock);
+    this.store.noteAccess(shard, slot, this.readClock);
     this.hits++;
     const bytes = Math.min(record.valueBytesOf(shard, ref), INLINE_VALUE_BYTES_MAX);
     this.reply.bulkWords(shard.i32, shard.u8, shard.valueStart, bytes);

@@ -1,6 +1,7 @@
 // INFO: the server in sections of `name:value` lines, with Redis's names where they mean the same.
 import { DATABASES, type Store } from "../store/store.ts";
 import { REDIS_VERSION, VERSION } from "../version.ts";
+import { ProcessState } from "../settings.ts";
 import type { CommandContext } from "./context.ts";
 import type { Services } from "./services.ts";
 import { perWorker } from "./stats.ts";
@@ -22,9 +23,12 @@ const SECTIONS: Readonly<Record<string, (source: Source) => InfoLine[]>> = {
   Clients: clientLines,
   Memory: memoryLines,
   // Client libraries look for `loading` and `role` before they send anything.
-  Persistence: () => [["loading", 0], ["persistence", "off"]],
+  Persistence: persistenceLines,
   Stats: statsLines,
-  Replication: () => [["role", "master"], ["connected_slaves", 0]],
+  Replication: replicationLines,
+  CPU: cpuLines,
+  Errorstats: ({ services }) =>
+    services.metrics.errorKinds().map(([kind, count]) => [`errorstat_${kind}`, `count=${count}`]),
   Cluster: () => [["cluster_enabled", 0]],
   Keyspace: keyspaceLines,
 };
@@ -104,8 +108,7 @@ function clientLines({ services }: Source): InfoLine[] {
 function memoryLines({ services, store }: Source): InfoLine[] {
   const { metrics } = services;
   const totals = store.totals(), rssBytes = services.residentBytes();
-  const buffers = metrics.counter("inputBytesNow") + metrics.counter("outputBytesNow") +
-    metrics.counter("poolBytesNow");
+  const buffers = metrics.counter("inputBytesNow") + metrics.counter("outputBytesNow");
   return [
     ["used_memory", totals.usedBytes],
     ["used_memory_human", humanBytes(totals.usedBytes)],
@@ -154,6 +157,54 @@ function statsLines({ services, store, nowMs }: Source): InfoLine[] {
     ["read_locks", metrics.counter("readLocks")],
     ["write_groups", metrics.counter("writeGroups")],
     ["writes_grouped", metrics.counter("writesGrouped")],
+  ];
+}
+
+/** Nothing is on disk: what Redis says of a server that keeps nothing. */
+function persistenceLines({ services }: Source): InfoLine[] {
+  return [
+    ["loading", services.settings.state === ProcessState.STARTING ? 1 : 0],
+    ["async_loading", 0],
+    ["rdb_changes_since_last_save", 0],
+    ["rdb_bgsave_in_progress", 0],
+    ["rdb_last_save_time", Math.floor(services.startedAtMs / 1000)],
+    ["rdb_last_bgsave_status", "ok"],
+    ["rdb_last_bgsave_time_sec", -1],
+    ["rdb_current_bgsave_time_sec", -1],
+    ["rdb_saves", 0],
+    ["aof_enabled", 0],
+    ["aof_rewrite_in_progress", 0],
+    ["aof_rewrite_scheduled", 0],
+    ["aof_last_bgrewrite_status", "ok"],
+    ["aof_last_write_status", "ok"],
+    ["persistence", "off"],
+  ];
+}
+
+function replicationLines({ services }: Source): InfoLine[] {
+  return [
+    ["role", "master"],
+    ["connected_slaves", 0],
+    ["master_failover_state", "no-failover"],
+    ["master_replid", services.runId],
+    ["master_replid2", "0".repeat(40)],
+    ["master_repl_offset", 0],
+    ["second_repl_offset", -1],
+    ["repl_backlog_active", 0],
+    ["repl_backlog_size", 0],
+    ["repl_backlog_first_byte_offset", 0],
+    ["repl_backlog_histlen", 0],
+  ];
+}
+
+/** All threads together; nothing forks, so there are no children. */
+function cpuLines({ services }: Source): InfoLine[] {
+  const { user, system } = services.cpuSeconds();
+  return [
+    ["used_cpu_sys", system.toFixed(6)],
+    ["used_cpu_user", user.toFixed(6)],
+    ["used_cpu_sys_children", "0.000000"],
+    ["used_cpu_user_children", "0.000000"],
   ];
 }
 

@@ -182,9 +182,6 @@ const MEMORY = {
 export const MEMORY_SUBCOMMANDS: readonly CommandRow[] = [
   {
     ...MEMORY,
-    firstKey: 2,
-    lastKey: 2,
-    keyStep: 1,
     name: "memory|usage",
     arity: -3,
     summary: "Return the bytes that a key and its value take",

@@ -21,6 +21,10 @@ export interface Services {
   readonly systemName: string;
   /** Resident memory of the process, in bytes. */
   residentBytes(): number;
+  /** Time that the process has had on processors so far. */
+  cpuSeconds(): { readonly user: number; readonly system: number };
+  /** Whether a client's address is one of this machine. */
+  isLocal(address: string): boolean;
   /** Whether this is the password, in a time that does not tell how much of it is right. */
   isPassword(user: string, password: Uint8Array): boolean;
   /** Whether a password is demanded at all. */

@@ -14,6 +14,7 @@ import { LCS_ROWS } from "./lcs.ts";
 import { KEY_ROWS } from "./keys.ts";
 import { SCAN_ROWS } from "./scan.ts";
 import { SERVER_ROWS } from "./server_commands.ts";
+import { STANDALONE_ROWS, STANDALONE_SUBCOMMANDS } from "./standalone_commands.ts";
 import { STRING_RANGE_ROWS } from "./string_ranges.ts";
 import { STRING_ROWS } from "./strings.ts";
 
@@ -55,6 +56,7 @@ export const ROWS: readonly CommandRow[] = ([
   ...CLIENT_ROWS,
   ...CONFIG_ROWS,
   ...SERVER_ROWS,
+  ...STANDALONE_ROWS,
   catalog.row,
 ] as CommandRow[]).map((row) => ({ ...ROW_SHAPE, ...row }));
 
@@ -64,5 +66,6 @@ export const SUBCOMMANDS: ReadonlyMap<string, readonly CommandRow[]> = new Map([
   ["config", CONFIG_SUBCOMMANDS],
   ["object", OBJECT_SUBCOMMANDS],
   ["memory", MEMORY_SUBCOMMANDS],
+  ...STANDALONE_SUBCOMMANDS,
   ["command", catalog.subcommands],
 ]);

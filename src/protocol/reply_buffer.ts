@@ -50,8 +50,8 @@ export class ReplyBuffer {
   chunk: Chunk;
   /** What is full already, in order; empty nearly always. */
   segments: Segment[] = [];
-  /** Error replies written, until the engine counts them. */
-  errorCount = 0;
+  /** Texts of the error replies written, until the engine counts them. */
+  readonly errors: string[] = [];
   /** Bytes of memory that the segments' chunks take. */
   segmentBytes = 0;
   #markSegments = 0;
@@ -73,7 +73,7 @@ export class ReplyBuffer {
   mark(): void {
     this.#markSegments = this.segments.length;
     this.#markPosition = this.position;
-    this.#markErrors = this.errorCount;
+    this.#markErrors = this.errors.length;
   }
 
   /** Takes back everything since the mark. */
@@ -88,7 +88,7 @@ export class ReplyBuffer {
       }
     }
     this.position = this.#markPosition;
-    this.errorCount = this.#markErrors;
+    if (this.errors.length > this.#markErrors) this.errors.length = this.#markErrors;
   }
 
   /** Makes room for `count` more bytes in one piece. */

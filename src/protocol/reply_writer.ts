@@ -3,6 +3,12 @@ import type { ReplyBuffer, ValueSource } from "./reply_buffer.ts";
 
 export type { ValueSource };
 
+/** Takes replies that nobody gets. */
+export interface DroppingWriter extends ReplyWriter {
+  /** Lets go of what was written. */
+  drop(): void;
+}
+
 /** One implementation per protocol. Every call appends one reply, or the head of an aggregate. */
 export interface ReplyWriter {
   readonly out: ReplyBuffer;

@@ -47,7 +47,7 @@ export class RespWriter implements ReplyWriter {
   }
 
   error(text: string): void {
-    this.out.errorCount++;
+    this.out.errors.push(text);
     line(this.out, MINUS, text);
   }
 

@@ -53,7 +53,7 @@ export class TextWriter implements ReplyWriter {
   }
 
   error(text: string): void {
-    this.out.errorCount++;
+    this.out.errors.push(text);
     if (text.startsWith(UNKNOWN_COMMAND)) this.#text("ERROR: Unknown command");
     else {
       const why = text.startsWith(GENERIC_CODE) ? text.slice(GENERIC_CODE.length) : text;

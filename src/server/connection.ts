@@ -10,7 +10,7 @@ import type { ReplyBuffer } from "../protocol/reply_buffer.ts";
 import type { ReplyWriter } from "../protocol/reply_writer.ts";
 import { type RequestBatch, STYLE_TEXT } from "../protocol/request_batch.ts";
 import { type ParseLimits, parseRequests } from "../protocol/request_parser.ts";
-import type { Session } from "../session.ts";
+import { REPLY_ON, type Session } from "../session.ts";
 import type { StagedBlock } from "../store/store.ts";
 import { type ByteSink, type OutputListener, OutputQueue } from "./output_queue.ts";
 import { ReadBuffer } from "./read_buffer.ts";
@@ -72,6 +72,9 @@ export class Connection implements Session, OutputListener {
   name = "";
   libraryName = "";
   libraryVersion = "";
+  replyMode = REPLY_ON;
+  isNoTouch = false;
+  isNoEvict = false;
   isClosing = false;
 
   readonly #host: ConnectionHost;
@@ -152,8 +155,9 @@ export class Connection implements Session, OutputListener {
         next = engine.run(this, batch, 0, resp, text);
         if (isStagedUsed) this.#dropStaged();
         if (engine.outcome !== DONE) {
-          from = batch.commandEnd[next - 1];
-          if (engine.outcome === PARKED) waitFor = this.#park(engine, batch, next - 1);
+          // None ran if the first was held back: it is parsed again when it may run.
+          if (next > 0) from = batch.commandEnd[next - 1];
+          if (engine.outcome === PARKED) waitFor = this.#park(engine, batch, Math.max(0, next - 1));
           break;
         }
       }
@@ -179,10 +183,15 @@ export class Connection implements Session, OutputListener {
   }
 
   #park(engine: Engine, batch: RequestBatch, command: number): Promise<void> {
-    const reply = batch.commandStyle[command] === STYLE_TEXT ? this.#host.text : this.#host.resp;
+    const reply = engine.isParkedSilent
+      ? engine.silent
+      : batch.commandStyle[command] === STYLE_TEXT
+      ? this.#host.text
+      : this.#host.resp;
     return engine.parked!.then((finish) => {
       if (this.#isClosed) return;
       finish(reply);
+      engine.silent.drop();
       this.#flush();
     });
   }

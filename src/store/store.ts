@@ -204,11 +204,11 @@ export class Store {
     return ref;
   }
 
-  /** Notes when the entry at `slot` was read. */
+  /** Notes when the entry at `slot` was read; a clock below 0 notes nothing. */
   noteAccess(shard: Shard, slot: number, clock: number): void {
     // Stored only when it differs: a key that many workers read would otherwise bounce between their caches.
     const at = clockOf(slot);
-    if (shard.clocks[at] !== clock) shard.clocks[at] = clock;
+    if (shard.clocks[at] !== clock && clock >= 0) shard.clocks[at] = clock;
   }
 
   /** The access clock of the entry that the last look-up of this shard found. */

@@ -322,12 +322,12 @@ Deno.test("COMMAND tells every row in Redis's ten fields", async () => {
   for (const row of all) {
     assert.equal(row.length, 10);
     const [name, arity, flags, first, last, step, categories, tips, keys, subcommands] = row;
-    assert.match(String(name), /^[a-z]+$/);
+    assert.match(String(name), /^[a-z_]+$/);
     for (const number of [arity, first, last, step]) assert.ok(Number.isInteger(number));
     for (const list of [flags, categories, tips, keys, subcommands]) assert.ok(Array.isArray(list));
     for (const status of flags as string[]) assert.match(status, /^\+[a-z_]+$/);
     for (const status of categories as string[]) assert.match(status, /^\+@[a-z]+$/);
-    assert.equal((keys as unknown[]).length, first === 0 ? 0 : 1);
+    assert.equal((keys as unknown[]).length > 0, first !== 0);
   }
   const get = plain(await client.command("COMMAND", "INFO", "GET")) as unknown[][];
   assert.deepEqual(get, [all.find((row) => row[0] === "get")]);

@@ -1,5 +1,6 @@
 // Calls whose replies have to be Redis 7.0's, byte for byte, and the few that differ with the reason; data only.
 import { KEY_CALL_GROUPS, KEY_DIFFERENCES } from "./calls_keys.ts";
+import { SERVER_CALL_GROUPS, SERVER_DIFFERENCES } from "./calls_server.ts";
 import { STRING_CALL_GROUPS, STRING_DIFFERENCES } from "./calls_strings.ts";
 
 /**
@@ -12,6 +13,7 @@ export type Call = string;
 export const CALL_GROUPS: Readonly<Record<string, readonly Call[]>> = {
   ...STRING_CALL_GROUPS,
   ...KEY_CALL_GROUPS,
+  ...SERVER_CALL_GROUPS,
   connection: [
     "PING",
     "ping",
@@ -483,6 +485,7 @@ export const CALL_GROUPS: Readonly<Record<string, readonly Call[]>> = {
 export const DIFFERENCES: Readonly<Record<Call, string>> = {
   ...STRING_DIFFERENCES,
   ...KEY_DIFFERENCES,
+  ...SERVER_DIFFERENCES,
   "HELLO 3": "RESP3 comes with its own issue",
   "HELLO": "the server's version",
   "CLIENT HELP": "lists the subcommands that there are",
@@ -490,8 +493,6 @@ export const DIFFERENCES: Readonly<Record<Call, string>> = {
   "COMMAND HELP": "lists the subcommands that there are",
   "COMMAND COUNT": "counts the commands that there are",
   "CLIENT SETINFO LIB-NAME x": "Redis has it since 7.2, whose version we tell",
-  "CLIENT NO-EVICT on": "not there before eviction is",
-  "CONFIG RESETSTAT": "counters are never set back",
   "CONFIG SET port 7000": "the port is fixed at start",
   "CONFIG SET maxmemory 1": "memory below what the store needs is refused",
   "PUT a 1": "an alias that Redis has not",

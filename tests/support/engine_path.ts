@@ -19,6 +19,7 @@ import {
   type ParseLimits,
   parseRequests,
 } from "../../src/protocol/request_parser.ts";
+import { SilentWriter } from "../../src/protocol/silent_writer.ts";
 import { RespWriter } from "../../src/protocol/resp_writer.ts";
 import { TextWriter } from "../../src/protocol/text_writer.ts";
 import { ReplyChunkPool } from "../../src/server/chunk_pool.ts";
@@ -58,6 +59,7 @@ export class EnginePath {
       new Clock(memory.clock),
       metrics,
       effects,
+      new SilentWriter(this.#pool),
     );
     this.#limits = {
       bulkBytesMax: settings.valueBytesMax,
@@ -121,6 +123,8 @@ function createServices(): Services {
     processId: 0,
     systemName: "",
     residentBytes: () => 0,
+    cpuSeconds: () => ({ user: 0, system: 0 }),
+    isLocal: () => true,
     isPassword: () => true,
     hasPassword: false,
   };
@@ -143,6 +147,9 @@ function createSession(): Session {
     name: "",
     libraryName: "",
     libraryVersion: "",
+    replyMode: 0,
+    isNoTouch: false,
+    isNoEvict: false,
     isClosing: false,
     kill: () => {},
     bufferedBytes: () => ({ input: 0, output: 0 }),

@@ -89,7 +89,7 @@ Deno.test("ROWS are consistent in names, arities, keys and what runs them", () =
   const all = [...ROWS, ...[...SUBCOMMANDS.values()].flat()];
   assert.equal(new Set(all.map((row) => row.name)).size, all.length);
   for (const row of all) {
-    assert.match(row.name, /^[a-z]+(?:\|[a-z]+)?$/);
+    assert.match(row.name, /^[a-z_]+(?:\|[a-z-]+)?$/);
     assert.notEqual(row.arity, 0, row.name);
     assert.ok(row.summary.length > 0 && !/[.\r\n]$/.test(row.summary), row.name);
     assert.match(row.since, /^\d+\.\d+\.\d+$/, row.name);

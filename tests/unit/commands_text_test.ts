@@ -103,6 +103,9 @@ function session(id: number, changed: Partial<Session> = {}): TestSession {
     name: "me",
     libraryName: "lib",
     libraryVersion: "1.2",
+    replyMode: 0,
+    isNoTouch: false,
+    isNoEvict: false,
     isClosing: false,
     killed: 0,
     kill() {

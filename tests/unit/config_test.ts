@@ -42,6 +42,8 @@ Deno.test("parseConfig() gives the documented defaults without flags and with se
     writeTimeoutS: 60,
     requirepass: "",
     requirepassFile: null,
+    configPath: null,
+    enablesDebug: "no",
     protectedMode: true,
     listensBeyondLoopback: false,
     inlineReply: "auto",

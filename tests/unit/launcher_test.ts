@@ -59,10 +59,16 @@ Deno.test("permissionFlags() takes the flags of a serve task and refuses another
   assert.throws(() => permissionFlags("deno run --allow-net src/worker.ts"), /Cannot parse/);
 });
 
-Deno.test("readServeTask() grants the server no run, no ffi, no write and not everything", () => {
+Deno.test("readServeTask() grants the server no run, no ffi and not everything", () => {
   const flags = permissionFlags(readServeTask()).filter((flag) => !flag.startsWith("--v8-flags="));
   const names = flags.map((flag) => flag.split("=")[0]);
-  assert.deepEqual(names, ["--allow-net", "--allow-env", "--allow-read", "--allow-sys"]);
+  assert.deepEqual(names, [
+    "--allow-net",
+    "--allow-env",
+    "--allow-read",
+    "--allow-write",
+    "--allow-sys",
+  ]);
   for (const flag of flags.slice(1).filter((one) => !one.startsWith("--allow-read"))) {
     assert.match(flag, /=./, `${flag} grants more than is needed`);
   }
