@@ -176,6 +176,10 @@ function readCommandLine(
   const program = new Command("mayfly")
     .description("An in-memory key-value cache that speaks the Redis protocol and plain text.")
     .addArgument(new Argument("[command]", "what to do").choices(["serve"]).default("serve"))
+    .addHelpText(
+      "before",
+      "Beside serve, the default: mayfly ping, mayfly bench (each with --help).\n",
+    )
     .version(`mayfly ${VERSION}`, "-V, --version", "print the version")
     .helpOption("-h, --help", "print this text")
     .addHelpText(

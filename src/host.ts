@@ -52,6 +52,11 @@ export function readEnvironment(): Record<string, string | undefined> {
   );
 }
 
+/** Whether somebody watches standard error. */
+export function isTerminal(): boolean {
+  return Deno.stderr.isTerminal();
+}
+
 export function writeStdout(text: string): void {
   writeAll(Deno.stdout, text);
 }

@@ -4,9 +4,10 @@
 import { readPasswordFile } from "./cli/password_file.ts";
 import { readConfigText, writeConfigText } from "./cli/config_store.ts";
 import { hostAndPort, probePorts } from "./cli/port_probe.ts";
+import { runTool, TOOLS } from "./cli/tools.ts";
 import { type Config, parseConfig } from "./config.ts";
 import { rewriteConfigFile } from "./config_file.ts";
-import { readEnvironment, readHostFacts, writeStderr, writeStdout } from "./host.ts";
+import { isTerminal, readEnvironment, readHostFacts, writeStderr, writeStdout } from "./host.ts";
 import { openLogOutput } from "./log_output.ts";
 import { Logger, singleLine } from "./logger.ts";
 import { formatMemorySize } from "./memory_size.ts";
@@ -156,4 +157,15 @@ addEventListener("error", (event) => {
   stopBroken(event.error ?? event.message);
 });
 
-serve().catch(stopBroken);
+/** Client tools of the executable, which end by themselves. */
+async function runClientTool(): Promise<void> {
+  const end = await runTool(Deno.args, {
+    print: writeStdout,
+    progress: isTerminal() ? (line) => writeStderr(`\r\x1b[K${line}`) : null,
+  });
+  if (end.error !== undefined) refuse(end.error, end.exitCode);
+  Deno.exit(end.exitCode);
+}
+
+const run = TOOLS.includes(Deno.args[0]) ? runClientTool : serve;
+run().catch(stopBroken);

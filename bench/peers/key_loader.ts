@@ -1,7 +1,7 @@
 // Fills a server with keys, deletes them and checks what it holds, pipelined over one connection;
 // measures nothing.
 import { readReplies, writeAll } from "./load_connection.ts";
-import { ReplyScanner } from "./reply_scanner.ts";
+import { ReplyScanner } from "../../src/cli/reply_scanner.ts";
 import { keyPicker, keyText, type Protocol, RequestWriter, valueText } from "./requests.ts";
 
 // Replies of a batch are a few kilobytes: they fit the socket's buffers, so writing first and

@@ -1,5 +1,5 @@
 // One connection of the load generator: a socket, its reply scanner and its buffers; knows no pace.
-import { ReplyScanner } from "./reply_scanner.ts";
+import { ReplyScanner } from "../../src/cli/reply_scanner.ts";
 import { RequestWriter } from "./requests.ts";
 import type { LoadResult, LoadSpec } from "./load_generator.ts";
 import type { LatencyHistogram } from "./statistics.ts";

@@ -2,7 +2,7 @@
 // loop; knows no small ones.
 import { type LoadConnection, loadResult, readReplies, writeAll } from "./load_connection.ts";
 import type { LoadResult, LoadSpec } from "./load_generator.ts";
-import { ReplyScanner } from "./reply_scanner.ts";
+import { ReplyScanner } from "../../src/cli/reply_scanner.ts";
 import { largeValueRequests } from "./requests.ts";
 import { LatencyHistogram } from "./statistics.ts";
 

@@ -1,7 +1,9 @@
 // Writes the requests that the load generator and the loader send, in RESP and in memcached's text
 // protocol; knows no sockets.
 
-export type Protocol = "resp" | "memcached";
+import type { Protocol } from "../../src/cli/reply_scanner.ts";
+
+export type { Protocol };
 
 const encoder = new TextEncoder();
 const CR = 13, LF = 10, ZERO = 48;

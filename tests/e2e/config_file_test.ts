@@ -2,10 +2,11 @@
 
 import assert from "node:assert/strict";
 import { connect, plain } from "../support/resp_client.ts";
+import { ROOT } from "../support/serve_task.ts";
 import { runMayfly, startServer } from "../support/server.ts";
 
 async function withFile(text: string, run: (path: string) => Promise<void>): Promise<void> {
-  const directory = await Deno.makeTempDir({ prefix: "mayfly-config-" });
+  const directory = await Deno.makeTempDir({ dir: ROOT, prefix: ".tmp-config-" });
   try {
     const path = `${directory}/mayfly.conf`;
     await Deno.writeTextFile(path, text);

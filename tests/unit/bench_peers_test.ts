@@ -9,7 +9,7 @@ import {
 } from "../../bench/peers/process_cpu.ts";
 import { wrongReplies } from "../../bench/peers/load_generator.ts";
 import { parseRedisBenchmarkCsv } from "../../bench/peers/redis_benchmark.ts";
-import { ReplyScanner } from "../../bench/peers/reply_scanner.ts";
+import { ReplyScanner } from "../../src/cli/reply_scanner.ts";
 import { barTable, groupTable } from "../../bench/peers/report.ts";
 import {
   keyPicker,

@@ -1,6 +1,8 @@
 // Counts replies in a stream of RESP or memcached text that arrives in any pieces; knows no sockets
 // and keeps no values.
-import type { Protocol } from "./requests.ts";
+
+/** `resp` for Redis and its kin, `memcached` for its text. */
+export type Protocol = "resp" | "memcached";
 
 const LINE_BYTES_MAX = 1024;
 const LF = 10;

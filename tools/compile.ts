@@ -1,0 +1,62 @@
+// `deno task compile`: makes the one executable out of the server, its threads' entries and their permissions.
+//
+// The permissions are those of the `serve` task, read from deno.json, so that there is one list. Threads are found
+// by their entry files, because `deno compile` does not follow `new Worker(new URL(...))`.
+
+const ROOT = new URL("../", import.meta.url).pathname;
+const DEFAULT_OUTPUT = "dist/mayfly";
+/** Entries of threads; those that this version has are embedded. */
+const THREAD_ENTRIES = ["src/worker.ts", "src/keeper.ts", "src/log_worker.ts"] as const;
+
+/** The arguments for Deno that compile the tree whose `serve` task this is. Throws if the task has another shape. */
+export function compileArguments(
+  serveTask: string,
+  exists: (path: string) => boolean,
+  output: string,
+): string[] {
+  const match = /^deno run ((?:--\S+ )*)(src\/main\.ts) serve$/.exec(serveTask);
+  if (match === null) {
+    throw new Error(`Cannot compile: the serve task is no plain deno run: received "${serveTask}"`);
+  }
+  const flags = match[1].trim().split(" ");
+  const entries = THREAD_ENTRIES.filter(exists).flatMap((path) => ["--include", path]);
+  return ["compile", "--frozen", "--exclude-unused-npm", ...flags, ...entries, "--output", output, match[2]];
+}
+
+/** What to do where the runtime that the executable begins with could not be had. */
+function hint(version: string): string {
+  return `
+No executable was made. \`deno compile\` puts the program behind a runtime of its own (denort), which it downloads
+once. Where it cannot, as on a machine without access, unpack denort of Deno ${version} for your platform from the
+release on another machine, and say where it is:
+
+    DENORT_BIN=/path/to/denort deno task compile
+`;
+}
+
+async function compile(): Promise<number> {
+  const output = Deno.args[0] ?? DEFAULT_OUTPUT;
+  const { tasks } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
+  const exists = (path: string) => {
+    try {
+      return Deno.statSync(`${ROOT}${path}`).isFile;
+    } catch {
+      return false;
+    }
+  };
+  const { code } = await new Deno.Command(Deno.execPath(), {
+    args: compileArguments(tasks.serve, exists, output),
+    cwd: ROOT,
+    stdin: "null",
+    stdout: "inherit",
+    stderr: "inherit",
+  }).output();
+  if (code !== 0) {
+    if (!Deno.env.has("DENORT_BIN")) console.error(hint(Deno.version.deno));
+    return 1;
+  }
+  console.log(`compiled ${output}`);
+  return 0;
+}
+
+if (import.meta.main) Deno.exit(await compile());
