@@ -47,6 +47,10 @@ export interface Config {
   readonly protectedMode: boolean;
   /** True if any of the hosts is not a loopback address. */
   readonly listensBeyondLoopback: boolean;
+  readonly textDialect: "mem-kv" | "hld";
+  /** Path of the unix socket that worker 0 serves, and its mode; null for none, and for the umask's. */
+  readonly unixSocket: string | null;
+  readonly unixSocketMode: number | null;
   readonly enablesDebug: "no" | "local" | "yes";
   readonly inlineReply: "auto" | "resp" | "text";
   readonly logLevel: LogLevel;
@@ -123,7 +127,10 @@ export function parseConfig(
   return { ok: toConfig(values as Partial<Values> & DefaultedValues, given, facts) };
 }
 
-type DefaultedValues = Omit<Values, "config" | "workers" | "requirepass" | "requirepass-file">;
+type DefaultedValues = Omit<
+  Values,
+  "config" | "unix-socket" | "unix-socket-perm" | "workers" | "requirepass" | "requirepass-file"
+>;
 
 function toConfig(
   values: Partial<Values> & DefaultedValues,
@@ -159,6 +166,9 @@ function toConfig(
     protectedMode: values["protected-mode"] === "yes",
     listensBeyondLoopback: !values.host.every(isLoopback),
     inlineReply: values["inline-reply"],
+    textDialect: values["text-dialect"],
+    unixSocket: values["unix-socket"] ?? null,
+    unixSocketMode: values["unix-socket-perm"] ?? null,
     enablesDebug: values["enable-debug-command"],
     logLevel: values["log-level"],
     logFormat: values["log-format"],

@@ -14,6 +14,8 @@ export const CLIENT_OUTPUT_BYTES_MIN = MIB;
 /** Threads beyond this are a mistake in a flag, not a machine. */
 export const WORKERS_MAX = 128;
 const HOSTS_MAX = 16;
+/** The system's own bound is 107. */
+const UNIX_PATH_BYTES_MAX = 100;
 const PASSWORD_CHARACTERS_MAX = 512;
 
 export const LOG_LEVELS = ["debug", "info", "warning", "error"] as const;
@@ -164,6 +166,28 @@ export const FLAGS = {
     ...oneOf(["auto", "resp", "text"]),
     fallback: "auto",
     help: "answer to a line that is not RESP: by its line ending, always RESP, always text",
+  },
+  "text-dialect": {
+    ...oneOf(["mem-kv", "hld"]),
+    fallback: "mem-kv",
+    help: "words of a miss and an error in text; hld takes keys and values of 256 bytes at most",
+  },
+  "unix-socket": {
+    placeholder: "<path>",
+    accepts: "a path of at most 100 bytes",
+    parse: (text: string) =>
+      text.includes("\0") || new TextEncoder().encode(text).length > UNIX_PATH_BYTES_MAX
+        ? undefined
+        : text,
+    fallback: null,
+    help: "listen on this unix socket too; worker 0 serves it",
+  },
+  "unix-socket-perm": {
+    placeholder: "<mode>",
+    accepts: "an octal mode such as 700",
+    parse: (text: string) => /^[0-7]{3,4}$/.test(text) ? parseInt(text, 8) : undefined,
+    fallback: null,
+    help: "who may use the unix socket; without it as the umask says",
   },
   "enable-debug-command": {
     ...oneOf(["no", "local", "yes"]),

@@ -116,6 +116,9 @@ export function listParameters(
     fixed("inline-reply", config.inlineReply),
     fixed("log-format", config.logFormat),
     fixed("enable-debug-command", config.enablesDebug),
+    fixed("text-dialect", config.textDialect),
+    fixed("unixsocket", config.unixSocket ?? ""),
+    fixed("unixsocketperm", config.unixSocketMode?.toString(8) ?? "0"),
   ];
 }
 

@@ -16,6 +16,7 @@ import type { EffectSink } from "./log/effects.ts";
 import {
   CHANGE_TRIES_MAX,
   CHANGES_PER_GROUP,
+  HLD_TEXT_BYTES_MAX,
   KEYS_PER_GROUP,
   PAUSE_LOOK_MS,
   READ_GROUP_TRIES_MAX,
@@ -72,6 +73,8 @@ export class Engine {
   /** The last argument of the batch that was loaded ahead. */
   #loadedTo = 0;
   readonly #keyBytesMax: number;
+  /** Longest key and value of a line of text, 0 for no bound but the usual ones. */
+  readonly #textBytesMax: number;
   /** The shards of a group of reads, and their sequences as it began. */
   readonly #groupShard = new Int32Array(READS_PER_GROUP);
   readonly #groupBegun = new Int32Array(READS_PER_GROUP);
@@ -89,6 +92,7 @@ export class Engine {
     this.#effects = effects;
     this.#context = new CommandContext(store, services, effects);
     this.#keyBytesMax = services.config.keyBytesMax;
+    this.#textBytesMax = services.config.textDialect === "hld" ? HLD_TEXT_BYTES_MAX : 0;
     this.#shardRound = new Uint32Array(store.shards.length);
     this.#shardBegun = new Int32Array(store.shards.length);
   }
@@ -152,6 +156,13 @@ export class Engine {
         // Only this command's reply is skipped, so it forms no group with those behind it.
         session.replyMode = REPLY_ON;
         groupEnd = next;
+      }
+      if (c.isText && this.#textBytesMax > 0) {
+        groupEnd = next;
+        if (this.#isTextTooLong(c)) {
+          reply.error(errors.TEXT_TOO_LONG);
+          continue;
+        }
       }
       if (rowIndex < 0) {
         this.#unknown(c);
@@ -236,6 +247,11 @@ export class Engine {
     if (!session.lastCommand.startsWith(name) || session.lastCommand[name.length] !== "|") {
       session.lastCommand = name;
     }
+  }
+
+  #isTextTooLong(c: CommandContext): boolean {
+    for (let i = 1; i < c.argCount; i++) if (c.argLength(i) > this.#textBytesMax) return true;
+    return false;
   }
 
   #unknown(c: CommandContext): void {

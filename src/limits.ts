@@ -51,3 +51,6 @@ export const EXPIRY_SWEEP_CHAINS = 64;
 
 /** Between two looks of a held-back command at whether CLIENT PAUSE is over. */
 export const PAUSE_LOOK_MS = 20;
+
+/** Keys and values of text in the dialect `hld`: the bound of the system that it follows. */
+export const HLD_TEXT_BYTES_MAX = 256;

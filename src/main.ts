@@ -4,6 +4,7 @@
 import { readPasswordFile } from "./cli/password_file.ts";
 import { readConfigText, writeConfigText } from "./cli/config_store.ts";
 import { hostAndPort, probePorts } from "./cli/port_probe.ts";
+import { freeUnixSocket } from "./cli/unix_socket.ts";
 import { runTool, TOOLS } from "./cli/tools.ts";
 import { type Config, parseConfig } from "./config.ts";
 import { rewriteConfigFile } from "./config_file.ts";
@@ -49,6 +50,10 @@ async function serve(): Promise<void> {
   const asked = readConfig();
   const probed = probePorts(asked.hosts, asked.port);
   if ("error" in probed) refuse(probed.error, EXIT_ENVIRONMENT);
+  if (asked.unixSocket !== null) {
+    const taken = await freeUnixSocket(asked.unixSocket);
+    if (taken !== null) refuse(taken, EXIT_ENVIRONMENT);
+  }
   const config: Config = { ...asked, hosts: probed.ok.hosts, port: probed.ok.port };
 
   const settingsMemory = createSettingsMemory(config);
@@ -119,8 +124,11 @@ function reserveMemory(config: Config): { storeMemory: unknown; metricsMemory: u
 }
 
 /** `ready: 127.0.0.1:6379, [::1]:6379, 1 worker, maxmemory 11.7 GiB` */
-function readyLine({ hosts, port, workerCount, maxmemoryBytes }: Config): string {
-  const addresses = hosts.map((host) => hostAndPort(host, port)).join(", ");
+function readyLine({ hosts, port, unixSocket, workerCount, maxmemoryBytes }: Config): string {
+  const addresses = [
+    ...hosts.map((host) => hostAndPort(host, port)),
+    ...unixSocket === null ? [] : [unixSocket],
+  ].join(", ");
   const workers = `${workerCount} worker${workerCount === 1 ? "" : "s"}`;
   return `ready: ${addresses}, ${workers}, maxmemory ${formatMemorySize(maxmemoryBytes)}`;
 }

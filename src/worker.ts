@@ -111,6 +111,9 @@ function start(message: StartMessage): void {
   });
   try {
     for (const host of config.hosts) server.listen(host, config.port);
+    if (workerIndex === 0 && config.unixSocket !== null) {
+      server.listenUnix(config.unixSocket, config.unixSocketMode);
+    }
   } catch (error) {
     scope.postMessage({ type: "failed", error: (error as Error).message, environment: true });
     return;

@@ -18,6 +18,19 @@ const FRAME_BYTES_MAX = 8;
 const UNKNOWN_COMMAND = "ERR unknown command";
 const GENERIC_CODE = "ERR ";
 
+/** The words of a miss and of an error, after the two systems whose clients speak text. */
+export interface TextDialect {
+  readonly miss: string;
+  readonly error: string;
+  /** Whether the reason stands behind the word of an error. */
+  readonly tellsWhy: boolean;
+}
+
+export const TEXT_DIALECTS = {
+  "mem-kv": { miss: "(nil)", error: "ERROR", tellsWhy: true },
+  hld: { miss: "NOTFOUND", error: "ERROR", tellsWhy: false },
+} as const satisfies Readonly<Record<string, TextDialect>>;
+
 /**
  * One line per reply. The elements of an array stand on one line, parted by one space; arrays within arrays are
  * flattened, so one count of what is still to come on the line serves for any nesting.
@@ -30,7 +43,10 @@ export class TextWriter implements ReplyWriter {
   #markPending = 0;
   #markStarted = false;
 
-  constructor(readonly out: ReplyBuffer) {}
+  constructor(
+    readonly out: ReplyBuffer,
+    readonly dialect: TextDialect = TEXT_DIALECTS["mem-kv"],
+  ) {}
 
   mark(): void {
     this.out.mark();
@@ -54,11 +70,13 @@ export class TextWriter implements ReplyWriter {
 
   error(text: string): void {
     this.out.errors.push(text);
-    if (text.startsWith(UNKNOWN_COMMAND)) this.#text("ERROR: Unknown command");
+    const { error, tellsWhy } = this.dialect;
+    if (!tellsWhy) this.#text(error);
+    else if (text.startsWith(UNKNOWN_COMMAND)) this.#text(`${error}: Unknown command`);
     else {
       const why = text.startsWith(GENERIC_CODE) ? text.slice(GENERIC_CODE.length) : text;
       this.#begin(0);
-      copyLineText(this.out, "ERROR: ", 0);
+      copyLineText(this.out, `${error}: `, 0);
       copyLineText(this.out, why, 1);
       this.#end();
     }
@@ -105,7 +123,7 @@ export class TextWriter implements ReplyWriter {
   }
 
   nil(): void {
-    this.#text("(nil)");
+    this.#text(this.dialect.miss);
   }
 
   nilArray(): void {

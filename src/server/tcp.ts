@@ -1,4 +1,4 @@
-// The listening side of TCP in one worker: accepts clients, refuses those it must, sweeps over the others.
+// The listening side of TCP, and of a unix socket, in one worker: accepts clients, refuses those it must, sweeps over the others.
 import type { Config } from "../config.ts";
 import type { Engine } from "../engine.ts";
 import * as errors from "../errors.ts";
@@ -20,7 +20,7 @@ import {
   INLINE_REPLY_TEXT,
 } from "../protocol/request_parser.ts";
 import { RespWriter } from "../protocol/resp_writer.ts";
-import { TextWriter } from "../protocol/text_writer.ts";
+import { TEXT_DIALECTS, TextWriter } from "../protocol/text_writer.ts";
 import type { Sessions } from "../session.ts";
 import type { Settings } from "../settings.ts";
 import { ReplyChunkPool } from "./chunk_pool.ts";
@@ -59,7 +59,8 @@ export interface TcpServerOptions {
 
 export class TcpServer {
   readonly #options: TcpServerOptions;
-  readonly #listeners: Deno.TcpListener[] = [];
+  readonly #listeners: (Deno.TcpListener | Deno.UnixListener)[] = [];
+  #unixPath: string | null = null;
   readonly #connections = new Set<Connection>();
   readonly #host: ConnectionHost;
   #logLines = 0;
@@ -77,7 +78,7 @@ export class TcpServer {
       batch: new RequestBatch(),
       out,
       resp: new RespWriter(out),
-      text: new TextWriter(out),
+      text: new TextWriter(out, TEXT_DIALECTS[config.textDialect]),
       pool,
       counters: options.counters,
       limits: {
@@ -104,10 +105,20 @@ export class TcpServer {
     this.#sweepTimer ||= setInterval(() => this.#sweep(), CONNECTION_SWEEP_MS);
   }
 
+  /** Listens on a unix socket, which one worker alone can; the path is free. Throws if it cannot. */
+  listenUnix(path: string, mode: number | null): void {
+    const listener = Deno.listen({ transport: "unix", path });
+    this.#listeners.push(listener);
+    this.#unixPath = path;
+    if (mode !== null) Deno.chmodSync(path, mode);
+    void this.#accept(listener);
+  }
+
   /** Stops accepting, answers what is in flight, closes; resolves when all connections are gone. */
   stop(): Promise<void> {
     this.#isStopping = true;
     for (const listener of this.#listeners) listener.close();
+    if (this.#unixPath !== null) removeFile(this.#unixPath);
     for (const connection of [...this.#connections]) connection.stop();
     return new Promise<void>((resolve) => {
       if (this.#connections.size === 0) resolve();
@@ -115,9 +126,9 @@ export class TcpServer {
     }).then(() => clearInterval(this.#sweepTimer));
   }
 
-  async #accept(listener: Deno.TcpListener): Promise<void> {
+  async #accept(listener: Deno.TcpListener | Deno.UnixListener): Promise<void> {
     while (!this.#isStopping) {
-      let socket: Deno.TcpConn;
+      let socket: Deno.TcpConn | Deno.UnixConn;
       try {
         socket = await listener.accept();
       } catch (error) {
@@ -133,22 +144,22 @@ export class TcpServer {
     }
   }
 
-  #welcome(socket: Deno.TcpConn): void {
+  #welcome(socket: Deno.TcpConn | Deno.UnixConn): void {
     const { config, settings, counters, sessions, hasPassword } = this.#options;
     counters[COUNTER.connectionsAccepted]++;
     const remote = socket.remoteAddr, local = socket.localAddr;
     const isRefused = config.listensBeyondLoopback && config.protectedMode && !hasPassword &&
-      !isLoopback(remote.hostname);
+      remote.transport === "tcp" && !isLoopback(remote.hostname);
     if (isRefused || !settings.connectClient()) {
       counters[COUNTER.connectionsRejected]++;
       refuse(socket, isRefused ? PROTECTED_MODE_REPLY : `-${errors.CLIENTS_MAX}\r\n`);
       return;
     }
-    socket.setNoDelay(true);
+    if ("setNoDelay" in socket) socket.setNoDelay(true);
     const connection = new Connection(this.#host, socket, {
       id: settings.nextClientId(),
-      address: addressOf(remote),
-      localAddress: addressOf(local),
+      address: this.#addressOf(remote),
+      localAddress: this.#addressOf(local),
       createdAtMs: Date.now(),
       isAuthenticated: !hasPassword,
     });
@@ -167,6 +178,13 @@ export class TcpServer {
     if (this.#connections.size === 0) this.#onIdle?.();
   }
 
+  /** As Redis shows it: a client of the unix socket by its path and port 0. */
+  #addressOf(address: Deno.Addr): string {
+    if (address.transport !== "tcp") return `${this.#unixPath}:0`;
+    const { hostname, port } = address as Deno.NetAddr;
+    return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+  }
+
   /** Anybody can cause these lines, so only so many are written a second. */
   #log(level: "info" | "warning", text: string, client: string): void {
     if (this.#logLines++ < LOG_LINES_PER_SWEEP_MAX) this.#options.log(level, text, client);
@@ -183,14 +201,17 @@ export class TcpServer {
   }
 }
 
-function addressOf(address: Deno.NetAddr): string {
-  return address.hostname.includes(":")
-    ? `[${address.hostname}]:${address.port}`
-    : `${address.hostname}:${address.port}`;
+/** A file that is not there is as good as removed. */
+function removeFile(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch {
+    // Somebody else was quicker, or may.
+  }
 }
 
 /** Says why, and closes; a client that does not take it is closed all the same. */
-function refuse(socket: Deno.TcpConn, text: string): void {
+function refuse(socket: Deno.TcpConn | Deno.UnixConn, text: string): void {
   const end = () => {
     try {
       socket.close();
