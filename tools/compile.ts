@@ -20,7 +20,16 @@ export function compileArguments(
   }
   const flags = match[1].trim().split(" ");
   const entries = THREAD_ENTRIES.filter(exists).flatMap((path) => ["--include", path]);
-  return ["compile", "--frozen", "--exclude-unused-npm", ...flags, ...entries, "--output", output, match[2]];
+  return [
+    "compile",
+    "--frozen",
+    "--exclude-unused-npm",
+    ...flags,
+    ...entries,
+    "--output",
+    output,
+    match[2],
+  ];
 }
 
 /** What to do where the runtime that the executable begins with could not be had. */

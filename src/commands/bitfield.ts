@@ -52,7 +52,12 @@ function bitfield(c: CommandContext): void {
       c.reply.bigInteger(old);
       continue;
     }
-    const wanted = operation.name === "SET" ? operation.operand : old + operation.operand;
+    const wanted = operation.name === "INCRBY"
+      ? old + operation.operand
+      // As in Redis, a negative number for an unsigned field is a large one.
+      : operation.isSigned
+      ? operation.operand
+      : BigInt.asUintN(64, operation.operand);
     const value = fitted(wanted, operation);
     if (value === null) {
       c.reply.nil();

@@ -83,7 +83,6 @@ function setRange(length: number, start: number, end: number, isBits: boolean): 
   const units = isBits ? length * 8 : length;
   range.first = 0;
   range.last = -1;
-  if (start < 0 && end < 0 && start > end) return;
   const from = start < 0 ? Math.max(0, units + start) : start;
   const to = Math.min(units - 1, end < 0 ? Math.max(0, units + end) : end);
   if (from > to) return;
@@ -93,18 +92,18 @@ function setRange(length: number, start: number, end: number, isBits: boolean): 
 
 /** BITCOUNT key [start end [BYTE | BIT]] */
 function bitcount(c: CommandContext): void {
+  // As in Redis, a key that is not there is answered before its range is looked at.
+  if (c.find(1) === 0) return c.reply.integer(0);
+  if (!c.requireString()) return;
   let start = 0, end = -1, isBits: boolean | null = false;
   if (c.argCount === 4 || c.argCount === 5) {
     start = argPosition(c, 2);
     end = argPosition(c, 3);
     if (start !== start || end !== end) return c.failNotInteger();
+    if (start < 0 && end < 0 && start > end) return c.reply.integer(0);
     isBits = readUnit(c, 4);
   } else if (c.argCount !== 2) isBits = null;
-  // As in Redis: what is no string is told before what is wrong with the words.
-  const isThere = c.find(1) !== 0;
   if (isBits === null) return c.reply.error(SYNTAX);
-  if (!isThere) return c.reply.integer(0);
-  if (!c.requireString()) return;
   const length = c.openRead();
   if (length < 0) return;
   setRange(length, start, end, isBits);
@@ -137,8 +136,10 @@ function bitpos(c: CommandContext): void {
   const bit = c.argInteger(2);
   if (bit !== bit) return c.failNotInteger();
   if (bit !== 0 && bit !== 1) return c.reply.error(BIT_ARGUMENT);
-  let start = 0, end = -1;
+  if (c.find(1) === 0) return c.reply.integer(bit === 1 ? -1 : 0);
+  if (!c.requireString()) return;
   if (c.argCount > 6) return c.reply.error(SYNTAX);
+  let start = 0, end = -1;
   if (c.argCount > 3) {
     start = argPosition(c, 3);
     if (start !== start) return c.failNotInteger();
@@ -150,8 +151,6 @@ function bitpos(c: CommandContext): void {
     end = argPosition(c, 4);
     if (end !== end) return c.failNotInteger();
   }
-  if (c.find(1) === 0) return c.reply.integer(bit === 1 ? -1 : 0);
-  if (!c.requireString()) return;
   const length = c.openRead();
   if (length < 0) return;
   setRange(length, start, end, isBits);

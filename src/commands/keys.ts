@@ -101,10 +101,12 @@ function ttl(msPerUnit: number): (c: CommandContext) => void {
   };
 }
 
+const INT64_MAX = 2n ** 63n - 1n;
+
 function replyWhole(c: CommandContext, number: number): void {
   if (Number.isSafeInteger(number)) c.reply.integer(number);
-  // Not finite, or not a moment at all: torn, and taken back.
-  else c.reply.bigInteger(number < 2 ** 63 ? BigInt(number) : 0n);
+  // Not a number: torn, and taken back.
+  else c.reply.bigInteger(number >= 2 ** 63 ? INT64_MAX : number > 0 ? BigInt(number) : 0n);
 }
 
 /** EXPIRETIME key, PEXPIRETIME key: −2 without the key, −1 without an end. */

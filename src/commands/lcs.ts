@@ -4,6 +4,7 @@ import { TYPE_STRING } from "../store/store.ts";
 import * as R from "./command_row.ts";
 import type { CommandRow } from "./command_row.ts";
 import type { CommandContext } from "./context.ts";
+import { argPosition } from "./string_ranges.ts";
 
 /** Copies of the two values, made without or under the lock, used after it. */
 const values: Uint8Array[] = [new Uint8Array(0), new Uint8Array(0)];
@@ -74,7 +75,7 @@ function readOptions(c: CommandContext): Options | null {
     else if (c.argIs(i, "LEN")) wantsLength = true;
     else if (c.argIs(i, "WITHMATCHLEN")) wantsLengths = true;
     else if (c.argIs(i, "MINMATCHLEN") && i + 1 < c.argCount) {
-      lengthMin = c.argInteger(++i);
+      lengthMin = argPosition(c, ++i);
       if (lengthMin !== lengthMin) {
         c.failNotInteger();
         return null;

@@ -4,12 +4,12 @@ import { needs } from "../support/needs.ts";
 import { type Reply, Status } from "../support/reply_parser.ts";
 import { ReplyParser } from "../support/reply_parser.ts";
 import { connect, encodeCommand, type RespClient } from "../support/resp_client.ts";
-import { freePort, startServer } from "../support/server.ts";
+import { startRedis } from "../support/redis_server.ts";
+import { startServer } from "../support/server.ts";
 import { type Call, CALL_GROUPS, DIFFERENCES } from "./redis_calls.ts";
 
 const END_MARK = "end-of-reply-5b7c";
 const END_BYTES = `$${END_MARK.length}\r\n${END_MARK}\r\n`;
-const START_TIMEOUT_MS = 10_000;
 const ABOUT = 2000;
 
 /** The words of a call as bytes. */
@@ -53,35 +53,6 @@ function comparable(call: Call, raw: string): unknown {
       ? `+${reply.text}`
       : reply;
   return sorted(parsed(raw));
-}
-
-async function startRedis(): Promise<{ port: number; [Symbol.asyncDispose](): Promise<void> }> {
-  const port = freePort();
-  const directory = await Deno.makeTempDir({ prefix: "mayfly-redis-" });
-  const child = new Deno.Command("redis-server", {
-    args: ["--port", `${port}`, "--bind", "127.0.0.1", "--save", "", "--dir", directory],
-    stdin: "null",
-    stdout: "null",
-    stderr: "null",
-  }).spawn();
-  const deadlineMs = performance.now() + START_TIMEOUT_MS;
-  for (;;) {
-    try {
-      (await connect(port)).close();
-      break;
-    } catch (error) {
-      if (performance.now() > deadlineMs) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
-  return {
-    port,
-    async [Symbol.asyncDispose]() {
-      child.kill("SIGKILL");
-      await child.status;
-      await Deno.remove(directory, { recursive: true });
-    },
-  };
 }
 
 Deno.test({
