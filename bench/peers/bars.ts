@@ -62,6 +62,17 @@ export const BARS: readonly Bar[] = [
   toRedis("memory", "memory", "memory per key to Redis's", "bytesPerKey", { atMost: 0.75 }),
   plain("memory", "memory", "empty server, bytes", "emptyRssBytes", 120 * KIB * KIB),
   plain("memory", "memory", "refilled growth to fresh growth", "refillGrowthRatio", 1.25),
+  ...["incr", "mset", "getrange", "setbit", "expire"].map((command) =>
+    toRedis(
+      "commands",
+      `commands ${command}`,
+      `CPU per ${command.toUpperCase()} to Redis's`,
+      "cpuUsPerOp",
+      {
+        atMost: 0.8,
+      },
+    )
+  ),
   plain(
     "connections",
     "connections beside idle",

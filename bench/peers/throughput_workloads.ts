@@ -7,7 +7,7 @@ import { findRedisBenchmark, runRedisBenchmark } from "./redis_benchmark.ts";
 import { KEY_BYTES } from "./requests.ts";
 import { type Bench, measured, type Sample, type Sizes, type WorkloadGroup } from "./workload.ts";
 
-type Command = "get" | "set" | "mget" | "mixed";
+type Command = "get" | "set" | "mget" | "mixed" | keyof typeof WORDS;
 
 interface ThroughputGroup {
   readonly name: string;
@@ -20,6 +20,20 @@ interface ThroughputGroup {
 
 const VALUE_BYTES = 64;
 const MIXED_SET_PERCENT = 10;
+const PAIRS_PER_MSET = 10;
+/** Commands that only redis-benchmark sends, word by word; keys are those that are there, or their own. */
+const WORDS = {
+  incr: ["INCR", "counter:__rand_int__"],
+  mset: [
+    "MSET",
+    ...Array.from({ length: PAIRS_PER_MSET }, () => ["key:__rand_int__", "m".repeat(VALUE_BYTES)])
+      .flat(),
+  ],
+  getrange: ["GETRANGE", "key:__rand_int__", "8", "39"],
+  setbit: ["SETBIT", "bits:__rand_int__", "77", "1"],
+  expire: ["EXPIRE", "key:__rand_int__", "3600"],
+} as const satisfies Readonly<Record<string, readonly string[]>>;
+
 const CHECK_SECONDS = 0.2;
 const MISS_PERCENT_MAX = 0.1;
 // redis-benchmark counts in requests: this many first, then what its own pace makes of the time
@@ -69,6 +83,14 @@ const GROUPS: readonly ThroughputGroup[] = [
     commands: ["mixed"],
     keys: "keys",
   },
+  {
+    name: "commands",
+    summary: "INCR, MSET of 10, GETRANGE, SETBIT, EXPIRE, 16 requests per batch, one worker",
+    workers: 1,
+    pipeline: 16,
+    commands: ["incr", "mset", "getrange", "setbit", "expire"],
+    keys: "keys",
+  },
 ];
 
 export const THROUGHPUT_GROUPS: readonly WorkloadGroup[] = GROUPS.map((group) => ({
@@ -96,6 +118,7 @@ async function runGroup(group: ThroughputGroup, bench: Bench): Promise<void> {
   };
   try {
     for (const peer of bench.peers) {
+      if (peer.protocol !== "resp" && group.commands.some((command) => command in WORDS)) continue;
       try {
         servers.push(await peer.start({ workers: group.workers }));
       } catch (error) {
@@ -164,7 +187,11 @@ async function measure(
         ),
         keyCount: range.count,
         valueBytes: VALUE_BYTES,
-        command: command === "mget" ? mgetWords(sizes.mgetKeys) : command as "get" | "set",
+        command: command === "mget"
+          ? mgetWords(sizes.mgetKeys)
+          : command in WORDS
+          ? WORDS[command as keyof typeof WORDS]
+          : command as "get" | "set",
       }, warmSeconds + sizes.seconds + SECONDS_SLACK);
     const first = await drive(
       FIRST_OPERATIONS_PER_PIPELINE * group.pipeline / (command === "mget" ? 20 : 1),
@@ -179,6 +206,7 @@ async function measure(
       figures: { ...result, cpuUsPerOp: used.cpuUs / ran, stealPercent: used.stealPercent },
     };
   }
+  if (command in WORDS) throw new Error("redis-benchmark is not installed");
   const spec: LoadSpec = {
     ...LOAD_DEFAULTS,
     mode: "closed",
