@@ -42,8 +42,8 @@ function setbit(c: CommandContext): void {
   if (c.findForChange(1) !== 0 && !c.requireString()) return;
   const at = Math.floor(offset / 8), mask = 128 >> offset % 8;
   if (!c.openString(1, at + 1)) return;
-  const piece = c.piece(at, 1), old = piece[0];
-  piece[0] = bit === 1 ? old | mask : old & ~mask;
+  const old = c.byteAt(at);
+  c.setByte(at, bit === 1 ? old | mask : old & ~mask);
   c.changed(1);
   c.reply.integer((old & mask) === 0 ? 0 : 1);
 }
@@ -57,7 +57,7 @@ function getbit(c: CommandContext): void {
   const length = c.openRead(), at = Math.floor(offset / 8);
   if (length < 0) return;
   if (at >= length) return c.reply.integer(0);
-  c.reply.integer((byteAt(c, at) & (128 >> offset % 8)) === 0 ? 0 : 1);
+  c.reply.integer((c.byteAt(at) & (128 >> offset % 8)) === 0 ? 0 : 1);
 }
 
 /** First and last bit that BITCOUNT and BITPOS look at; none if the last is before the first. */
@@ -121,14 +121,9 @@ function countOnes(c: CommandContext, first: number, last: number): number {
   }
   // Less the bits of the first and the last byte that lie outside.
   const head = first % 8, tail = 7 - last % 8;
-  if (head > 0) count -= ONES[byteAt(c, Math.floor(first / 8)) >> (8 - head)];
-  if (tail > 0) count -= ONES[byteAt(c, to) & ((1 << tail) - 1)];
+  if (head > 0) count -= ONES[c.byteAt(Math.floor(first / 8)) >> (8 - head)];
+  if (tail > 0) count -= ONES[c.byteAt(to) & ((1 << tail) - 1)];
   return count;
-}
-
-/** 0 past the end, which only a torn read meets. */
-function byteAt(c: CommandContext, at: number): number {
-  return c.piece(at, 1)[0] ?? 0;
 }
 
 /** BITPOS key bit [start [end [BYTE | BIT]]] */

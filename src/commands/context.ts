@@ -156,20 +156,23 @@ export class CommandContext {
     // Without a KeyRange: this is the hottest path, and filling one costs as much as the rest.
     const batch = this.batch, at = this.first + index, hash = batch.argHash[at];
     const shard = this.store.shardOf(hash);
-    const found = record.findHinted(
-      shard,
-      hash,
-      this.session.database,
-      batch.view,
-      batch.argStart[at],
-      batch.argEnd[at],
-      batch.argSlot[at],
-    );
+    const found = this.#findHinted(shard, at);
     const ref = this.store.accessed(shard, found, this.nowMs, this.readClock);
     this.shard = shard;
     this.ref = ref;
     if (ref === 0) this.misses++;
     else this.hits++;
+    return ref;
+  }
+
+  /** The record of the key at `at` in the batch, 0 if there is none, expired or not; sets `shard.slot`. */
+  #findHinted(shard: Shard, at: number): number {
+    const { argHash, argStart, argEnd, argSlot, view } = this.batch;
+    const hash = argHash[at], start = argStart[at], end = argEnd[at], slot = argSlot[at];
+    const database = this.session.database;
+    const ref = record.hintedString(shard, hash, database, view, start, end, slot);
+    if (ref === 0) return record.findHinted(shard, hash, database, view, start, end, slot);
+    shard.slot = slot;
     return ref;
   }
 
@@ -308,6 +311,20 @@ export class CommandContext {
     return shard.u8.subarray(start + offset, start + offset + count);
   }
 
+  /** A byte of the value found, at `offset` below its length. */
+  byteAt(offset: number): number {
+    const shard = this.shard;
+    if (record.isBlock(shard, this.ref)) return this.piece(offset, 1)[0];
+    return shard.u8[record.valueStartOf(shard, this.ref) + offset];
+  }
+
+  /** Changes a byte of the value that `openString()` opened. */
+  setByte(offset: number, byte: number): void {
+    const shard = this.shard;
+    if (record.isBlock(shard, this.ref)) this.piece(offset, 1)[0] = byte;
+    else shard.u8[record.valueStartOf(shard, this.ref) + offset] = byte;
+  }
+
   /** Replies with the bytes `[from, to)` of the value found, which `openRead()` has let through. */
   replyRange(from: number, to: number): void {
     const shard = this.shard;
@@ -331,6 +348,14 @@ export class CommandContext {
 
   /** As `find()`, and removes what has expired. Counts nothing. */
   findForChange(index: number): number {
+    if (this.targetIndex === 0) {
+      const at = this.first + index, shard = this.store.shardOf(this.batch.argHash[at]);
+      const ref = this.#findHinted(shard, at);
+      if (ref === 0 || !record.hasExpiry(shard, ref)) {
+        this.shard = shard;
+        return this.ref = ref;
+      }
+    }
     const key = this.#setKey(index);
     this.shard = this.store.shardOf(key.hash);
     this.ref = this.store.findForChange(this.shard, key, this.nowMs);
@@ -349,6 +374,7 @@ export class CommandContext {
       argStart[keyAt],
       argEnd[keyAt],
       argSlot[keyAt],
+      view,
       argStart[valueAt],
       argEnd[valueAt],
       expiresAtMs,
@@ -445,9 +471,11 @@ export class CommandContext {
    * ends. Call `changed()` afterwards. False: no memory, return without reply.
    */
   openString(keyIndex: number, bytesMin: number): boolean {
-    const key = this.#setKey(keyIndex), shard = this.shard, staged = this.staging.of(keyIndex);
-    const oldBytes = this.ref === 0 ? 0 : this.valueBytes;
+    const shard = this.shard, oldBytes = this.ref === 0 ? 0 : this.valueBytes;
     const growth = Math.max(0, bytesMin - oldBytes);
+    // Most of all: a bit or a field of a short value that is long enough.
+    if (growth === 0 && !record.isBlock(shard, this.ref)) return true;
+    const key = this.#setKey(keyIndex), staged = this.staging.of(keyIndex);
     let isOpen = true;
     if (staged !== null) {
       if (!this.#linkOpened(shard, key, staged)) return this.#needOpened(keyIndex, bytesMin);
@@ -633,6 +661,27 @@ export class CommandContext {
   }
 
   #putDigits(keyIndex: number, count: number, expiresAtMs: number): boolean {
+    const batch = this.batch, at = this.first + keyIndex;
+    if (this.targetIndex === 0) {
+      const isOverwritten = entries.overwriteString(
+        this.store.shardOf(batch.argHash[at]),
+        batch.argHash[at],
+        this.session.database,
+        batch.view,
+        batch.argStart[at],
+        batch.argEnd[at],
+        batch.argSlot[at],
+        this.#digitsView,
+        0,
+        count,
+        expiresAtMs,
+        this.accessClock,
+      );
+      if (isOverwritten) {
+        if (this.effects !== null) this.effects.put(this.shard.number, this.#setKey(keyIndex));
+        return true;
+      }
+    }
     const key = this.#setKey(keyIndex), value = this.#value;
     value.bytes = this.#digits;
     value.view = this.#digitsView;

@@ -76,7 +76,8 @@ export function putString(
 
 /**
  * `putString()` over the string that look-ahead saw at `slotHint`, where the size class stays: most of all writes of
- * a cache that is warm. The value is `view[valueStart..valueEnd)`. False, and nothing changed, if it is not so.
+ * a cache that is warm. The value is `valueView[valueStart..valueEnd)`, readable to 3 bytes past its end. False, and
+ * nothing changed, if it is not so.
  */
 export function overwriteString(
   shard: Shard,
@@ -86,6 +87,7 @@ export function overwriteString(
   keyStart: number,
   keyEnd: number,
   slotHint: number,
+  valueView: DataView,
   valueStart: number,
   valueEnd: number,
   expiresAtMs: number,
@@ -102,7 +104,7 @@ export function overwriteString(
   }
   if (hasExpiry(shard, ref) || expiresAtMs !== 0) setExpiry(shard, ref, expiresAtMs);
   let word = shard.valueStart >>> 2;
-  for (let at = valueStart; at < valueEnd; at += 4) i32[word++] = view.getInt32(at, true);
+  for (let at = valueStart; at < valueEnd; at += 4) i32[word++] = valueView.getInt32(at, true);
   shard.slot = slotHint;
   shard.clocks[clockOf(slotHint)] = clock;
   return true;
