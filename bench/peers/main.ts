@@ -1,5 +1,6 @@
 // The command `deno task bench:peers`: options, the run of all groups, the report, the exit code;
 // measures nothing itself.
+import { groupChart, SCHEMES } from "./chart.ts";
 import { Command, InvalidArgumentError } from "commander";
 import { judge, type Judgement } from "./bars.ts";
 import { killChildren } from "./children.ts";
@@ -144,7 +145,13 @@ function save(report: Report, dir: string): void {
   const stem = `${dir}/${report.startedAt.replaceAll(/[:.]/g, "-")}${report.toy ? "-toy" : ""}`;
   Deno.writeTextFileSync(`${stem}.md`, markdownReport(report));
   Deno.writeTextFileSync(`${stem}.json`, JSON.stringify(report, null, 1) + "\n");
-  console.log(`Saved as ${stem}.md and .json`);
+  for (const group of new Set(report.samples.map((sample) => sample.group))) {
+    for (const scheme of SCHEMES) {
+      const chart = groupChart(report, group, scheme);
+      if (chart !== null) Deno.writeTextFileSync(`${stem}-${group}-${scheme}.svg`, chart);
+    }
+  }
+  console.log(`Saved as ${stem}.md and .json, with a chart of each group in light and dark`);
 }
 
 if (import.meta.main) {

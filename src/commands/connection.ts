@@ -1,6 +1,7 @@
 // Commands about the connection itself: who it is, which database it uses, whether it lives.
 import * as errors from "../errors.ts";
 import { parseBigInteger } from "../number_format.ts";
+import { REPLY_ON } from "../session.ts";
 import { DATABASES } from "../store/store.ts";
 import { REDIS_VERSION } from "../version.ts";
 import { KEYLESS, LOADING, NO_AUTH } from "./command_row.ts";
@@ -120,6 +121,9 @@ function reset(c: CommandContext): void {
   c.selectDatabase(0);
   session.name = "";
   session.protocolVersion = 2;
+  session.replyMode = REPLY_ON;
+  session.isNoTouch = false;
+  session.isNoEvict = false;
   session.user = DEFAULT_USER;
   session.isAuthenticated = !c.services.hasPassword;
   c.reply.status("RESET");

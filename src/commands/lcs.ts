@@ -7,7 +7,8 @@ import type { CommandContext } from "./context.ts";
 import { argPosition } from "./string_ranges.ts";
 
 /** Copies of the two values, made without or under the lock, used after it. */
-const values: Uint8Array[] = [new Uint8Array(0), new Uint8Array(0)];
+const NOTHING = new Uint8Array(0);
+const values: Uint8Array[] = [NOTHING, NOTHING];
 let areStrings = true;
 
 interface Options {
@@ -26,6 +27,11 @@ interface Match {
 
 /** LCS key1 key2 [LEN] [IDX] [MINMATCHLEN length] [WITHMATCHLEN] */
 function lcs(c: CommandContext): void {
+  reply(c);
+  values.fill(NOTHING); // large copies are not kept until the next LCS
+}
+
+function reply(c: CommandContext): void {
   if (!areStrings) return c.reply.error(LCS_NO_STRINGS);
   const options = readOptions(c);
   if (options === null) return;
@@ -61,7 +67,7 @@ function begin(): void {
 }
 
 function takeValue(c: CommandContext, index: number): void {
-  values[index - 1] = new Uint8Array(0);
+  values[index - 1] = NOTHING;
   if (index === 1) areStrings = true; // the group may run again
   if (c.find(index) === 0) return;
   if (c.type !== TYPE_STRING) areStrings = false;

@@ -153,7 +153,8 @@ export class Connection implements Session, OutputListener {
       let next = 0;
       if (batch.commandCount > 0) {
         next = engine.run(this, batch, 0, resp, text);
-        if (isStagedUsed) this.#dropStaged();
+        // The value is the last command's; held back, that one finds it when it runs.
+        if (isStagedUsed && next === batch.commandCount) this.#dropStaged();
         if (engine.outcome !== DONE) {
           // None ran if the first was held back: it is parsed again when it may run.
           if (next > 0) from = batch.commandEnd[next - 1];

@@ -29,6 +29,20 @@ Deno.test("CLIENT PAUSE holds commands of all workers until CLIENT UNPAUSE, and 
   for (const client of clients) client.close();
 });
 
+Deno.test("CLIENT PAUSE holds a large value that arrives meanwhile, whole", async () => {
+  await using server = await startServer();
+  using control = await connect(server.port);
+  using writer = await connect(server.port);
+  const large = new Uint8Array(3 * 1024 * 1024).map((_, i) => (i * 2654435761) >>> 24);
+  await control.command("CLIENT", "PAUSE", "60000");
+  const replies = writer.pipeline([["SET", "large", large], ["GET", "large"], ["PING"]]);
+  for (let i = 0; i < 50; i++) await control.command("CLIENT", "GETNAME");
+  await control.command("CLIENT", "UNPAUSE");
+  const [set, value, ping] = await replies;
+  assert.deepEqual([plain(set), plain(ping)], ["+OK", "+PONG"]);
+  assert.deepEqual(value, large);
+});
+
 Deno.test("CLIENT PAUSE WRITE lets reads through and ends by itself", async () => {
   await using server = await startServer();
   using control = await connect(server.port);

@@ -1,5 +1,7 @@
 // The load benchmark's arithmetic and parsers; starts no server.
 import assert from "node:assert/strict";
+import { groupChart } from "../../bench/peers/chart.ts";
+import type { Report } from "../../bench/peers/report.ts";
 import { BARS, boundText, judge } from "../../bench/peers/bars.ts";
 import {
   cpuUsFromStat,
@@ -336,4 +338,33 @@ Deno.test("selectGroups() takes names in any order and refuses unknown ones", ()
   ]);
   assert.throws(() => selectGroups("pipeline,fast"), /fast.*known are/);
   assert.throws(() => selectGroups(","), /known are/);
+});
+
+Deno.test("groupChart() draws each workload of each server to scale, in both schemes, and always the same", () => {
+  const sample = (workload: string, server: string, cpuUsPerOp: number) => ({
+    run: 1,
+    group: "pipeline",
+    workload,
+    server,
+    driver: "generator",
+    figures: { cpuUsPerOp },
+  });
+  const report = {
+    versions: { mayfly: "1", redis: "<7>" },
+    samples: [
+      sample("pipeline get", "mayfly", 1),
+      sample("pipeline get", "redis", 2),
+      sample("pipeline set", "mayfly", 0.5),
+    ],
+  } as unknown as Report;
+  const light = groupChart(report, "pipeline", "light")!;
+  assert.equal(light, groupChart(report, "pipeline", "light"));
+  assert.notEqual(light, groupChart(report, "pipeline", "dark"));
+  const widths = [...light.matchAll(/<rect x="190" y="(\d+)" width="(\d+)"/g)]
+    .filter(([, y]) => Number(y) >= 64).map(([, , width]) => Number(width));
+  assert.deepEqual(widths, [240, 480, 120]);
+  for (const text of ["GET", "SET", "2.00 µs", "redis &lt;7&gt;"]) {
+    assert.ok(light.includes(text), text);
+  }
+  assert.equal(groupChart(report, "memory", "light"), null);
 });
