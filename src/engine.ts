@@ -410,6 +410,11 @@ export class Engine {
     row.run(c);
     c.isLocked = false;
     store.unlockReading(shard);
+    const rest = c.afterUnlock;
+    if (rest !== null) {
+      c.afterUnlock = null;
+      rest();
+    }
   }
 
   /**

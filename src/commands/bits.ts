@@ -9,18 +9,13 @@ import {
   WRONG_TYPE,
 } from "../errors.ts";
 import { INLINE_VALUE_BYTES_MAX, TYPE_STRING } from "../store/store.ts";
+import { countOnes, findBit } from "./bit_search.ts";
 import * as R from "./command_row.ts";
 import type { CommandRow } from "./command_row.ts";
 import type { CommandContext } from "./context.ts";
 import { ONE_KEY } from "./row_parts.ts";
 import { argPosition } from "./string_ranges.ts";
-
-/** Ones in each byte. */
-const ONES = Uint8Array.from({ length: 256 }, (_, byte) => {
-  let count = 0;
-  for (let rest = byte; rest > 0; rest >>= 1) count += rest & 1;
-  return count;
-});
+import { readAside } from "./value_reading.ts";
 
 /** As in Redis: the bits of 512 MiB may be asked for, whatever the longest value is. */
 const BIT_OFFSETS_MAX = 2 ** 32;
@@ -60,122 +55,69 @@ function getbit(c: CommandContext): void {
   c.reply.integer((c.byteAt(at) & (128 >> offset % 8)) === 0 ? 0 : 1);
 }
 
-/** First and last bit that BITCOUNT and BITPOS look at; none if the last is before the first. */
-interface BitRange {
-  first: number;
-  last: number;
-  isEndGiven: boolean;
-}
-
 /** Bytes of a large result that are made at a time. */
 const COMBINED_BYTES_MAX = 65_536;
 
-const range: BitRange = { first: 0, last: -1, isEndGiven: false };
-
-/** Whether the unit at argument `index`, if it is there, counts bits; null if it is wrong. */
-function readUnit(c: CommandContext, index: number): boolean | null {
-  if (c.argCount <= index || c.argIs(index, "BYTE")) return false;
-  return c.argIs(index, "BIT") ? true : null;
+/** First and last of a range; empty if the first is after the last. */
+interface BitRange {
+  first: number;
+  last: number;
 }
 
-/** Fills `range` for a string of `length` bytes from positions that may count from its end. */
-function setRange(length: number, start: number, end: number, isBits: boolean): void {
-  const units = isBits ? length * 8 : length;
-  range.first = 0;
-  range.last = -1;
-  const from = start < 0 ? Math.max(0, units + start) : start;
-  const to = Math.min(units - 1, end < 0 ? Math.max(0, units + end) : end);
-  if (from > to) return;
-  range.first = isBits ? from : from * 8;
-  range.last = isBits ? to : to * 8 + 7;
+/** Start and end as Redis counts them, in units of which there are `total`. */
+function clamped(start: number, end: number, total: number): BitRange {
+  return {
+    first: start < 0 ? Math.max(0, total + start) : start,
+    last: Math.min(end < 0 ? Math.max(0, total + end) : end, total - 1),
+  };
+}
+
+/** 8 for BYTE, 1 for BIT, 0 for another word. */
+function bitsPerUnit(c: CommandContext, index: number): number {
+  return c.argIs(index, "BIT") ? 1 : c.argIs(index, "BYTE") ? 8 : 0;
 }
 
 /** BITCOUNT key [start end [BYTE | BIT]] */
 function bitcount(c: CommandContext): void {
-  // As in Redis, a key that is not there is answered before its range is looked at.
   if (c.find(1) === 0) return c.reply.integer(0);
   if (!c.requireString()) return;
-  let start = 0, end = -1, isBits: boolean | null = false;
-  if (c.argCount === 4 || c.argCount === 5) {
-    start = argPosition(c, 2);
-    end = argPosition(c, 3);
-    if (start !== start || end !== end) return c.failNotInteger();
-    if (start < 0 && end < 0 && start > end) return c.reply.integer(0);
-    isBits = readUnit(c, 4);
-  } else if (c.argCount !== 2) isBits = null;
-  if (isBits === null) return c.reply.error(SYNTAX);
-  const length = c.openRead();
-  if (length < 0) return;
-  setRange(length, start, end, isBits);
-  c.reply.integer(range.last < range.first ? 0 : countOnes(c, range.first, range.last));
-}
-
-function countOnes(c: CommandContext, first: number, last: number): number {
-  const to = Math.floor(last / 8);
-  let count = 0;
-  for (let at = Math.floor(first / 8); at <= to;) {
-    const piece = c.piece(at, to + 1 - at);
-    if (piece.length === 0) break; // torn: runs again
-    for (let i = 0; i < piece.length; i++) count += ONES[piece[i]];
-    at += piece.length;
+  if (c.argCount === 2) {
+    return readAside(c, (v) => c.reply.integer(countOnes(v, 0, v.lengthBytes * 8)));
   }
-  // Less the bits of the first and the last byte that lie outside.
-  const head = first % 8, tail = 7 - last % 8;
-  if (head > 0) count -= ONES[c.byteAt(Math.floor(first / 8)) >> (8 - head)];
-  if (tail > 0) count -= ONES[c.byteAt(to) & ((1 << tail) - 1)];
-  return count;
+  if (c.argCount !== 4 && c.argCount !== 5) return c.reply.error(SYNTAX);
+  const start = argPosition(c, 2), end = argPosition(c, 3);
+  if (start !== start || end !== end) return c.failNotInteger();
+  if (start < 0 && end < 0 && start > end) return c.reply.integer(0);
+  const unit = c.argCount === 5 ? bitsPerUnit(c, 4) : 8;
+  if (unit === 0) return c.reply.error(SYNTAX);
+  readAside(c, (value) => {
+    const { first, last } = clamped(start, end, value.lengthBytes * 8 / unit);
+    const ones = first > last ? 0 : countOnes(value, first * unit, (last + 1) * unit);
+    c.reply.integer(ones);
+  });
 }
 
 /** BITPOS key bit [start [end [BYTE | BIT]]] */
 function bitpos(c: CommandContext): void {
-  const bit = c.argInteger(2);
-  if (bit !== bit) return c.failNotInteger();
-  if (bit !== 0 && bit !== 1) return c.reply.error(BIT_ARGUMENT);
-  if (c.find(1) === 0) return c.reply.integer(bit === 1 ? -1 : 0);
+  const wanted = argPosition(c, 2);
+  if (wanted !== wanted) return c.failNotInteger();
+  if (wanted !== 0 && wanted !== 1) return c.reply.error(BIT_ARGUMENT);
+  if (c.find(1) === 0) return c.reply.integer(wanted === 1 ? -1 : 0);
   if (!c.requireString()) return;
   if (c.argCount > 6) return c.reply.error(SYNTAX);
-  let start = 0, end = -1;
-  if (c.argCount > 3) {
-    start = argPosition(c, 3);
-    if (start !== start) return c.failNotInteger();
-  }
-  const isBits = readUnit(c, 5);
-  if (isBits === null) return c.reply.error(SYNTAX);
-  range.isEndGiven = c.argCount > 4;
-  if (range.isEndGiven) {
-    end = argPosition(c, 4);
-    if (end !== end) return c.failNotInteger();
-  }
-  const length = c.openRead();
-  if (length < 0) return;
-  setRange(length, start, end, isBits);
-  if (range.last < range.first) return c.reply.integer(-1);
-  const found = firstBit(c, bit, range.first, range.last);
-  // Zeros go on behind the value, but not behind an end that was asked for.
-  c.reply.integer(found < 0 && bit === 0 && !range.isEndGiven ? length * 8 : found);
-}
-
-/** Number of the first bit within [first, last] that is `bit`, −1 if there is none. */
-function firstBit(c: CommandContext, bit: number, first: number, last: number): number {
-  const to = Math.floor(last / 8), none = bit === 1 ? 0 : 255;
-  let isFirst = true;
-  for (let at = Math.floor(first / 8); at <= to;) {
-    const piece = c.piece(at, to + 1 - at);
-    if (piece.length === 0) break; // torn: runs again
-    for (let i = 0; i < piece.length; i++, isFirst = false) {
-      let byte = piece[i];
-      // Bits before the first count as ones that are not sought.
-      if (isFirst && first % 8 > 0) {
-        const head = (0xff00 >> first % 8) & 0xff;
-        byte = bit === 1 ? byte & ~head : byte | head;
-      }
-      if (byte === none) continue;
-      const found = (at + i) * 8 + Math.clz32(bit === 1 ? byte : ~byte & 0xff) - 24;
-      return found > last ? -1 : found;
-    }
-    at += piece.length;
-  }
-  return -1;
+  const start = c.argCount > 3 ? argPosition(c, 3) : 0;
+  if (start !== start) return c.failNotInteger();
+  const unit = c.argCount === 6 ? bitsPerUnit(c, 5) : 8;
+  if (unit === 0) return c.reply.error(SYNTAX);
+  const hasEnd = c.argCount > 4, end = hasEnd ? argPosition(c, 4) : -1;
+  if (end !== end) return c.failNotInteger();
+  readAside(c, (value) => {
+    const { first, last } = clamped(start, end, value.lengthBytes * 8 / unit);
+    if (first > last) return c.reply.integer(-1);
+    const to = (last + 1) * unit, at = findBit(value, wanted, first * unit, to);
+    // A string without an end given is followed by zeros.
+    c.reply.integer(at >= 0 ? at : wanted === 0 && !hasEnd ? to : -1);
+  });
 }
 
 type Operation = (a: number, b: number) => number;

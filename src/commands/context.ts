@@ -67,6 +67,8 @@ export class CommandContext {
   /** With `needsBytes`: the old value is of no use; or the value of this argument's key is to be copied. */
   needsFresh = false;
   needsCopyOf = 0;
+  /** Set by a reader that runs under the lock: what it does, with what it pinned, once the lock is released. */
+  afterUnlock: (() => void) | null = null;
   /** Large values of this command, in blocks already. */
   readonly staging: Staging;
   /**
@@ -272,7 +274,7 @@ export class CommandContext {
   /** A copy of the value found, blocks included; under the lock only if it may be a block. */
   valueCopy(): Uint8Array<ArrayBuffer> {
     const shard = this.shard, count = this.valueBytes;
-    if (!record.isBlock(shard, this.ref)) {
+    if (!this.#isBlockLocked()) {
       const start = record.valueStartOf(shard, this.ref);
       return shard.u8.slice(start, start + Math.min(count, INLINE_VALUE_BYTES_MAX)) as Uint8Array<
         ArrayBuffer
@@ -303,7 +305,7 @@ export class CommandContext {
   /** The longest contiguous piece of the value found, at `offset` below its length, at most `bytesMax` bytes. */
   piece(offset: number, bytesMax: number): Uint8Array {
     const shard = this.shard;
-    if (record.isBlock(shard, this.ref)) {
+    if (this.#isBlockLocked()) {
       return this.store.blockOf(shard, this.ref).piece(offset, bytesMax);
     }
     const start = record.valueStartOf(shard, this.ref);
@@ -325,10 +327,20 @@ export class CommandContext {
     else shard.u8[record.valueStartOf(shard, this.ref) + offset] = byte;
   }
 
+  /** The value found, pinned, if it is a block and the lock is held; else null. */
+  pinFound(): PinnedBlock | null {
+    return this.#isBlockLocked() ? this.store.pin(this.shard, this.ref) : null;
+  }
+
+  /** Without the lock nothing is taken for a block: a record that was none before and says so now is torn. */
+  #isBlockLocked(): boolean {
+    return this.isLocked && record.isBlock(this.shard, this.ref);
+  }
+
   /** Replies with the bytes `[from, to)` of the value found, which `openRead()` has let through. */
   replyRange(from: number, to: number): void {
     const shard = this.shard;
-    if (record.isBlock(shard, this.ref)) {
+    if (this.#isBlockLocked()) {
       this.reply.bulkSource(new PinnedRange(this.store.pin(shard, this.ref), from, to));
       return;
     }

@@ -1,14 +1,16 @@
 // LCS: the longest common subsequence of two strings, by dynamic programming (Wagner and Fischer, 1974).
 import { LCS_LEN_AND_IDX, LCS_NO_STRINGS, LCS_TOO_LARGE, SYNTAX } from "../errors.ts";
-import { TYPE_STRING } from "../store/store.ts";
+import { type PinnedBlock, TYPE_STRING } from "../store/store.ts";
 import * as R from "./command_row.ts";
 import type { CommandRow } from "./command_row.ts";
 import type { CommandContext } from "./context.ts";
 import { argPosition } from "./string_ranges.ts";
+import { FlatBytes, type ValueBytes } from "./value_reading.ts";
 
-/** Copies of the two values, made without or under the lock, used after it. */
-const NOTHING = new Uint8Array(0);
-const values: Uint8Array[] = [NOTHING, NOTHING];
+const NOTHING = new FlatBytes(new Uint8Array(0));
+
+/** The two values, copied while they are read, or pinned; used after the lock. */
+const values: (FlatBytes | PinnedBlock)[] = [NOTHING, NOTHING];
 let areStrings = true;
 
 interface Options {
@@ -27,18 +29,23 @@ interface Match {
 
 /** LCS key1 key2 [LEN] [IDX] [MINMATCHLEN length] [WITHMATCHLEN] */
 function lcs(c: CommandContext): void {
-  reply(c);
-  values.fill(NOTHING); // large copies are not kept until the next LCS
+  try {
+    replyLcs(c);
+  } finally {
+    for (const value of values) {
+      if (!(value instanceof FlatBytes)) value.release();
+    }
+    values.fill(NOTHING);
+  }
 }
 
-function reply(c: CommandContext): void {
+function replyLcs(c: CommandContext): void {
   if (!areStrings) return c.reply.error(LCS_NO_STRINGS);
   const options = readOptions(c);
   if (options === null) return;
-  const [a, b] = values;
-  const cells = (a.length + 1) * (b.length + 1);
+  const cells = (values[0].lengthBytes + 1) * (values[1].lengthBytes + 1);
   if (cells * 4 > c.services.settings.valueBytesMax) return c.reply.error(LCS_TOO_LARGE);
-  const table = lengths(a, b);
+  const [a, b] = values.map(together), table = lengths(a, b);
   const length = table[cells - 1];
   if (options.wantsLength) return c.reply.integer(length);
   const matches: Match[] = [];
@@ -71,7 +78,18 @@ function takeValue(c: CommandContext, index: number): void {
   if (index === 1) areStrings = true; // the group may run again
   if (c.find(index) === 0) return;
   if (c.type !== TYPE_STRING) areStrings = false;
-  else if (c.openRead() >= 0) values[index - 1] = c.valueCopy();
+  else if (c.openRead() >= 0) values[index - 1] = c.pinFound() ?? new FlatBytes(c.valueCopy());
+}
+
+/** The bytes in one piece. */
+function together(value: ValueBytes): Uint8Array {
+  const bytes = new Uint8Array(value.lengthBytes);
+  for (let at = 0; at < bytes.length;) {
+    const piece = value.piece(at, bytes.length - at);
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  return bytes;
 }
 
 function readOptions(c: CommandContext): Options | null {

@@ -59,7 +59,8 @@ export function readExpiry(
   return 0;
 }
 
-function timeForm(c: CommandContext, index: number): TimeForm | null {
+/** The time that the option at argument `index` gives, null if it is another option. */
+export function timeForm(c: CommandContext, index: number): TimeForm | null {
   const bytes = c.argEnd(index) - c.argStart(index);
   if (bytes === 2) return c.argIs(index, "EX") ? EX : c.argIs(index, "PX") ? PX : null;
   if (bytes === 4) return c.argIs(index, "EXAT") ? EXAT : c.argIs(index, "PXAT") ? PXAT : null;

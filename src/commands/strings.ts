@@ -1,12 +1,12 @@
 // Commands that store and read strings; they know no lock and no protocol.
-import { EX, EXAT, PX, PXAT, type TimeForm } from "./moments.ts";
+import { EX, PX, type TimeForm } from "./moments.ts";
 import { STRING_TOO_LONG, SYNTAX, wrongArity } from "../errors.ts";
 import { TYPE_STRING } from "../store/store.ts";
 import * as R from "./command_row.ts";
 import type { CommandRow } from "./command_row.ts";
 import type { CommandContext } from "./context.ts";
 import { ALL_KEYS, KEY_AND_VALUE, ONE_KEY, OWN_SINCE } from "./row_parts.ts";
-import { readExpiry, readSetOptions, type SetOptions } from "./set_options.ts";
+import { readExpiry, readSetOptions, type SetOptions, timeForm } from "./set_options.ts";
 
 const options: SetOptions = {
   onlyAbsent: false,
@@ -122,24 +122,24 @@ function msetnx(c: CommandContext): void {
   if (c.putPairs(1)) c.reply.integer(1);
 }
 
-const GETEX_FORMS: readonly (readonly [string, TimeForm])[] = [
-  ["EX", EX],
-  ["PX", PX],
-  ["EXAT", EXAT],
-  ["PXAT", PXAT],
-];
-
 /** GETEX key [EX seconds | PX ms | EXAT s | PXAT ms | PERSIST] */
 function getex(c: CommandContext): void {
-  const isPersist = c.argCount === 3 && c.argIs(2, "PERSIST");
-  const form = c.argCount === 4 ? GETEX_FORMS.find(([name]) => c.argIs(2, name))?.[1] : undefined;
-  if (c.argCount > 2 && !isPersist && form === undefined) return c.reply.error(SYNTAX);
+  let form: TimeForm | null = null, timeIndex = 0, isPersist = false;
+  for (let i = 2; i < c.argCount; i++) {
+    const asked = timeForm(c, i);
+    // The same option may come twice, and the last one counts; two different ones contradict each other.
+    if (asked !== null && !isPersist && (form === null || form === asked) && i + 1 < c.argCount) {
+      form = asked;
+      timeIndex = ++i;
+    } else if (c.argIs(i, "PERSIST") && form === null) isPersist = true;
+    else return c.reply.error(SYNTAX);
+  }
   const isThere = c.findForChange(1) !== 0;
   if (isThere && !c.requireString()) return;
-  const expiresAtMs = form === undefined || !isThere ? 0 : readExpiry(c, 3, form, "getex");
-  if (form !== undefined && isThere && expiresAtMs === 0) return;
+  const expiresAtMs = form === null || !isThere ? 0 : readExpiry(c, timeIndex, form, "getex");
+  if (form !== null && isThere && expiresAtMs === 0) return;
   replyOld(c);
-  if (!isThere || (form === undefined && (!isPersist || c.expiresAtMs === 0))) return;
+  if (!isThere || (form === null && (!isPersist || c.expiresAtMs === 0))) return;
   if (expiresAtMs !== 0 && expiresAtMs <= c.nowMs) c.remove(1);
   else c.setExpiry(1, expiresAtMs);
 }

@@ -1,6 +1,7 @@
 // Calls whose replies have to be Redis 7.0's, byte for byte, and the few that differ with the reason; data only.
 import { KEY_CALL_GROUPS, KEY_DIFFERENCES } from "./calls_keys.ts";
 import { SERVER_CALL_GROUPS, SERVER_DIFFERENCES } from "./calls_server.ts";
+import { STRING_EDGE_GROUPS } from "./calls_string_edges.ts";
 import { STRING_CALL_GROUPS, STRING_DIFFERENCES } from "./calls_strings.ts";
 
 /**
@@ -12,6 +13,7 @@ export type Call = string;
 /** Each group begins with empty databases on a fresh connection to each server. */
 export const CALL_GROUPS: Readonly<Record<string, readonly Call[]>> = {
   ...STRING_CALL_GROUPS,
+  ...STRING_EDGE_GROUPS,
   ...KEY_CALL_GROUPS,
   ...SERVER_CALL_GROUPS,
   connection: [
