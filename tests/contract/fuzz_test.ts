@@ -48,7 +48,20 @@ const moment = fc.constantFrom(
   "x",
   "9223372036854775807",
 );
-const type = fc.constantFrom("u8", "i8", "u1", "i64", "u63", "i5", "u64", "x8", "i0");
+const type = fc.oneof(
+  fc.constantFrom("u8", "i8", "u1", "i64", "u63", "i5", "u64", "x8", "i0"),
+  fc.tuple(fc.constantFrom("i", "u"), fc.integer({ min: 1, max: 63 })).map((each) => each.join("")),
+);
+/** What fields are set to and grow by. */
+const operand = fc.oneof(
+  integer,
+  fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(String),
+);
+/** Where a value is changed: mostly near its start, at times so far that it is held in a block. */
+const place = fc.oneof(
+  { weight: 12, arbitrary: fc.integer({ min: -2, max: 300 }).map(String) },
+  { weight: 1, arbitrary: fc.constantFrom("17000", "70000") },
+);
 const offset = fc.oneof(integer, fc.integer({ min: 0, max: 300 }).map((n) => `#${n % 9}`));
 
 /** A word in any case, now and then another one. */
@@ -84,11 +97,11 @@ const COMMANDS: readonly Words[] = [
   join(words("MSETNX", key, value), some(words(key, value))),
   join(words("MGET", key), some(words(key))),
   words("GETRANGE", key, integer, integer),
-  words("SETRANGE", key, fc.integer({ min: -2, max: 200 }).map(String), value),
+  words("SETRANGE", key, place, value),
   words(
     "SETBIT",
     key,
-    fc.integer({ min: -1, max: 300 }).map(String),
+    fc.oneof(place, fc.constant("200000")),
     fc.constantFrom("0", "1", "2"),
   ),
   words("GETBIT", key, integer),
@@ -102,7 +115,7 @@ const COMMANDS: readonly Words[] = [
     some(
       fc.oneof(
         words(option("GET"), type, offset),
-        words(option("SET", "INCRBY"), type, fc.integer({ min: 0, max: 300 }).map(String), integer),
+        words(option("SET", "INCRBY"), type, place, operand),
         words("OVERFLOW", option("WRAP", "SAT", "FAIL")),
       ),
       4,
@@ -155,7 +168,11 @@ Deno.test({
   ...needs("redis-server"),
   fn: async () => {
     await using redis = await startRedis();
-    await using mayfly = await startServer({ workers: 2 });
+    await using mayfly = await startServer({
+      workers: 2,
+      // As in Redis; it bounds LCS too.
+      flags: ["--max-value-bytes", "512mb"],
+    });
     using expectedFrom = await connect(redis.port);
     using actualFrom = await connect(mayfly.port);
     const seed = Number(Deno.env.get("FUZZ_SEED") ?? Date.now() & 0x7fffffff);
