@@ -605,12 +605,18 @@ export class Engine {
       if (c.needsBlock !== 0) {
         c.staging.discard();
         if (!c.stageResult(c.needsBlock)) break;
+      } else if (c.prepare !== null) {
+        const prepare = c.prepare;
+        c.prepare = null;
+        c.staging.discard();
+        if (!prepare()) break;
       } else if (!c.staging.reclaim(c.nowMs)) break;
       c.reply.rewind();
     }
     this.metrics.counters[COUNTER.writeGroups]++;
     this.metrics.counters[COUNTER.writesGrouped] +=
       Math.floor((last - row.firstKey) / row.keyStep) + 1;
+    c.prepare = null;
     if (c.isOutOfMemory) this.#refuse();
     c.staging.discard();
     c.targetIndex = 0;

@@ -1,14 +1,5 @@
 // Commands for the bits of strings; bit 0 is the highest of the first byte. They know no lock and no protocol.
-import {
-  BIT_ARGUMENT,
-  BIT_OFFSET,
-  BIT_VALUE,
-  BITOP_NOT_KEYS,
-  STRING_TOO_LONG,
-  SYNTAX,
-  WRONG_TYPE,
-} from "../errors.ts";
-import { INLINE_VALUE_BYTES_MAX, TYPE_STRING } from "../store/store.ts";
+import { BIT_ARGUMENT, BIT_OFFSET, BIT_VALUE, SYNTAX } from "../errors.ts";
 import { countOnes, findBit } from "./bit_search.ts";
 import * as R from "./command_row.ts";
 import type { CommandRow } from "./command_row.ts";
@@ -54,9 +45,6 @@ function getbit(c: CommandContext): void {
   if (at >= length) return c.reply.integer(0);
   c.reply.integer((c.byteAt(at) & (128 >> offset % 8)) === 0 ? 0 : 1);
 }
-
-/** Bytes of a large result that are made at a time. */
-const COMBINED_BYTES_MAX = 65_536;
 
 /** First and last of a range; empty if the first is after the last. */
 interface BitRange {
@@ -120,73 +108,6 @@ function bitpos(c: CommandContext): void {
   });
 }
 
-type Operation = (a: number, b: number) => number;
-const OPERATIONS: readonly (readonly [string, Operation])[] = [
-  ["AND", (a, b) => a & b],
-  ["OR", (a, b) => a | b],
-  ["XOR", (a, b) => a ^ b],
-];
-
-/** BITOP AND | OR | XOR | NOT destkey key [key ...] */
-function bitop(c: CommandContext): void {
-  const isNot = c.argIs(1, "NOT");
-  const operation = OPERATIONS.find(([name]) => c.argIs(1, name))?.[1];
-  if (operation === undefined && !isNot) return c.reply.error(SYNTAX);
-  if (isNot && c.argCount !== 4) return c.reply.error(BITOP_NOT_KEYS);
-  let length = 0;
-  for (let i = 3; i < c.argCount; i++) {
-    if (c.findForChange(i) === 0) continue;
-    if (c.type !== TYPE_STRING) return c.reply.error(WRONG_TYPE);
-    length = Math.max(length, c.valueBytes);
-  }
-  if (length > c.services.settings.valueBytesMax) return c.reply.error(STRING_TOO_LONG);
-  if (length === 0) {
-    if (c.findForChange(2) !== 0) c.remove(2);
-    return c.reply.integer(0);
-  }
-  if (length <= INLINE_VALUE_BYTES_MAX) {
-    const result = new Uint8Array(length);
-    combine(c, operation ?? null, result, 0);
-    if (c.putBytes(2, result, 0)) c.reply.integer(length);
-    return;
-  }
-  const block = c.freshBlock(2, length);
-  if (block === null) return;
-  for (let at = 0; at < length;) {
-    const piece = block.piece(at, COMBINED_BYTES_MAX);
-    combine(c, operation ?? null, piece, at);
-    at += piece.length;
-  }
-  if (c.putFresh(2)) c.reply.integer(length);
-}
-
-/** Fills `target` with what the sources' bytes from `from` on come to; null: the opposite of the only one. */
-function combine(
-  c: CommandContext,
-  operation: Operation | null,
-  target: Uint8Array,
-  from: number,
-): void {
-  for (let i = 3; i < c.argCount; i++) {
-    const length = c.findForChange(i) === 0 ? 0 : c.valueBytes;
-    let done = 0;
-    while (done < target.length && from + done < length) {
-      const piece = c.piece(from + done, target.length - done);
-      if (i === 3) target.set(piece, done);
-      else {
-        for (let at = 0; at < piece.length; at++) {
-          target[done + at] = operation!(target[done + at], piece[at]);
-        }
-      }
-      done += piece.length;
-    }
-    // A shorter source is zeros from its end on.
-    if (i === 3) target.fill(0, done);
-    else for (; done < target.length; done++) target[done] = operation!(target[done], 0);
-  }
-  if (operation === null) { for (let at = 0; at < target.length; at++) target[at] = ~target[at]; }
-}
-
 const READ = { kind: R.READ, flags: 0, group: "bitmap", ...ONE_KEY } as const;
 
 export const BIT_ROWS: readonly CommandRow[] = [
@@ -224,19 +145,5 @@ export const BIT_ROWS: readonly CommandRow[] = [
     since: "2.8.7",
     summary: "Find the first one or zero in the value of a key, or in a part of it",
     run: bitpos,
-  },
-  {
-    name: "bitop",
-    arity: -4,
-    kind: R.CHANGE_ALL,
-    flags: R.DENY_OOM | R.SLOW,
-    firstKey: 2,
-    lastKey: -1,
-    keyStep: 1,
-    valueArgument: 0,
-    group: "bitmap",
-    since: "2.6.0",
-    summary: "Combine the bits of several values and store what comes out",
-    run: bitop,
   },
 ];

@@ -67,6 +67,8 @@ export class CommandContext {
   /** With `needsBytes`: the old value is of no use; or the value of this argument's key is to be copied. */
   needsFresh = false;
   needsCopyOf = 0;
+  /** Set, with `isOutOfMemory`, to what is done without lock before a change of several keys runs again; false: in vain. */
+  prepare: (() => boolean) | null = null;
   /** Set by a reader that runs under the lock: what it does, with what it pinned, once the lock is released. */
   afterUnlock: (() => void) | null = null;
   /** Large values of this command, in blocks already. */
@@ -330,6 +332,26 @@ export class CommandContext {
   /** The value found, pinned, if it is a block and the lock is held; else null. */
   pinFound(): PinnedBlock | null {
     return this.#isBlockLocked() ? this.store.pin(this.shard, this.ref) : null;
+  }
+
+  /** For `prepare`: finds the key at argument `index` with its shard held for reading. */
+  lockReading(index: number): Shard {
+    const shard = this.store.shardOf(this.#setKey(index).hash);
+    this.store.lockReading(shard);
+    this.isLocked = true;
+    this.peek(index);
+    return shard;
+  }
+
+  unlockReading(shard: Shard): void {
+    this.isLocked = false;
+    this.store.unlockReading(shard);
+  }
+
+  /** For `prepare`: a block for the key at argument `index`, made of those pinned, which are let go with it. */
+  stageBlock(index: number, lengthBytes: number, pins: readonly PinnedBlock[]): Block | null {
+    const shard = this.store.shardOf(this.#setKey(index).hash);
+    return this.staging.stageMade(shard, index, lengthBytes, pins, this.nowMs);
   }
 
   /** Without the lock nothing is taken for a block: a record that was none before and says so now is torn. */

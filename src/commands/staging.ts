@@ -21,6 +21,8 @@ export interface Staged {
   readonly oldPage: number;
   /** Keeps the old block from being changed in place until the new one is linked. */
   readonly old?: PinnedBlock | null;
+  /** The same for a block that is made of several. */
+  readonly pins?: readonly PinnedBlock[];
 }
 
 export class Staging {
@@ -148,6 +150,20 @@ export class Staging {
       staged.oldPage === record.blockPageOf(shard, ref);
   }
 
+  /** A block to be filled from pinned ones, which stay pinned as long as it is staged; null if there is no memory. */
+  stageMade(
+    shard: Shard,
+    argument: number,
+    lengthBytes: number,
+    pins: readonly PinnedBlock[],
+    nowMs: number,
+  ): StagedBlock | null {
+    const block = this.stage(shard, lengthBytes, nowMs);
+    if (block === null) { for (const pin of pins) pin.release(); }
+    else this.#staged.push({ argument, block, oldBytes: 0, oldPage: -1, pins });
+    return block;
+  }
+
   /** Stages a block of that length for a whole new value; false if there is no memory. */
   stageFresh(shard: Shard, argument: number, lengthBytes: number, nowMs: number): boolean {
     const block = this.stage(shard, lengthBytes, nowMs);
@@ -184,9 +200,10 @@ export class Staging {
   /** Frees what no record refers to. */
   discard(): void {
     if (this.#staged.length === 0) return;
-    for (const { block, old } of this.#staged) {
+    for (const { block, old, pins } of this.#staged) {
       block.discard();
       old?.release();
+      if (pins !== undefined) { for (const pin of pins) pin.release(); }
     }
     this.#staged.length = 0;
   }
@@ -207,7 +224,8 @@ export class Staging {
   }
 }
 
-function fill(block: Block, from: number, bytes: Uint8Array): void {
+/** Copies bytes into a block. */
+export function fill(block: Block, from: number, bytes: Uint8Array): void {
   for (let done = 0; done < bytes.length;) {
     const piece = block.piece(from + done, bytes.length - done);
     piece.set(bytes.subarray(done, done + piece.length));

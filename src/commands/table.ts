@@ -1,6 +1,7 @@
 // The table of commands: every row, and the look-up of a row by name; what rows do is theirs.
 import { BITFIELD_ROWS } from "./bitfield.ts";
 import { BIT_ROWS } from "./bits.ts";
+import { BITOP_ROWS } from "./bitop.ts";
 import { catalogRows } from "./catalog.ts";
 import { CLIENT_ROWS, CLIENT_SUBCOMMANDS } from "./client_commands.ts";
 import { type CommandRow, KEYLESS } from "./command_row.ts";
@@ -46,6 +47,7 @@ export const ROWS: readonly CommandRow[] = ([
   ...STRING_RANGE_ROWS,
   ...LCS_ROWS,
   ...BIT_ROWS,
+  ...BITOP_ROWS,
   ...BITFIELD_ROWS,
   ...KEY_ROWS,
   ...KEY_MOVE_ROWS,
