@@ -1,7 +1,7 @@
 // How each server of the comparison is found, started and asked for its version; knows no workload.
 import { type Child, runChild, startChild } from "./children.ts";
 import type { Protocol } from "./requests.ts";
-import { serveTaskArguments } from "./serve_task.ts";
+import { serveTaskArguments } from "../../tools/serve_task.ts";
 
 /** What a workload may ask of a server beyond the defaults. */
 export interface StartOptions {

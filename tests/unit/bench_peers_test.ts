@@ -20,7 +20,7 @@ import {
   RequestWriter,
   valueText,
 } from "../../bench/peers/requests.ts";
-import { serveTaskArguments } from "../../bench/peers/serve_task.ts";
+import { serveTaskArguments } from "../../tools/serve_task.ts";
 import { LatencyHistogram, median, pairedRatio } from "../../bench/peers/statistics.ts";
 import type { Sample } from "../../bench/peers/workload.ts";
 import { selectGroups, WORKLOAD_GROUPS } from "../../bench/peers/workloads.ts";
