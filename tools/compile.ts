@@ -3,10 +3,11 @@
 // The permissions are those of the `serve` task, read from deno.json, so that there is one list. Threads are found
 // by their entry files, because `deno compile` does not follow `new Worker(new URL(...))`.
 
-const ROOT = new URL("../", import.meta.url).pathname;
+import { THREAD_ENTRIES } from "./layout_rules.ts";
+import { permissionFlags, readServeTask, ROOT } from "./serve_task.ts";
+
 const DEFAULT_OUTPUT = "dist/mayfly";
-/** Entries of threads; those that this version has are embedded. */
-const THREAD_ENTRIES = ["src/worker.ts", "src/keeper.ts", "src/log_worker.ts"] as const;
+const MAIN = "src/main.ts";
 
 /** The arguments for Deno that compile the tree whose `serve` task this is. Throws if the task has another shape. */
 export function compileArguments(
@@ -14,21 +15,17 @@ export function compileArguments(
   exists: (path: string) => boolean,
   output: string,
 ): string[] {
-  const match = /^deno run ((?:--\S+ )*)(src\/main\.ts) serve$/.exec(serveTask);
-  if (match === null) {
-    throw new Error(`Cannot compile: the serve task is no plain deno run: received "${serveTask}"`);
-  }
-  const flags = match[1].trim().split(" ");
-  const entries = THREAD_ENTRIES.filter(exists).flatMap((path) => ["--include", path]);
+  const entries = THREAD_ENTRIES.filter((path) => path !== MAIN && exists(path))
+    .flatMap((path) => ["--include", path]);
   return [
     "compile",
     "--frozen",
     "--exclude-unused-npm",
-    ...flags,
+    ...permissionFlags(serveTask),
     ...entries,
     "--output",
     output,
-    match[2],
+    MAIN,
   ];
 }
 
@@ -45,7 +42,6 @@ release on another machine, and say where it is:
 
 async function compile(): Promise<number> {
   const output = Deno.args[0] ?? DEFAULT_OUTPUT;
-  const { tasks } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
   const exists = (path: string) => {
     try {
       return Deno.statSync(`${ROOT}${path}`).isFile;
@@ -54,7 +50,7 @@ async function compile(): Promise<number> {
     }
   };
   const { code } = await new Deno.Command(Deno.execPath(), {
-    args: compileArguments(tasks.serve, exists, output),
+    args: compileArguments(readServeTask(), exists, output),
     cwd: ROOT,
     stdin: "null",
     stdout: "inherit",

@@ -54,7 +54,13 @@ const SEAMS: ReadonlySet<string> = new Set([
 ]);
 const SPEAK_THROUGH_SEAMS: readonly Layer[] = ["engine", "commands"];
 
-const THREAD_ENTRIES: readonly string[] = ["main.ts", "worker.ts", "keeper.ts", "log_worker.ts"]
+/** Entries of threads, those too that this version does not have. */
+export const THREAD_ENTRIES: readonly string[] = [
+  "main.ts",
+  "worker.ts",
+  "keeper.ts",
+  "log_worker.ts",
+]
   .map((name) => `src/${name}`);
 const STORE_DOOR = "src/store/store.ts";
 

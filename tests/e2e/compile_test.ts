@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { compileArguments } from "../../tools/compile.ts";
+import { THREAD_ENTRIES } from "../../tools/layout_rules.ts";
 import { permissionFlags, readServeTask, ROOT } from "../support/serve_task.ts";
 
 Deno.test("deno task compile embeds every thread's entry, and neither tests nor documents", async () => {
@@ -29,6 +30,14 @@ Deno.test("deno task compile embeds every thread's entry, and neither tests nor 
   }
 });
 
+Deno.test("every thread that main.ts starts is one of the layout's entries", () => {
+  const text = Deno.readTextFileSync(`${ROOT}src/main.ts`);
+  const started = [...text.matchAll(/new URL\("\.\/([a-z_]+\.ts)", import\.meta\.url\)/g)]
+    .map((match) => `src/${match[1]}`);
+  assert.ok(started.includes("src/worker.ts"), started.join(" "));
+  for (const path of started) assert.ok(THREAD_ENTRIES.includes(path), path);
+});
+
 Deno.test("compileArguments() grants what serve is granted and includes each entry that is there", () => {
   const task = readServeTask();
   const args = compileArguments(task, (path) => path !== "src/keeper.ts", "out");
@@ -36,7 +45,10 @@ Deno.test("compileArguments() grants what serve is granted and includes each ent
   assert.ok(!args.includes("-A") && !args.includes("--allow-all"));
   const included = args.filter((_, i) => args[i - 1] === "--include");
   assert.deepEqual(included, ["src/worker.ts", "src/log_worker.ts"]);
-  assert.throws(() => compileArguments("deno run -A x.ts", () => true, "out"), /no plain deno run/);
+  assert.throws(
+    () => compileArguments("deno run -A x.ts", () => true, "out"),
+    /Cannot parse the serve task/,
+  );
 });
 
 Deno.test("deno task compile says what to do where the runtime cannot be had", async () => {
