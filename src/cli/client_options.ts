@@ -1,5 +1,5 @@
 // How the executable's client tools reach a server: address, password, and the connection made of them.
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { readPasswordFile } from "./password_file.ts";
 
 export interface ClientOptions {
@@ -15,7 +15,11 @@ const PORT_MAX = 65_535;
 export function addClientOptions(command: Command): Command {
   return command
     .option("--host <address>", "address of the server", "127.0.0.1")
-    .option("--port <number>", "its TCP port", wholeNumber(1, PORT_MAX), 6379)
+    .addOption(
+      // As the server's own: a health check beside a server that was moved by it asks the right port.
+      new Option("--port <number>", "its TCP port").env("MAYFLY_PORT")
+        .argParser(wholeNumber(1, PORT_MAX)).default(6379),
+    )
     .option("--unix-socket <path>", "its unix socket, instead of address and port")
     .option("--password-file <path>", "file that holds the password, - is standard input");
 }
