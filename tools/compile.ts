@@ -29,8 +29,9 @@ export function compileArguments(
   ];
 }
 
-/** What to do where the runtime that the executable begins with could not be had. */
-function hint(version: string): string {
+/** What to do, if what Deno said is that it could not have the runtime which the executable begins with; else null. */
+export function downloadHint(said: string, version: string): string | null {
+  if (!/\bdenort\b/.test(said)) return null;
   return `
 No executable was made. \`deno compile\` puts the program behind a runtime of its own (denort), which it downloads
 once. Where it cannot, as on a machine without access, unpack denort of Deno ${version} for your platform from the
@@ -49,15 +50,17 @@ async function compile(): Promise<number> {
       return false;
     }
   };
-  const { code } = await new Deno.Command(Deno.execPath(), {
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
     args: compileArguments(readServeTask(), exists, output),
     cwd: ROOT,
     stdin: "null",
     stdout: "inherit",
-    stderr: "inherit",
+    stderr: "piped",
   }).output();
+  await Deno.stderr.write(stderr);
   if (code !== 0) {
-    if (!Deno.env.has("DENORT_BIN")) console.error(hint(Deno.version.deno));
+    const hint = downloadHint(new TextDecoder().decode(stderr), Deno.version.deno);
+    if (hint !== null) console.error(hint);
     return 1;
   }
   console.log(`compiled ${output}`);

@@ -33,10 +33,14 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
   };
 }
 
-/** The password of the file or of MAYFLY_REQUIREPASS, null for none. Throws in one line. */
+/**
+ * The password of the file, or of the server's own variables, so that a health check beside it knows it; null for
+ * none. Throws in one line.
+ */
 export function clientPassword(options: ClientOptions): string | null {
-  if (options.passwordFile === undefined) return Deno.env.get("MAYFLY_REQUIREPASS") || null;
-  const read = readPasswordFile(options.passwordFile);
+  const path = options.passwordFile ?? Deno.env.get("MAYFLY_REQUIREPASS_FILE");
+  if (!path) return Deno.env.get("MAYFLY_REQUIREPASS") || null;
+  const read = readPasswordFile(path);
   if ("error" in read) throw new Error(read.error.replace("--requirepass-file", "--password-file"));
   return read.ok;
 }
