@@ -1,5 +1,6 @@
 // The README's table of commands, out of the rows, their facts and the calls that differ from Redis's; `--write` puts
 // it between its markers.
+import { syntaxOf } from "../src/commands/argument_docs.ts";
 import { COMMAND_FACTS } from "../src/commands/command_facts.ts";
 import type { CommandRow } from "../src/commands/command_row.ts";
 import { ROWS, SUBCOMMANDS } from "../src/commands/table.ts";
@@ -65,7 +66,7 @@ export function withTables(readme: string): string {
 function line(row: CommandRow): string {
   const name = row.name.replace("|", " ").toUpperCase();
   const own = OWN_VERSION.test(row.since) ? " (not in Redis)" : "";
-  const syntax = COMMAND_FACTS[row.name].syntax ?? "";
+  const syntax = syntaxOf(COMMAND_FACTS[row.name].arguments ?? []);
   return `| ${code(name)}${own} | ${syntax === "" ? "" : code(syntax)} | ${escaped(row.summary)} |`;
 }
 

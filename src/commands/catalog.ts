@@ -3,6 +3,7 @@ import { SYNTAX } from "../errors.ts";
 import type { ReplyWriter } from "../protocol/reply_writer.ts";
 import * as R from "./command_row.ts";
 import type { CommandRow } from "./command_row.ts";
+import { writeArguments } from "./argument_docs.ts";
 import { COMMAND_FACTS, type CommandFacts } from "./command_facts.ts";
 import { runSubcommand } from "./container.ts";
 import type { CommandContext } from "./context.ts";
@@ -205,8 +206,9 @@ function writeDocs(reply: ReplyWriter, rows: readonly CommandRow[], catalog: Cat
   for (const row of rows) {
     const subcommands = catalog.subcommands.get(row.name) ?? [];
     reply.bulkText(row.name);
-    const { complexity } = factsOf(row.name);
-    reply.map(3 + (complexity === undefined ? 0 : 1) + (subcommands.length > 0 ? 1 : 0));
+    const { complexity, arguments: all } = factsOf(row.name);
+    const more = [complexity !== undefined, all !== undefined, subcommands.length > 0];
+    reply.map(3 + more.filter((isThere) => isThere).length);
     reply.bulkText("summary");
     reply.bulkText(row.summary);
     reply.bulkText("since");
@@ -216,6 +218,10 @@ function writeDocs(reply: ReplyWriter, rows: readonly CommandRow[], catalog: Cat
     if (complexity !== undefined) {
       reply.bulkText("complexity");
       reply.bulkText(complexity);
+    }
+    if (all !== undefined) {
+      reply.bulkText("arguments");
+      writeArguments(reply, all);
     }
     if (subcommands.length === 0) continue;
     reply.bulkText("subcommands");

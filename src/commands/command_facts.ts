@@ -1,5 +1,21 @@
 // What Redis's COMMAND tells of each command beyond the row that runs it; data only, checked against redis-server.
 
+export interface CommandArgument {
+  readonly name: string;
+  /** `key`, `string`, `integer`, `double`, `pattern`, `unix-time`, `pure-token`, `oneof`, `block`. */
+  readonly type: string;
+  /** Of a key: which of the key specifications it is. */
+  readonly keySpec?: number;
+  /** The word that stands before it, or that it is. */
+  readonly token?: string;
+  readonly since?: string;
+  readonly deprecatedSince?: string;
+  /** `optional`, `multiple`, `multiple_token`, parted by blanks. */
+  readonly flags?: string;
+  /** Of `oneof` and `block`. */
+  readonly arguments?: readonly CommandArgument[];
+}
+
 export interface CommandFacts {
   /** Redis's names of its flags, parted by blanks. */
   readonly flags: string;
@@ -9,8 +25,8 @@ export interface CommandFacts {
   readonly keys?: readonly string[];
   /** Hints for client libraries and proxies. */
   readonly tips?: string;
-  /** What follows the name, in Redis's notation. */
-  readonly syntax?: string;
+  /** What follows the name. */
+  readonly arguments?: readonly CommandArgument[];
   readonly complexity?: string;
 }
 
@@ -20,57 +36,156 @@ export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
     flags: "write denyoom fast",
     categories: "write string fast",
     keys: ["1 0 1 RW insert"],
-    syntax: "key value",
+    arguments: [{ name: "key", type: "key", keySpec: 0 }, { name: "value", type: "string" }],
     complexity: "O(1)",
   },
   asking: { flags: "fast", categories: "fast connection", complexity: "O(1)" },
   auth: {
     flags: "noscript loading stale fast no_auth allow_busy",
     categories: "fast connection",
-    syntax: "[username] password",
+    arguments: [{ name: "username", type: "string", since: "6.0.0", flags: "optional" }, {
+      name: "password",
+      type: "string",
+    }],
     complexity: "O(N)",
   },
   bitcount: {
     flags: "readonly",
     categories: "read bitmap slow",
     keys: ["1 0 1 RO access"],
-    syntax: "key [start end [BYTE | BIT]]",
+    arguments: [{ name: "key", type: "key", keySpec: 0 }, {
+      name: "index",
+      type: "block",
+      flags: "optional",
+      arguments: [{ name: "start", type: "integer" }, { name: "end", type: "integer" }, {
+        name: "index_unit",
+        type: "oneof",
+        since: "7.0.0",
+        flags: "optional",
+        arguments: [{ name: "byte", type: "pure-token", token: "BYTE" }, {
+          name: "bit",
+          type: "pure-token",
+          token: "BIT",
+        }],
+      }],
+    }],
     complexity: "O(N)",
   },
   bitfield: {
     flags: "write denyoom",
     categories: "write bitmap slow",
     keys: ["1 0 1 RW access update variable_flags"],
-    syntax:
-      "key [GET encoding offset | [OVERFLOW WRAP | SAT | FAIL] <SET encoding offset value | INCRBY encoding offset increment> [GET encoding offset | [OVERFLOW WRAP | SAT | FAIL] <SET encoding offset value | INCRBY encoding offset increment> ...]]",
+    arguments: [{ name: "key", type: "key", keySpec: 0 }, {
+      name: "operation",
+      type: "oneof",
+      flags: "optional multiple",
+      arguments: [{
+        name: "encoding_offset",
+        type: "block",
+        token: "GET",
+        arguments: [{ name: "encoding", type: "string" }, { name: "offset", type: "integer" }],
+      }, {
+        name: "write",
+        type: "block",
+        arguments: [{
+          name: "wrap_sat_fail",
+          type: "oneof",
+          token: "OVERFLOW",
+          flags: "optional",
+          arguments: [{ name: "wrap", type: "pure-token", token: "WRAP" }, {
+            name: "sat",
+            type: "pure-token",
+            token: "SAT",
+          }, { name: "fail", type: "pure-token", token: "FAIL" }],
+        }, {
+          name: "write_operation",
+          type: "oneof",
+          arguments: [{
+            name: "encoding_offset_value",
+            type: "block",
+            token: "SET",
+            arguments: [{ name: "encoding", type: "string" }, { name: "offset", type: "integer" }, {
+              name: "value",
+              type: "integer",
+            }],
+          }, {
+            name: "encoding_offset_increment",
+            type: "block",
+            token: "INCRBY",
+            arguments: [{ name: "encoding", type: "string" }, { name: "offset", type: "integer" }, {
+              name: "increment",
+              type: "integer",
+            }],
+          }],
+        }],
+      }],
+    }],
     complexity: "O(1)",
   },
   bitfield_ro: {
     flags: "readonly fast",
     categories: "read bitmap fast",
     keys: ["1 0 1 RO access"],
-    syntax: "key [GET encoding offset [GET encoding offset ...]]",
+    arguments: [{ name: "key", type: "key", keySpec: 0 }, {
+      name: "encoding_offset",
+      type: "block",
+      token: "GET",
+      flags: "optional multiple multiple_token",
+      arguments: [{ name: "encoding", type: "string" }, { name: "offset", type: "integer" }],
+    }],
     complexity: "O(1)",
   },
   bitop: {
     flags: "write denyoom",
     categories: "write bitmap slow",
     keys: ["2 0 1 OW update", "3 -1 1 RO access"],
-    syntax: "operation destkey key [key ...]",
+    arguments: [
+      { name: "operation", type: "string" },
+      { name: "destkey", type: "key", keySpec: 0 },
+      { name: "key", type: "key", keySpec: 1, flags: "multiple" },
+    ],
     complexity: "O(N)",
   },
   bitpos: {
     flags: "readonly",
     categories: "read bitmap slow",
     keys: ["1 0 1 RO access"],
-    syntax: "key bit [start [end [BYTE | BIT]]]",
+    arguments: [{ name: "key", type: "key", keySpec: 0 }, { name: "bit", type: "integer" }, {
+      name: "index",
+      type: "block",
+      flags: "optional",
+      arguments: [{ name: "start", type: "integer" }, {
+        name: "end_index",
+        type: "block",
+        flags: "optional",
+        arguments: [{ name: "end", type: "integer" }, {
+          name: "index_unit",
+          type: "oneof",
+          since: "7.0.0",
+          flags: "optional",
+          arguments: [{ name: "byte", type: "pure-token", token: "BYTE" }, {
+            name: "bit",
+            type: "pure-token",
+            token: "BIT",
+          }],
+        }],
+      }],
+    }],
     complexity: "O(N)",
   },
   client: { flags: "", categories: "slow" },
   "client|caching": {
     flags: "noscript loading stale",
     categories: "slow connection",
-    syntax: "<YES | NO>",
+    arguments: [{
+      name: "mode",
+      type: "oneof",
+      arguments: [{ name: "yes", type: "pure-token", token: "YES" }, {
+        name: "no",
+        type: "pure-token",
+        token: "NO",
+      }],
+    }],
     complexity: "O(1)",
   },
   "client|getname": {
@@ -97,58 +212,167 @@ export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
   "client|kill": {
     flags: "admin noscript loading stale",
     categories: "admin slow dangerous connection",
-    syntax:
-      "<ip:port | <[ID client-id] | [TYPE NORMAL | MASTER | SLAVE | REPLICA | PUBSUB] | [USER username] | [ADDR ip:port] | [LADDR ip:port] | [SKIPME yes/no]> [<[ID client-id] | [TYPE NORMAL | MASTER | SLAVE | REPLICA | PUBSUB] | [USER username] | [ADDR ip:port] | [LADDR ip:port] | [SKIPME yes/no]> ...]>",
+    arguments: [{
+      name: "filter",
+      type: "oneof",
+      arguments: [{ name: "ip:port", type: "string", deprecatedSince: "2.8.12" }, {
+        name: "new-format",
+        type: "oneof",
+        flags: "multiple",
+        arguments: [
+          { name: "client-id", type: "integer", token: "ID", since: "2.8.12", flags: "optional" },
+          {
+            name: "normal_master_slave_pubsub",
+            type: "oneof",
+            token: "TYPE",
+            since: "2.8.12",
+            flags: "optional",
+            arguments: [
+              { name: "normal", type: "pure-token", token: "NORMAL" },
+              { name: "master", type: "pure-token", token: "MASTER", since: "3.2.0" },
+              { name: "slave", type: "pure-token", token: "SLAVE" },
+              { name: "replica", type: "pure-token", token: "REPLICA", since: "5.0.0" },
+              { name: "pubsub", type: "pure-token", token: "PUBSUB" },
+            ],
+          },
+          { name: "username", type: "string", token: "USER", flags: "optional" },
+          { name: "ip:port", type: "string", token: "ADDR", flags: "optional" },
+          { name: "ip:port", type: "string", token: "LADDR", since: "6.2.0", flags: "optional" },
+          { name: "yes/no", type: "string", token: "SKIPME", flags: "optional" },
+        ],
+      }],
+    }],
     complexity: "O(N)",
   },
   "client|list": {
     flags: "admin noscript loading stale",
     categories: "admin slow dangerous connection",
     tips: "nondeterministic_output",
-    syntax: "[TYPE NORMAL | MASTER | REPLICA | PUBSUB] [ID client-id [client-id ...]]",
+    arguments: [{
+      name: "normal_master_replica_pubsub",
+      type: "oneof",
+      token: "TYPE",
+      since: "5.0.0",
+      flags: "optional",
+      arguments: [
+        { name: "normal", type: "pure-token", token: "NORMAL" },
+        { name: "master", type: "pure-token", token: "MASTER" },
+        { name: "replica", type: "pure-token", token: "REPLICA" },
+        { name: "pubsub", type: "pure-token", token: "PUBSUB" },
+      ],
+    }, {
+      name: "id",
+      type: "block",
+      token: "ID",
+      since: "6.2.0",
+      flags: "optional",
+      arguments: [{ name: "client-id", type: "integer", flags: "multiple" }],
+    }],
     complexity: "O(N)",
   },
   "client|no-evict": {
     flags: "admin noscript loading stale",
     categories: "admin slow dangerous connection",
-    syntax: "<ON | OFF>",
+    arguments: [{
+      name: "enabled",
+      type: "oneof",
+      arguments: [{ name: "on", type: "pure-token", token: "ON" }, {
+        name: "off",
+        type: "pure-token",
+        token: "OFF",
+      }],
+    }],
     complexity: "O(1)",
   },
   "client|no-touch": {
     flags: "noscript loading stale",
     categories: "slow connection",
-    syntax: "<ON | OFF>",
+    arguments: [{
+      name: "enabled",
+      type: "oneof",
+      arguments: [{ name: "on", type: "pure-token", token: "ON" }, {
+        name: "off",
+        type: "pure-token",
+        token: "OFF",
+      }],
+    }],
     complexity: "O(1)",
   },
   "client|pause": {
     flags: "admin noscript loading stale",
     categories: "admin slow dangerous connection",
-    syntax: "timeout [WRITE | ALL]",
+    arguments: [{ name: "timeout", type: "integer" }, {
+      name: "mode",
+      type: "oneof",
+      since: "6.2.0",
+      flags: "optional",
+      arguments: [{ name: "write", type: "pure-token", token: "WRITE" }, {
+        name: "all",
+        type: "pure-token",
+        token: "ALL",
+      }],
+    }],
     complexity: "O(1)",
   },
   "client|reply": {
     flags: "noscript loading stale",
     categories: "slow connection",
-    syntax: "<ON | OFF | SKIP>",
+    arguments: [{
+      name: "on_off_skip",
+      type: "oneof",
+      arguments: [{ name: "on", type: "pure-token", token: "ON" }, {
+        name: "off",
+        type: "pure-token",
+        token: "OFF",
+      }, { name: "skip", type: "pure-token", token: "SKIP" }],
+    }],
     complexity: "O(1)",
   },
   "client|setinfo": {
     flags: "noscript loading stale",
     categories: "slow connection",
-    syntax: "<LIB-NAME libname | LIB-VER libver>",
+    arguments: [{
+      name: "attr",
+      type: "oneof",
+      arguments: [{ name: "libname", type: "string", token: "LIB-NAME" }, {
+        name: "libver",
+        type: "string",
+        token: "LIB-VER",
+      }],
+    }],
     complexity: "O(1)",
   },
   "client|setname": {
     flags: "noscript loading stale",
     categories: "slow connection",
-    syntax: "connection-name",
+    arguments: [{ name: "connection-name", type: "string" }],
     complexity: "O(1)",
   },
   "client|tracking": {
     flags: "noscript loading stale",
     categories: "slow connection",
-    syntax:
-      "<ON | OFF> [REDIRECT client-id] [PREFIX prefix [PREFIX prefix ...]] [BCAST] [OPTIN] [OPTOUT] [NOLOOP]",
+    arguments: [
+      {
+        name: "status",
+        type: "oneof",
+        arguments: [{ name: "on", type: "pure-token", token: "ON" }, {
+          name: "off",
+          type: "pure-token",
+          token: "OFF",
+        }],
+      },
+      { name: "client-id", type: "integer", token: "REDIRECT", flags: "optional" },
+      {
+        name: "prefix",
+        type: "string",
+        token: "PREFIX",
+        flags: "optional multiple multiple_token",
+      },
+      { name: "bcast", type: "pure-token", token: "BCAST", flags: "optional" },
+      { name: "optin", type: "pure-token", token: "OPTIN", flags: "optional" },
+      { name: "optout", type: "pure-token", token: "OPTOUT", flags: "optional" },
+      { name: "noloop", type: "pure-token", token: "NOLOOP", flags: "optional" },
+    ],
     complexity: "O(1)",
   },
   "client|trackinginfo": {
@@ -159,7 +383,16 @@ export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
   "client|unblock": {
     flags: "admin noscript loading stale",
     categories: "admin slow dangerous connection",
-    syntax: "client-id [TIMEOUT | ERROR]",
+    arguments: [{ name: "client-id", type: "integer" }, {
+      name: "timeout_error",
+      type: "oneof",
+      flags: "optional",
+      arguments: [{ name: "timeout", type: "pure-token", token: "TIMEOUT" }, {
+        name: "error",
+        type: "pure-token",
+        token: "ERROR",
+      }],
+    }],
     complexity: "O(log N)",
   },
   "client|unpause": {
@@ -171,13 +404,18 @@ export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
   "cluster|addslots": {
     flags: "admin stale no_async_loading",
     categories: "admin slow dangerous",
-    syntax: "slot [slot ...]",
+    arguments: [{ name: "slot", type: "integer", flags: "multiple" }],
     complexity: "O(N)",
   },
   "cluster|addslotsrange": {
     flags: "admin stale no_async_loading",
     categories: "admin slow dangerous",
-    syntax: "start-slot end-slot [start-slot end-slot ...]",
+    arguments: [{
+      name: "start-slot_end-slot",
+      type: "block",
+      flags: "multiple",
+      arguments: [{ name: "start-slot", type: "integer" }, { name: "end-slot", type: "integer" }],
+    }],
     complexity: "O(N)",
   },
   "cluster|bumpepoch": {
@@ -190,31 +428,45 @@ export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
     flags: "admin stale",
     categories: "admin slow dangerous",
     tips: "nondeterministic_output",
-    syntax: "node-id",
+    arguments: [{ name: "node-id", type: "string" }],
     complexity: "O(N)",
   },
   "cluster|countkeysinslot": {
     flags: "stale",
     categories: "slow",
-    syntax: "slot",
+    arguments: [{ name: "slot", type: "integer" }],
     complexity: "O(1)",
   },
   "cluster|delslots": {
     flags: "admin stale no_async_loading",
     categories: "admin slow dangerous",
-    syntax: "slot [slot ...]",
+    arguments: [{ name: "slot", type: "integer", flags: "multiple" }],
     complexity: "O(N)",
   },
   "cluster|delslotsrange": {
     flags: "admin stale no_async_loading",
     categories: "admin slow dangerous",
-    syntax: "start-slot end-slot [start-slot end-slot ...]",
+    arguments: [{
+      name: "start-slot_end-slot",
+      type: "block",
+      flags: "multiple",
+      arguments: [{ name: "start-slot", type: "integer" }, { name: "end-slot", type: "integer" }],
+    }],
     complexity: "O(N)",
   },
   "cluster|failover": {
     flags: "admin stale no_async_loading",
     categories: "admin slow dangerous",
-    syntax: "[FORCE | TAKEOVER]",
+    arguments: [{
+      name: "options",
+      type: "oneof",
+      flags: "optional",
+      arguments: [{ name: "force", type: "pure-token", token: "FORCE" }, {
+        name: "takeover",
+        type: "pure-token",
+        token: "TAKEOVER",
+      }],
+    }],
     complexity: "O(1)",
   },
   "cluster|flushslots": {
@@ -225,14 +477,14 @@ export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
   "cluster|forget": {
     flags: "admin stale no_async_loading",
     categories: "admin slow dangerous",
-    syntax: "node-id",
+    arguments: [{ name: "node-id", type: "string" }],
     complexity: "O(1)",
   },
   "cluster|getkeysinslot": {
     flags: "stale",
     categories: "slow",
     tips: "nondeterministic_output",
-    syntax: "slot count",
+    arguments: [{ name: "slot", type: "integer" }, { name: "count", type: "integer" }],
     complexity: "O(log(N))",
   },
   "cluster|info": {
@@ -241,7 +493,12 @@ export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
     tips: "nondeterministic_output",
     complexity: "O(1)",
   },
-  "cluster|keyslot": { flags: "stale", categories: "slow", syntax: "key", complexity: "O(N)" },
+  "cluster|keyslot": {
+    flags: "stale",
+    categories: "slow",
+    arguments: [{ name: "key", type: "string" }],
+    complexity: "O(N)",
+  },
   "cluster|links": {
     flags: "stale",
     categories: "slow",
@@ -251,7 +508,12 @@ export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
   "cluster|meet": {
     flags: "admin stale no_async_loading",
     categories: "admin slow dangerous",
-    syntax: "ip port [cluster_bus_port]",
+    arguments: [{ name: "ip", type: "string" }, { name: "port", type: "integer" }, {
+      name: "cluster_bus_port",
+      type: "integer",
+      since: "4.0.0",
+      flags: "optional",
+    }],
     complexity: "O(1)",
   },
   "cluster|myid": { flags: "stale", categories: "slow", complexity: "O(1)" },
@@ -265,19 +527,28 @@ export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
     flags: "admin stale",
     categories: "admin slow dangerous",
     tips: "nondeterministic_output",
-    syntax: "node-id",
+    arguments: [{ name: "node-id", type: "string" }],
     complexity: "O(1)",
   },
   "cluster|replicate": {
     flags: "admin stale no_async_loading",
     categories: "admin slow dangerous",
-    syntax: "node-id",
+    arguments: [{ name: "node-id", type: "string" }],
     complexity: "O(1)",
   },
   "cluster|reset": {
     flags: "admin noscript stale",
     categories: "admin slow dangerous",
-    syntax: "[HARD | SOFT]",
+    arguments: [{
+      name: "hard_soft",
+      type: "oneof",
+      flags: "optional",
+      arguments: [{ name: "hard", type: "pure-token", token: "HARD" }, {
+        name: "soft",
+        type: "pure-token",
+        token: "SOFT",
+      }],
+    }],
     complexity: "O(N)",
   },
   "cluster|saveconfig": {
@@ -288,13 +559,22 @@ export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
   "cluster|set-config-epoch": {
     flags: "admin stale no_async_loading",
     categories: "admin slow dangerous",
-    syntax: "config-epoch",
+    arguments: [{ name: "config-epoch", type: "integer" }],
     complexity: "O(1)",
   },
   "cluster|setslot": {
     flags: "admin stale no_async_loading",
     categories: "admin slow dangerous",
-    syntax: "slot <IMPORTING node-id | MIGRATING node-id | NODE node-id | STABLE>",
+    arguments: [{ name: "slot", type: "integer" }, {
+      name: "subcommand",
+      type: "oneof",
+      arguments: [
+        { name: "node-id", type: "string", token: "IMPORTING" },
+        { name: "node-id", type: "string", token: "MIGRATING" },
+        { name: "node-id", type: "string", token: "NODE" },
+        { name: "stable", type: "pure-token", token: "STABLE" },
+      ],
+    }],
     complexity: "O(1)",
   },
   "cluster|shards": {
@@ -307,7 +587,7 @@ export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
     flags: "admin stale",
     categories: "admin slow dangerous",
     tips: "nondeterministic_output",
-    syntax: "node-id",
+    arguments: [{ name: "node-id", type: "string" }],
     complexity: "O(1)",
   },
   "cluster|slots": {
@@ -327,7 +607,7 @@ export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
     flags: "loading stale",
     categories: "slow connection",
     tips: "nondeterministic_output_order",
-    syntax: "[command-name [command-name ...]]",
+    arguments: [{ name: "command-name", type: "string", flags: "optional multiple" }],
     complexity: "O(N)",
   },
   "command|getkeys": { flags: "loading stale", categories: "slow connection", complexity: "O(N)" },
@@ -340,21 +620,36 @@ export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
     flags: "loading stale",
     categories: "slow connection",
     tips: "nondeterministic_output_order",
-    syntax: "[command-name [command-name ...]]",
+    arguments: [{ name: "command-name", type: "string", flags: "optional multiple" }],
     complexity: "O(N)",
   },
   "command|list": {
     flags: "loading stale",
     categories: "slow connection",
     tips: "nondeterministic_output_order",
-    syntax: "[FILTERBY MODULE module-name | ACLCAT category | PATTERN pattern]",
+    arguments: [{
+      name: "filterby",
+      type: "oneof",
+      token: "FILTERBY",
+      flags: "optional",
+      arguments: [{ name: "module-name", type: "string", token: "MODULE" }, {
+        name: "category",
+        type: "string",
+        token: "ACLCAT",
+      }, { name: "pattern", type: "pattern", token: "PATTERN" }],
+    }],
     complexity: "O(N)",
   },
   config: { flags: "", categories: "slow" },
   "config|get": {
     flags: "admin noscript loading stale",
     categories: "admin slow dangerous",
-    syntax: "parameter [parameter ...]",
+    arguments: [{
+      name: "parameter",
+      type: "block",
+      flags: "multiple",
+      arguments: [{ name: "parameter", type: "string" }],
+    }],
     complexity: "O(N)",
   },
   "config|resetstat": {
@@ -371,14 +666,24 @@ export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
     flags: "admin noscript loading stale",
     categories: "admin slow dangerous",
     tips: "request_policy:all_nodes response_policy:all_succeeded",
-    syntax: "parameter value [parameter value ...]",
+    arguments: [{
+      name: "parameter_value",
+      type: "block",
+      flags: "multiple",
+      arguments: [{ name: "parameter", type: "string" }, { name: "value", type: "string" }],
+    }],
     complexity: "O(N)",
   },
   copy: {
     flags: "write denyoom",
     categories: "keyspace write slow",
     keys: ["1 0 1 RO access", "2 0 1 OW update"],
-    syntax: "source destination [DB destination-db] [REPLACE]",
+    arguments: [
+      { name: "source", type: "key", keySpec: 0 },
+      { name: "destination", type: "key", keySpec: 1 },
+      { name: "destination-db", type: "integer", token: "DB", flags: "optional" },
+      { name: "replace", type: "pure-token", token: "REPLACE", flags: "optional" },
+    ],
     complexity: "O(N)",
   },
   dbsize: {
@@ -395,14 +700,14 @@ export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
     flags: "write denyoom fast",
     categories: "write string fast",
     keys: ["1 0 1 RW access update"],
-    syntax: "key",
+    arguments: [{ name: "key", type: "key", keySpec: 0 }],
     complexity: "O(1)",
   },
   decrby: {
     flags: "write denyoom fast",
     categories: "write string fast",
     keys: ["1 0 1 RW access update"],
-    syntax: "key decrement",
+    arguments: [{ name: "key", type: "key", keySpec: 0 }, { name: "decrement", type: "integer" }],
     complexity: "O(1)",
   },
   del: {
@@ -410,14 +715,14 @@ export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
     categories: "keyspace write slow",
     keys: ["1 -1 1 RM delete"],
     tips: "request_policy:multi_shard response_policy:agg_sum",
-    syntax: "key [key ...]",
+    arguments: [{ name: "key", type: "key", keySpec: 0, flags: "multiple" }],
     complexity: "O(N)",
   },
   delete: {
     flags: "write",
     categories: "keyspace write slow",
     keys: ["1 -1 1 RM delete"],
-    syntax: "key [key ...]",
+    arguments: [{ name: "key", type: "key", keySpec: 0, flags: "multiple" }],
     complexity: "O(N)",
   },
   dump: {
@@ -425,13 +730,13 @@ export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
     categories: "keyspace read slow",
     keys: ["1 0 1 RO access"],
     tips: "nondeterministic_output",
-    syntax: "key",
+    arguments: [{ name: "key", type: "key", keySpec: 0 }],
     complexity: "O(1)",
   },
   echo: {
     flags: "loading stale fast",
     categories: "fast connection",
-    syntax: "message",
+    arguments: [{ name: "message", type: "string" }],
     complexity: "O(1)",
   },
   exists: {
@@ -439,42 +744,87 @@ export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
     categories: "keyspace read fast",
     keys: ["1 -1 1 RO"],
     tips: "request_policy:multi_shard response_policy:agg_sum",
-    syntax: "key [key ...]",
+    arguments: [{ name: "key", type: "key", keySpec: 0, flags: "multiple" }],
     complexity: "O(N)",
   },
   expire: {
     flags: "write fast",
     categories: "keyspace write fast",
     keys: ["1 0 1 RW update"],
-    syntax: "key seconds [NX | XX | GT | LT]",
+    arguments: [{ name: "key", type: "key", keySpec: 0 }, { name: "seconds", type: "integer" }, {
+      name: "condition",
+      type: "oneof",
+      since: "7.0.0",
+      flags: "optional",
+      arguments: [
+        { name: "nx", type: "pure-token", token: "NX" },
+        { name: "xx", type: "pure-token", token: "XX" },
+        { name: "gt", type: "pure-token", token: "GT" },
+        { name: "lt", type: "pure-token", token: "LT" },
+      ],
+    }],
     complexity: "O(1)",
   },
   expireat: {
     flags: "write fast",
     categories: "keyspace write fast",
     keys: ["1 0 1 RW update"],
-    syntax: "key unix-time-seconds [NX | XX | GT | LT]",
+    arguments: [{ name: "key", type: "key", keySpec: 0 }, {
+      name: "unix-time-seconds",
+      type: "unix-time",
+    }, {
+      name: "condition",
+      type: "oneof",
+      since: "7.0.0",
+      flags: "optional",
+      arguments: [
+        { name: "nx", type: "pure-token", token: "NX" },
+        { name: "xx", type: "pure-token", token: "XX" },
+        { name: "gt", type: "pure-token", token: "GT" },
+        { name: "lt", type: "pure-token", token: "LT" },
+      ],
+    }],
     complexity: "O(1)",
   },
   expiretime: {
     flags: "readonly fast",
     categories: "keyspace read fast",
     keys: ["1 0 1 RO access"],
-    syntax: "key",
+    arguments: [{ name: "key", type: "key", keySpec: 0 }],
     complexity: "O(1)",
   },
   flushall: {
     flags: "write",
     categories: "keyspace write slow dangerous",
     tips: "request_policy:all_shards response_policy:all_succeeded",
-    syntax: "[ASYNC | SYNC]",
+    arguments: [{
+      name: "async",
+      type: "oneof",
+      flags: "optional",
+      arguments: [{ name: "async", type: "pure-token", token: "ASYNC", since: "4.0.0" }, {
+        name: "sync",
+        type: "pure-token",
+        token: "SYNC",
+        since: "6.2.0",
+      }],
+    }],
     complexity: "O(N)",
   },
   flushdb: {
     flags: "write",
     categories: "keyspace write slow dangerous",
     tips: "request_policy:all_shards response_policy:all_succeeded",
-    syntax: "[ASYNC | SYNC]",
+    arguments: [{
+      name: "async",
+      type: "oneof",
+      flags: "optional",
+      arguments: [{ name: "async", type: "pure-token", token: "ASYNC", since: "4.0.0" }, {
+        name: "sync",
+        type: "pure-token",
+        token: "SYNC",
+        since: "6.2.0",
+      }],
+    }],
     complexity: "O(N)",
   },
   function: { flags: "", categories: "slow" },
@@ -482,108 +832,157 @@ export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
     flags: "write noscript",
     categories: "write slow scripting",
     tips: "request_policy:all_shards response_policy:all_succeeded",
-    syntax: "[ASYNC | SYNC]",
+    arguments: [{
+      name: "async",
+      type: "oneof",
+      flags: "optional",
+      arguments: [{ name: "async", type: "pure-token", token: "ASYNC" }, {
+        name: "sync",
+        type: "pure-token",
+        token: "SYNC",
+      }],
+    }],
     complexity: "O(N)",
   },
   "function|list": {
     flags: "noscript",
     categories: "slow scripting",
     tips: "nondeterministic_output_order",
-    syntax: "[LIBRARYNAME library-name-pattern] [WITHCODE]",
+    arguments: [{
+      name: "library-name-pattern",
+      type: "string",
+      token: "LIBRARYNAME",
+      flags: "optional",
+    }, { name: "withcode", type: "pure-token", token: "WITHCODE", flags: "optional" }],
     complexity: "O(N)",
   },
   get: {
     flags: "readonly fast",
     categories: "read string fast",
     keys: ["1 0 1 RO access"],
-    syntax: "key",
+    arguments: [{ name: "key", type: "key", keySpec: 0 }],
     complexity: "O(1)",
   },
   getbit: {
     flags: "readonly fast",
     categories: "read bitmap fast",
     keys: ["1 0 1 RO access"],
-    syntax: "key offset",
+    arguments: [{ name: "key", type: "key", keySpec: 0 }, { name: "offset", type: "integer" }],
     complexity: "O(1)",
   },
   getdel: {
     flags: "write fast",
     categories: "write string fast",
     keys: ["1 0 1 RW access delete"],
-    syntax: "key",
+    arguments: [{ name: "key", type: "key", keySpec: 0 }],
     complexity: "O(1)",
   },
   getex: {
     flags: "write fast",
     categories: "write string fast",
     keys: ["1 0 1 RW access update"],
-    syntax:
-      "key [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST]",
+    arguments: [{ name: "key", type: "key", keySpec: 0 }, {
+      name: "expiration",
+      type: "oneof",
+      flags: "optional",
+      arguments: [
+        { name: "seconds", type: "integer", token: "EX" },
+        { name: "milliseconds", type: "integer", token: "PX" },
+        { name: "unix-time-seconds", type: "unix-time", token: "EXAT" },
+        { name: "unix-time-milliseconds", type: "unix-time", token: "PXAT" },
+        { name: "persist", type: "pure-token", token: "PERSIST" },
+      ],
+    }],
     complexity: "O(1)",
   },
   getrange: {
     flags: "readonly",
     categories: "read string slow",
     keys: ["1 0 1 RO access"],
-    syntax: "key start end",
+    arguments: [{ name: "key", type: "key", keySpec: 0 }, { name: "start", type: "integer" }, {
+      name: "end",
+      type: "integer",
+    }],
     complexity: "O(N)",
   },
   getset: {
     flags: "write denyoom fast",
     categories: "write string fast",
     keys: ["1 0 1 RW access update"],
-    syntax: "key value",
+    arguments: [{ name: "key", type: "key", keySpec: 0 }, { name: "value", type: "string" }],
     complexity: "O(1)",
   },
   hello: {
     flags: "noscript loading stale fast no_auth allow_busy",
     categories: "fast connection",
-    syntax: "[protover [AUTH username password] [SETNAME clientname]]",
+    arguments: [{
+      name: "arguments",
+      type: "block",
+      flags: "optional",
+      arguments: [{ name: "protover", type: "integer" }, {
+        name: "username_password",
+        type: "block",
+        token: "AUTH",
+        flags: "optional",
+        arguments: [{ name: "username", type: "string" }, { name: "password", type: "string" }],
+      }, { name: "clientname", type: "string", token: "SETNAME", flags: "optional" }],
+    }],
     complexity: "O(1)",
   },
   incr: {
     flags: "write denyoom fast",
     categories: "write string fast",
     keys: ["1 0 1 RW access update"],
-    syntax: "key",
+    arguments: [{ name: "key", type: "key", keySpec: 0 }],
     complexity: "O(1)",
   },
   incrby: {
     flags: "write denyoom fast",
     categories: "write string fast",
     keys: ["1 0 1 RW access update"],
-    syntax: "key increment",
+    arguments: [{ name: "key", type: "key", keySpec: 0 }, { name: "increment", type: "integer" }],
     complexity: "O(1)",
   },
   incrbyfloat: {
     flags: "write denyoom fast",
     categories: "write string fast",
     keys: ["1 0 1 RW access update"],
-    syntax: "key increment",
+    arguments: [{ name: "key", type: "key", keySpec: 0 }, { name: "increment", type: "double" }],
     complexity: "O(1)",
   },
   info: {
     flags: "loading stale",
     categories: "slow dangerous",
     tips: "nondeterministic_output request_policy:all_shards response_policy:special",
-    syntax: "[section [section ...]]",
+    arguments: [{ name: "section", type: "string", flags: "optional multiple" }],
     complexity: "O(1)",
   },
   keys: {
     flags: "readonly",
     categories: "keyspace read slow dangerous",
     tips: "request_policy:all_shards nondeterministic_output_order",
-    syntax: "pattern",
+    arguments: [{ name: "pattern", type: "pattern" }],
     complexity: "O(N)",
   },
   lcs: {
     flags: "readonly",
     categories: "read string slow",
     keys: ["1 1 1 RO access"],
-    syntax: "key1 key2 [LEN] [IDX] [MINMATCHLEN len] [WITHMATCHLEN]",
+    arguments: [
+      { name: "key1", type: "key", keySpec: 0 },
+      { name: "key2", type: "key", keySpec: 0 },
+      { name: "len", type: "pure-token", token: "LEN", flags: "optional" },
+      { name: "idx", type: "pure-token", token: "IDX", flags: "optional" },
+      { name: "len", type: "integer", token: "MINMATCHLEN", flags: "optional" },
+      { name: "withmatchlen", type: "pure-token", token: "WITHMATCHLEN", flags: "optional" },
+    ],
     complexity: "O(N*M)",
   },
-  lolwut: { flags: "readonly fast", categories: "read fast", syntax: "[VERSION version]" },
+  lolwut: {
+    flags: "readonly fast",
+    categories: "read fast",
+    arguments: [{ name: "version", type: "integer", token: "VERSION", flags: "optional" }],
+  },
   memory: { flags: "", categories: "slow" },
   "memory|doctor": {
     flags: "",
@@ -611,7 +1010,12 @@ export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
     flags: "readonly",
     categories: "read slow",
     keys: ["2 0 1 RO"],
-    syntax: "key [SAMPLES count]",
+    arguments: [{ name: "key", type: "key", keySpec: 0 }, {
+      name: "count",
+      type: "integer",
+      token: "SAMPLES",
+      flags: "optional",
+    }],
     complexity: "O(N)",
   },
   mget: {
@@ -619,14 +1023,14 @@ export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
     categories: "read string fast",
     keys: ["1 -1 1 RO access"],
     tips: "request_policy:multi_shard",
-    syntax: "key [key ...]",
+    arguments: [{ name: "key", type: "key", keySpec: 0, flags: "multiple" }],
     complexity: "O(N)",
   },
   move: {
     flags: "write fast",
     categories: "keyspace write fast",
     keys: ["1 0 1 RW access update"],
-    syntax: "key db",
+    arguments: [{ name: "key", type: "key", keySpec: 0 }, { name: "db", type: "integer" }],
     complexity: "O(1)",
   },
   mset: {
@@ -634,7 +1038,12 @@ export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
     categories: "write string slow",
     keys: ["1 -1 2 OW update"],
     tips: "request_policy:multi_shard response_policy:all_succeeded",
-    syntax: "key value [key value ...]",
+    arguments: [{
+      name: "key_value",
+      type: "block",
+      flags: "multiple",
+      arguments: [{ name: "key", type: "key", keySpec: 0 }, { name: "value", type: "string" }],
+    }],
     complexity: "O(N)",
   },
   msetnx: {
@@ -642,7 +1051,12 @@ export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
     categories: "write string slow",
     keys: ["1 -1 2 OW insert"],
     tips: "request_policy:multi_shard response_policy:agg_min",
-    syntax: "key value [key value ...]",
+    arguments: [{
+      name: "key_value",
+      type: "block",
+      flags: "multiple",
+      arguments: [{ name: "key", type: "key", keySpec: 0 }, { name: "value", type: "string" }],
+    }],
     complexity: "O(N)",
   },
   object: { flags: "", categories: "slow" },
@@ -651,7 +1065,7 @@ export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
     categories: "keyspace read slow",
     keys: ["2 0 1 RO"],
     tips: "nondeterministic_output",
-    syntax: "key",
+    arguments: [{ name: "key", type: "key", keySpec: 0 }],
     complexity: "O(1)",
   },
   "object|freq": {
@@ -659,7 +1073,7 @@ export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
     categories: "keyspace read slow",
     keys: ["2 0 1 RO"],
     tips: "nondeterministic_output",
-    syntax: "key",
+    arguments: [{ name: "key", type: "key", keySpec: 0 }],
     complexity: "O(1)",
   },
   "object|idletime": {
@@ -667,7 +1081,7 @@ export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
     categories: "keyspace read slow",
     keys: ["2 0 1 RO"],
     tips: "nondeterministic_output",
-    syntax: "key",
+    arguments: [{ name: "key", type: "key", keySpec: 0 }],
     complexity: "O(1)",
   },
   "object|refcount": {
@@ -675,49 +1089,82 @@ export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
     categories: "keyspace read slow",
     keys: ["2 0 1 RO"],
     tips: "nondeterministic_output",
-    syntax: "key",
+    arguments: [{ name: "key", type: "key", keySpec: 0 }],
     complexity: "O(1)",
   },
   persist: {
     flags: "write fast",
     categories: "keyspace write fast",
     keys: ["1 0 1 RW update"],
-    syntax: "key",
+    arguments: [{ name: "key", type: "key", keySpec: 0 }],
     complexity: "O(1)",
   },
   pexpire: {
     flags: "write fast",
     categories: "keyspace write fast",
     keys: ["1 0 1 RW update"],
-    syntax: "key milliseconds [NX | XX | GT | LT]",
+    arguments: [
+      { name: "key", type: "key", keySpec: 0 },
+      { name: "milliseconds", type: "integer" },
+      {
+        name: "condition",
+        type: "oneof",
+        since: "7.0.0",
+        flags: "optional",
+        arguments: [
+          { name: "nx", type: "pure-token", token: "NX" },
+          { name: "xx", type: "pure-token", token: "XX" },
+          { name: "gt", type: "pure-token", token: "GT" },
+          { name: "lt", type: "pure-token", token: "LT" },
+        ],
+      },
+    ],
     complexity: "O(1)",
   },
   pexpireat: {
     flags: "write fast",
     categories: "keyspace write fast",
     keys: ["1 0 1 RW update"],
-    syntax: "key unix-time-milliseconds [NX | XX | GT | LT]",
+    arguments: [{ name: "key", type: "key", keySpec: 0 }, {
+      name: "unix-time-milliseconds",
+      type: "unix-time",
+    }, {
+      name: "condition",
+      type: "oneof",
+      since: "7.0.0",
+      flags: "optional",
+      arguments: [
+        { name: "nx", type: "pure-token", token: "NX" },
+        { name: "xx", type: "pure-token", token: "XX" },
+        { name: "gt", type: "pure-token", token: "GT" },
+        { name: "lt", type: "pure-token", token: "LT" },
+      ],
+    }],
     complexity: "O(1)",
   },
   pexpiretime: {
     flags: "readonly fast",
     categories: "keyspace read fast",
     keys: ["1 0 1 RO access"],
-    syntax: "key",
+    arguments: [{ name: "key", type: "key", keySpec: 0 }],
     complexity: "O(1)",
   },
   ping: {
     flags: "fast",
     categories: "fast connection",
     tips: "request_policy:all_shards response_policy:all_succeeded",
-    syntax: "[message]",
+    arguments: [{ name: "message", type: "string", flags: "optional" }],
     complexity: "O(1)",
   },
   psetex: {
     flags: "write denyoom",
     categories: "write string slow",
     keys: ["1 0 1 OW update"],
-    syntax: "key milliseconds value",
+    arguments: [
+      { name: "key", type: "key", keySpec: 0 },
+      { name: "milliseconds", type: "integer" },
+      { name: "value", type: "string" },
+    ],
     complexity: "O(1)",
   },
   pttl: {
@@ -725,14 +1172,14 @@ export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
     categories: "keyspace read fast",
     keys: ["1 0 1 RO access"],
     tips: "nondeterministic_output",
-    syntax: "key",
+    arguments: [{ name: "key", type: "key", keySpec: 0 }],
     complexity: "O(1)",
   },
   put: {
     flags: "write denyoom",
     categories: "write string slow",
     keys: ["1 0 1 OW update"],
-    syntax: "key value",
+    arguments: [{ name: "key", type: "key", keySpec: 0 }, { name: "value", type: "string" }],
     complexity: "O(1)",
   },
   quit: {
@@ -752,14 +1199,22 @@ export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
     flags: "write",
     categories: "keyspace write slow",
     keys: ["1 0 1 RW access delete", "2 0 1 OW update"],
-    syntax: "key newkey",
+    arguments: [{ name: "key", type: "key", keySpec: 0 }, {
+      name: "newkey",
+      type: "key",
+      keySpec: 1,
+    }],
     complexity: "O(1)",
   },
   renamenx: {
     flags: "write fast",
     categories: "keyspace write fast",
     keys: ["1 0 1 RW access delete", "2 0 1 OW insert"],
-    syntax: "key newkey",
+    arguments: [{ name: "key", type: "key", keySpec: 0 }, {
+      name: "newkey",
+      type: "key",
+      keySpec: 1,
+    }],
     complexity: "O(1)",
   },
   reset: {
@@ -771,7 +1226,15 @@ export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
     flags: "write denyoom",
     categories: "keyspace write slow dangerous",
     keys: ["1 0 1 OW update"],
-    syntax: "key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]",
+    arguments: [
+      { name: "key", type: "key", keySpec: 0 },
+      { name: "ttl", type: "integer" },
+      { name: "serialized-value", type: "string" },
+      { name: "replace", type: "pure-token", token: "REPLACE", since: "3.0.0", flags: "optional" },
+      { name: "absttl", type: "pure-token", token: "ABSTTL", since: "5.0.0", flags: "optional" },
+      { name: "seconds", type: "integer", token: "IDLETIME", since: "5.0.0", flags: "optional" },
+      { name: "frequency", type: "integer", token: "FREQ", since: "5.0.0", flags: "optional" },
+    ],
     complexity: "O(1)",
   },
   role: {
@@ -783,7 +1246,12 @@ export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
     flags: "readonly",
     categories: "keyspace read slow",
     tips: "nondeterministic_output request_policy:special",
-    syntax: "cursor [MATCH pattern] [COUNT count] [TYPE type]",
+    arguments: [
+      { name: "cursor", type: "integer" },
+      { name: "pattern", type: "pattern", token: "MATCH", flags: "optional" },
+      { name: "count", type: "integer", token: "COUNT", flags: "optional" },
+      { name: "type", type: "string", token: "TYPE", since: "6.0.0", flags: "optional" },
+    ],
     complexity: "O(1)",
   },
   script: { flags: "", categories: "slow" },
@@ -791,62 +1259,121 @@ export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
     flags: "noscript",
     categories: "slow scripting",
     tips: "request_policy:all_shards response_policy:agg_logical_and",
-    syntax: "sha1 [sha1 ...]",
+    arguments: [{ name: "sha1", type: "string", flags: "multiple" }],
     complexity: "O(N)",
   },
   "script|flush": {
     flags: "noscript",
     categories: "slow scripting",
     tips: "request_policy:all_nodes response_policy:all_succeeded",
-    syntax: "[ASYNC | SYNC]",
+    arguments: [{
+      name: "async",
+      type: "oneof",
+      since: "6.2.0",
+      flags: "optional",
+      arguments: [{ name: "async", type: "pure-token", token: "ASYNC" }, {
+        name: "sync",
+        type: "pure-token",
+        token: "SYNC",
+      }],
+    }],
     complexity: "O(N)",
   },
   select: {
     flags: "loading stale fast",
     categories: "fast connection",
-    syntax: "index",
+    arguments: [{ name: "index", type: "integer" }],
     complexity: "O(1)",
   },
   set: {
     flags: "write denyoom",
     categories: "write string slow",
     keys: ["1 0 1 RW access update variable_flags"],
-    syntax:
-      "key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]",
+    arguments: [
+      { name: "key", type: "key", keySpec: 0 },
+      { name: "value", type: "string" },
+      {
+        name: "condition",
+        type: "oneof",
+        since: "2.6.12",
+        flags: "optional",
+        arguments: [{ name: "nx", type: "pure-token", token: "NX" }, {
+          name: "xx",
+          type: "pure-token",
+          token: "XX",
+        }],
+      },
+      { name: "get", type: "pure-token", token: "GET", since: "6.2.0", flags: "optional" },
+      {
+        name: "expiration",
+        type: "oneof",
+        flags: "optional",
+        arguments: [
+          { name: "seconds", type: "integer", token: "EX", since: "2.6.12" },
+          { name: "milliseconds", type: "integer", token: "PX", since: "2.6.12" },
+          { name: "unix-time-seconds", type: "unix-time", token: "EXAT", since: "6.2.0" },
+          { name: "unix-time-milliseconds", type: "unix-time", token: "PXAT", since: "6.2.0" },
+          { name: "keepttl", type: "pure-token", token: "KEEPTTL", since: "6.0.0" },
+        ],
+      },
+    ],
     complexity: "O(1)",
   },
   setbit: {
     flags: "write denyoom",
     categories: "write bitmap slow",
     keys: ["1 0 1 RW access update"],
-    syntax: "key offset value",
+    arguments: [{ name: "key", type: "key", keySpec: 0 }, { name: "offset", type: "integer" }, {
+      name: "value",
+      type: "integer",
+    }],
     complexity: "O(1)",
   },
   setex: {
     flags: "write denyoom",
     categories: "write string slow",
     keys: ["1 0 1 OW update"],
-    syntax: "key seconds value",
+    arguments: [{ name: "key", type: "key", keySpec: 0 }, { name: "seconds", type: "integer" }, {
+      name: "value",
+      type: "string",
+    }],
     complexity: "O(1)",
   },
   setnx: {
     flags: "write denyoom fast",
     categories: "write string fast",
     keys: ["1 0 1 OW insert"],
-    syntax: "key value",
+    arguments: [{ name: "key", type: "key", keySpec: 0 }, { name: "value", type: "string" }],
     complexity: "O(1)",
   },
   setrange: {
     flags: "write denyoom",
     categories: "write string slow",
     keys: ["1 0 1 RW update"],
-    syntax: "key offset value",
+    arguments: [{ name: "key", type: "key", keySpec: 0 }, { name: "offset", type: "integer" }, {
+      name: "value",
+      type: "string",
+    }],
     complexity: "O(1)",
   },
   shutdown: {
     flags: "admin noscript loading stale no_multi allow_busy",
     categories: "admin slow dangerous",
-    syntax: "[NOSAVE | SAVE] [NOW] [FORCE] [ABORT]",
+    arguments: [
+      {
+        name: "nosave_save",
+        type: "oneof",
+        flags: "optional",
+        arguments: [{ name: "nosave", type: "pure-token", token: "NOSAVE" }, {
+          name: "save",
+          type: "pure-token",
+          token: "SAVE",
+        }],
+      },
+      { name: "now", type: "pure-token", token: "NOW", since: "7.0.0", flags: "optional" },
+      { name: "force", type: "pure-token", token: "FORCE", since: "7.0.0", flags: "optional" },
+      { name: "abort", type: "pure-token", token: "ABORT", since: "7.0.0", flags: "optional" },
+    ],
     complexity: "O(N)",
   },
   stats: {
@@ -859,20 +1386,23 @@ export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
     flags: "readonly fast",
     categories: "read string fast",
     keys: ["1 0 1 RO"],
-    syntax: "key",
+    arguments: [{ name: "key", type: "key", keySpec: 0 }],
     complexity: "O(1)",
   },
   substr: {
     flags: "readonly",
     categories: "read string slow",
     keys: ["1 0 1 RO access"],
-    syntax: "key start end",
+    arguments: [{ name: "key", type: "key", keySpec: 0 }, { name: "start", type: "integer" }, {
+      name: "end",
+      type: "integer",
+    }],
     complexity: "O(N)",
   },
   swapdb: {
     flags: "write fast",
     categories: "keyspace write fast dangerous",
-    syntax: "index1 index2",
+    arguments: [{ name: "index1", type: "integer" }, { name: "index2", type: "integer" }],
     complexity: "O(N)",
   },
   time: {
@@ -886,7 +1416,7 @@ export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
     categories: "keyspace read fast",
     keys: ["1 -1 1 RO"],
     tips: "request_policy:multi_shard response_policy:agg_sum",
-    syntax: "key [key ...]",
+    arguments: [{ name: "key", type: "key", keySpec: 0, flags: "multiple" }],
     complexity: "O(N)",
   },
   ttl: {
@@ -894,14 +1424,14 @@ export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
     categories: "keyspace read fast",
     keys: ["1 0 1 RO access"],
     tips: "nondeterministic_output",
-    syntax: "key",
+    arguments: [{ name: "key", type: "key", keySpec: 0 }],
     complexity: "O(1)",
   },
   type: {
     flags: "readonly fast",
     categories: "keyspace read fast",
     keys: ["1 0 1 RO"],
-    syntax: "key",
+    arguments: [{ name: "key", type: "key", keySpec: 0 }],
     complexity: "O(1)",
   },
   unlink: {
@@ -909,7 +1439,7 @@ export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
     categories: "keyspace write fast",
     keys: ["1 -1 1 RM delete"],
     tips: "request_policy:multi_shard response_policy:agg_sum",
-    syntax: "key [key ...]",
+    arguments: [{ name: "key", type: "key", keySpec: 0, flags: "multiple" }],
     complexity: "O(1)",
   },
 };
