@@ -65,9 +65,10 @@ export const KEY_CALL_GROUPS: Readonly<Record<string, readonly Call[]>> = {
       ) => ["SET k v", `${name} k ${moment}`, "EXISTS k", "EXPIRETIME nobody"]),
       ...CONDITIONS.flatMap((condition) => [
         "SET k v",
+        // Far apart: a moment that is counted from now differs by the milliseconds between two calls.
         `${name} k 99999999999 ${condition}`,
-        `${name} k 99999999998 ${condition}`,
-        `${name} k 99999999999 ${condition}`,
+        `${name} k 99990000000 ${condition}`,
+        `${name} k 100009999999 ${condition}`,
       ]),
       `${name} nobody 100`,
       `${name} k`,
