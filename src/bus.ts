@@ -7,7 +7,8 @@ export type BusKind =
   | "client-kill"
   | "reset-statistics"
   | "rewrite-config"
-  | "shutdown";
+  | "shutdown"
+  | "snapshot";
 
 /** A worker's question on its way to main. */
 export interface BusAsk {

@@ -57,6 +57,10 @@ export interface Config {
   readonly logFormat: "text" | "json";
   readonly httpPort: number;
   readonly dataDir: string;
+  /** Whether entries are kept over a restart. */
+  readonly isPersistent: boolean;
+  readonly fsync: "always" | "interval" | "never";
+  readonly fsyncIntervalMs: number;
   /** One line each about flags that were accepted and have no effect in this build. */
   readonly notices: readonly string[];
 }
@@ -145,9 +149,6 @@ function toConfig(
   if (given.has("http-port")) {
     notices.push(`--http-port ${values["http-port"]}: this build does not serve HTTP yet`);
   }
-  if (given.has("data-dir")) {
-    notices.push(`--data-dir ${quoted(values["data-dir"])}: this build stores nothing on disk yet`);
-  }
   return {
     hosts: values.host,
     port: values.port,
@@ -174,6 +175,9 @@ function toConfig(
     logFormat: values["log-format"],
     httpPort: values["http-port"],
     dataDir: values["data-dir"],
+    isPersistent: values.persistence === "on",
+    fsync: values.fsync,
+    fsyncIntervalMs: values["fsync-interval-ms"],
     notices,
   };
 }

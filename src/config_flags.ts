@@ -79,8 +79,6 @@ function parseHosts(text: string): readonly string[] | undefined {
   return wellFormed && hosts.length <= HOSTS_MAX ? [...new Set(hosts)] : undefined;
 }
 
-const NO_LOG = "this build keeps nothing on disk yet";
-
 export const FLAGS = {
   config: {
     placeholder: "<path>",
@@ -210,19 +208,22 @@ export const FLAGS = {
     accepts: "the path of a directory",
     parse: (text: string) => text.includes("\0") ? undefined : text,
     fallback: "./data",
-    help: `directory for log and snapshots; ${NO_LOG}`,
+    help: "directory for log and snapshots; one server at a time",
   },
   persistence: {
     ...oneOf(["on", "off"]),
-    fallback: "off",
-    help: `keep entries over a restart; ${NO_LOG}, so only off`,
-    refusal: (value: string) => value === "on" ? `cannot be on: ${NO_LOG}` : null,
+    fallback: "on",
+    help: "keep entries over a restart",
   },
   fsync: {
     ...oneOf(["always", "interval", "never"]),
-    fallback: "never",
-    help: `when the log is synced; ${NO_LOG}, so only never`,
-    refusal: (value: string) => value === "never" ? null : `cannot be ${value}: ${NO_LOG}`,
+    fallback: "interval",
+    help: "sync the log before each reply, at intervals, or when the system likes",
+  },
+  "fsync-interval-ms": {
+    ...wholeNumber("<ms>", 1, 10_000),
+    fallback: "100",
+    help: "time between two syncs under --fsync interval: what a power cut may cost",
   },
 } as const;
 

@@ -12,6 +12,17 @@ import {
 import { parseMemorySize } from "./memory_size.ts";
 import { type Settings } from "./settings.ts";
 
+/** What can be changed of the log while the server runs. */
+export interface LogSettings {
+  fsync: number;
+  intervalMs: number;
+}
+
+/** Redis's words for the policies, in the order of theirs here. */
+const FSYNC_REDIS = ["always", "everysec", "no"];
+const FSYNC_NAMES = ["always", "interval", "never"];
+const FSYNC_NEVER = 2;
+
 export interface Parameter {
   readonly name: string;
   readonly get: () => string;
@@ -28,12 +39,13 @@ const LEVEL_ALIASES: Readonly<Record<string, string>> = { verbose: "info", notic
 
 /**
  * Every parameter, sorted by nothing in particular. `maxmemoryBytesCeiling` is the most that the
- * memory reserved at start can hold; CONFIG SET maxmemory stops there.
+ * memory reserved at start can hold; CONFIG SET maxmemory stops there. `log` is null without persistence.
  */
 export function listParameters(
   settings: Settings,
   config: Config,
   maxmemoryBytesCeiling: number,
+  log: LogSettings | null,
 ): readonly Parameter[] {
   return [
     {
@@ -108,8 +120,38 @@ export function listParameters(
     // Nobody is told the password, not even whether there is one.
     fixed("requirepass", ""),
     fixed("databases", DATABASE_COUNT),
-    only("save", "", "this build keeps nothing on disk"),
-    only("appendonly", "no", "this build keeps nothing on disk"),
+    // Snapshots are made as the log grows, not by a schedule.
+    only("save", "", "snapshots follow the log's length: use BGSAVE for one now"),
+    log === null
+      ? only("appendonly", "no", "the server was started with --persistence off")
+      : only("appendonly", "yes", "persistence is chosen at start: --persistence off"),
+    {
+      name: "appendfsync",
+      flag: "fsync",
+      get: () => FSYNC_REDIS[log?.fsync ?? FSYNC_NEVER],
+      set: (text) => {
+        const name = text.toLowerCase();
+        const policy = Math.max(FSYNC_REDIS.indexOf(name), FSYNC_NAMES.indexOf(name));
+        if (policy < 0) {
+          return "argument(s) must be one of the following: always, everysec, no";
+        }
+        if (log === null) return "the server was started with --persistence off";
+        log.fsync = policy;
+        return null;
+      },
+    },
+    {
+      name: "fsync-interval-ms",
+      flag: "fsync-interval-ms",
+      get: () => String(log?.intervalMs ?? 0),
+      set: (text) =>
+        log === null
+          ? "the server was started with --persistence off"
+          : setNumber(text, 1, 10_000, (ms) => log.intervalMs = ms),
+    },
+    fixed("dir", config.dataDir),
+    fixed("dbfilename", "snapshot"),
+    fixed("appendfilename", "wal"),
     fixed("io-threads", config.workerCount),
     fixed("workers", config.workerCount),
     fixed("max-key-bytes", config.keyBytesMax),

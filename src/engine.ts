@@ -12,7 +12,7 @@ import { get, set } from "./commands/strings.ts";
 import { CommandLookup, ROWS } from "./commands/table.ts";
 import * as errors from "./errors.ts";
 import type { Clock } from "./clock.ts";
-import type { EffectSink } from "./log/effects.ts";
+import type { EffectLog } from "./log/effects.ts";
 import {
   CHANGE_TRIES_MAX,
   CHANGES_PER_GROUP,
@@ -28,7 +28,7 @@ import type { DroppingWriter, ReplyWriter } from "./protocol/reply_writer.ts";
 import { BATCH_COMMANDS_MAX, type RequestBatch, STYLE_TEXT } from "./protocol/request_batch.ts";
 import { REPLY_ON, REPLY_SKIP, type Session } from "./session.ts";
 import { ProcessState } from "./settings.ts";
-import type { Shard, StagedBlock, Store } from "./store/store.ts";
+import { INLINE_VALUE_BYTES_MAX, type Shard, type StagedBlock, type Store } from "./store/store.ts";
 
 /** What a run of a batch ended with: all of it done, a command that waits, or the connection's end. */
 export const DONE = 0;
@@ -50,6 +50,13 @@ const LAST_KEY = Int8Array.from(ROWS, (row) => row.lastKey);
 const KEY_STEP = Int8Array.from(ROWS, (row) => row.keyStep);
 /** Commands without key arguments that change entries. */
 const WRITES_WITHOUT_KEY: ReadonlySet<string> = new Set(["flushdb", "flushall", "swapdb"]);
+/** Rows whose effects are logged. */
+const WRITES = Uint8Array.from(ROWS, (row) => isWrite(row) ? 1 : 0);
+/** What an effect takes beside the arguments of its command: heads, and a value that is not among them. */
+const EFFECT_BYTES_PER_ARGUMENT = 32;
+const EFFECT_BYTES_PER_COMMAND = INLINE_VALUE_BYTES_MAX + 256;
+/** Commands whose arguments are longer than this are looked at closer for what their effects take. */
+const EFFECT_BYTES_GUESSED_MAX = 262_144;
 const pause: () => void = (Atomics as { pause?: () => void }).pause ?? (() => {});
 
 export class Engine {
@@ -61,7 +68,7 @@ export class Engine {
   isParkedSilent = false;
 
   readonly #context: CommandContext;
-  readonly #effects: EffectSink | null;
+  readonly #effects: EffectLog | null;
   readonly #lookup = new CommandLookup(ROWS.map((row) => row.name));
   /** Row of each command of the batch, −1 if there is none of that name. */
   readonly #rowOf = new Int16Array(BATCH_COMMANDS_MAX);
@@ -86,7 +93,7 @@ export class Engine {
     readonly services: Services,
     readonly clock: Clock,
     readonly metrics: WorkerMetrics,
-    effects: EffectSink | null,
+    effects: EffectLog | null,
     readonly silent: DroppingWriter,
   ) {
     this.#effects = effects;
@@ -134,7 +141,8 @@ export class Engine {
     }
     this.#lookAhead(batch, from, session.database);
     const isLoading = this.services.settings.state === ProcessState.STARTING;
-    let next = from;
+    const effects = this.#effects;
+    let next = from, refusal: string | null = null;
     while (next < count) {
       const rowIndex = this.#rowOf[next];
       c.first = batch.commandArg[next];
@@ -149,6 +157,14 @@ export class Engine {
         this.parked = pauseOver(pauseEndsAtMs - nowMs);
         this.outcome = PARKED;
         break;
+      }
+      if (effects !== null && rowIndex >= 0 && WRITES[rowIndex] !== 0) {
+        refusal = effects.refusal();
+        if (refusal === null && !effects.admit(this.#effectBytes(c.first, c.argCount), nowMs)) {
+          this.parked = effects.whenRoom().then(() => () => {});
+          this.outcome = PARKED;
+          break;
+        }
       }
       next++;
       let groupEnd = count;
@@ -175,6 +191,13 @@ export class Engine {
         reply.error(errors.NO_AUTH);
       } else if (isLoading && (row.flags & R.LOADING) === 0) {
         reply.error(errors.LOADING);
+      } else if (refusal !== null && WRITES[rowIndex] !== 0) {
+        reply.error(errors.logFailed(refusal));
+      } else if (
+        effects !== null && WRITES[rowIndex] !== 0 &&
+        effects.isTooLong(this.#effectBytes(c.first, c.argCount))
+      ) {
+        reply.error(errors.OUT_OF_MEMORY);
       } else if (kind === R.READ) {
         if (this.#isKeyShort(row)) next = this.#reads(row, next, groupEnd);
       } else if (kind === R.CHANGE) {
@@ -203,6 +226,7 @@ export class Engine {
       this.silent.out.errors.length = 0;
       this.silent.drop();
     }
+    if (effects !== null) effects.settle();
     const ran = next - from;
     if (ran > 0) this.#noteLast(session, next - 1);
     counters[COUNTER.batches]++;
@@ -447,6 +471,7 @@ export class Engine {
       c.argCount = c.batch.commandArg[++next] - c.first;
     }
     c.isLocked = false;
+    this.#effects?.publish();
     store.unlockChange(shard);
     this.metrics.counters[COUNTER.writeGroups]++;
     this.metrics.counters[COUNTER.writesGrouped] += group;
@@ -480,7 +505,25 @@ export class Engine {
     if (batch.argEnd[key] - batch.argStart[key] > this.#keyBytesMax) return null;
     if ((batch.commandStyle[command] === STYLE_TEXT) !== c.isText) return null;
     if (row.valueArgument > 0 && c.staging.isLarge(batch, first + row.valueArgument)) return null;
+    if (
+      this.#effects !== null && !this.#effects.admit(this.#effectBytes(first, argCount), c.nowMs)
+    ) return null;
     return row;
+  }
+
+  /** The most that the effects of a command with these arguments take in the log. */
+  #effectBytes(first: number, argCount: number): number {
+    const { argStart, argEnd } = this.#context.batch;
+    const fixed = argCount * EFFECT_BYTES_PER_ARGUMENT + EFFECT_BYTES_PER_COMMAND;
+    const bytes = argEnd[first + argCount - 1] - argStart[first];
+    if (bytes <= EFFECT_BYTES_GUESSED_MAX) return bytes + fixed;
+    // Large values are referred to, not copied.
+    let sum = 0;
+    for (let at = first; at < first + argCount; at++) {
+      const length = argEnd[at] - argStart[at];
+      if (length <= INLINE_VALUE_BYTES_MAX) sum += length;
+    }
+    return sum + fixed;
   }
 
   /** A change found no memory, or wants its result built outside the lock: helps, and runs it again. */
@@ -498,6 +541,7 @@ export class Engine {
       c.isLocked = true;
       this.#runGroup(row);
       c.isLocked = false;
+      this.#effects?.publish();
       store.unlockChange(shard);
     }
     if (c.isOutOfMemory) this.#refuse();
@@ -578,6 +622,11 @@ export class Engine {
   #changeGroup(row: CommandRow, from: number, to: number): void {
     const c = this.#context;
     const round = this.#markShards(row, from, to);
+    // The room that was taken for the whole command may be smaller than what all groups of a long one need.
+    this.#effects?.admitBlocking(
+      this.#effectBytes(c.first + from, to - from + 1),
+      c.nowMs,
+    );
     this.#lockMarked(round);
     this.#effects?.begin();
     for (let key = from; key <= to; key += row.keyStep) row.each!(c, key);
@@ -648,6 +697,7 @@ export class Engine {
 
   #unlockMarked(round: number): void {
     this.#context.isLocked = false;
+    this.#effects?.publish();
     for (let i = 0; i < this.#shardRound.length; i++) {
       if (this.#shardRound[i] === round) this.store.unlockChange(this.store.shards[i]);
     }
@@ -683,7 +733,10 @@ export class Engine {
 
 /** Whether CLIENT PAUSE holds a command back: CLIENT itself always runs, or nobody could end it. */
 function isHeldBack(row: CommandRow, onlyWrites: boolean): boolean {
-  if (!onlyWrites) return row.name !== "client";
+  return onlyWrites ? isWrite(row) : row.name !== "client";
+}
+
+function isWrite(row: CommandRow): boolean {
   return row.kind === R.CHANGE || row.kind === R.CHANGE_EACH || row.kind === R.CHANGE_ALL ||
     WRITES_WITHOUT_KEY.has(row.name);
 }

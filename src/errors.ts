@@ -5,6 +5,10 @@ export const NOT_AN_INTEGER = "ERR value is not an integer or out of range";
 export const NO_OVERFLOW = "ERR increment or decrement would overflow";
 export const SYNTAX = "ERR syntax error";
 export const OUT_OF_MEMORY = "OOM command not allowed when used memory > 'maxmemory'.";
+/** The log cannot be written: Redis's words for its own. */
+export function logFailed(reason: string): string {
+  return `MISCONF Errors writing to the AOF file: ${reason}`;
+}
 export const NO_AUTH = "NOAUTH Authentication required.";
 export const WRONG_PASSWORD = "WRONGPASS invalid username-password pair or user is disabled.";
 export const NO_PASSWORD_SET =

@@ -54,3 +54,31 @@ export const PAUSE_LOOK_MS = 20;
 
 /** Keys and values of text in the dialect `hld`: the bound of the system that it follows. */
 export const HLD_TEXT_BYTES_MAX = 256;
+
+/** Room for effects that a worker takes at once: one look at the shared counter for a thousand small writes. */
+export const RECORDER_CREDIT_BYTES = 262_144;
+/** The ring's size, at least; and per worker, so that what idle workers hold leaves most of it. */
+export const RING_BYTES_MIN = 8_388_608;
+export const RING_BYTES_PER_WORKER = 1_048_576;
+/** A frame's payload, but for a single group that is longer: a tear costs no more than this. */
+export const FRAME_PAYLOAD_BYTES_MAX = 1_048_576;
+/** A segment is ended at this size. */
+export const SEGMENT_BYTES_MAX = 67_108_864;
+/** How long a connection without room in the ring waits before it looks again by itself. */
+export const CREDIT_LOOK_MS = 100;
+/** The log's writer looks for new effects this often while there are some, unless somebody waits for a sync. */
+export const LOG_POLL_MS = 4;
+/** Rounds without anything new before it sleeps until it is woken. */
+export const LOG_IDLE_ROUNDS = 25;
+/** Writers wait while what is not synced is older than this, under `interval`. */
+export const UNSYNCED_MS_MAX = 1000;
+/** Between two tries to use a disk that has failed. */
+export const HEAL_TRY_MS = 500;
+/** Entries that are copied under one hold of a shard's lock by a snapshot: about 50 µs. */
+export const SNAPSHOT_CHAINS_PER_HOLD = 32;
+/** Payload of a snapshot's frame, but for a single value that is longer. */
+export const SNAPSHOT_FRAME_BYTES = 262_144;
+/** A new snapshot is made when the log is this long and twice the last snapshot. */
+export const COMPACT_BYTES_MIN = 104_857_600;
+/** Effects that are loaded together, so that their cache misses overlap. */
+export const LOAD_GROUP = 64;

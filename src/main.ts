@@ -9,7 +9,11 @@ import { runTool, TOOLS } from "./cli/tools.ts";
 import { type Config, parseConfig } from "./config.ts";
 import { rewriteConfigFile } from "./config_file.ts";
 import { isTerminal, readEnvironment, readHostFacts, writeStderr, writeStdout } from "./host.ts";
+import { RING_BYTES_MIN, RING_BYTES_PER_WORKER } from "./limits.ts";
+import { type DirectoryLock, lockDirectory } from "./log/disk.ts";
+import { ASK_STOP, createRingMemory, FSYNC_NAMES, Ring } from "./log/ring.ts";
 import { openLogOutput } from "./log_output.ts";
+import { LogThreads } from "./log_threads.ts";
 import { Logger, singleLine } from "./logger.ts";
 import { formatMemorySize } from "./memory_size.ts";
 import { createMetricsMemory } from "./metrics.ts";
@@ -69,12 +73,16 @@ async function serve(): Promise<void> {
   }
   for (const notice of config.notices) logger.info(notice);
 
-  const supervisor = new Supervisor({
+  const memory = reserveMemory(config);
+  const ring = openRing(config);
+  let log: LogThreads | null = null;
+  const supervisor: Supervisor = new Supervisor({
     spawn: (name) => new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name }),
     start: {
       config,
       settingsMemory,
-      ...reserveMemory(config),
+      ...memory,
+      ringMemory: ring?.memory ?? null,
       maxmemoryBytesCeiling: MAXMEMORY_GROWTH_MAX * config.maxmemoryBytes,
       startedAtMs,
       runId: createRunId(),
@@ -83,6 +91,9 @@ async function serve(): Promise<void> {
     logger,
     writeRecord,
     end: Deno.exit,
+    waitsForLoad: ring !== null,
+    beforeEnd: () => log?.stop() ?? Promise.resolve(true),
+    ...ring === null ? {} : { snapshot: () => log?.snapshot() ?? Promise.resolve("starting") },
     rewriteConfig: (values) => {
       if (config.configPath === null) {
         throw new Error("The server is running without a config file");
@@ -94,6 +105,21 @@ async function serve(): Promise<void> {
     },
   });
   stopOnSignals(supervisor);
+  if (ring !== null) {
+    log = new LogThreads({
+      config,
+      ringMemory: ring.memory,
+      askStop: () => ring.ask(ASK_STOP),
+      settingsMemory,
+      storeMemory: memory.storeMemory,
+      spawn: spawnLogThread,
+      logger,
+      onLoaded: () => supervisor.loaded(),
+      onFailed: (text, environment) =>
+        supervisor.fail(text, environment ? EXIT_ENVIRONMENT : EXIT_BROKEN_INVARIANT),
+      showProgress: isTerminal() ? (line) => writeStderr(`\r\x1b[K${line}`) : null,
+    });
+  }
   await supervisor.start();
   logger.info(readyLine(config));
   if (config.listensBeyondLoopback && config.requirepass === "") {
@@ -103,6 +129,32 @@ async function serve(): Promise<void> {
         : "no password is set and protected mode is off: every machine that reaches the port is served",
     );
   }
+}
+
+/** The directory locked and the ring made; null without persistence. Or the end of the process. */
+function openRing(
+  { isPersistent, dataDir, workerCount, fsync, fsyncIntervalMs }: Config,
+): Ring | null {
+  if (!isPersistent) return null;
+  const locked = lockDirectory(dataDir);
+  if ("error" in locked) refuse(locked.error, EXIT_ENVIRONMENT);
+  directoryLock = locked.ok;
+  const wanted = Math.max(RING_BYTES_MIN, workerCount * RING_BYTES_PER_WORKER);
+  const ring = new Ring(createRingMemory(2 ** Math.ceil(Math.log2(wanted))));
+  ring.fsync = FSYNC_NAMES.indexOf(fsync);
+  ring.intervalMs = fsyncIntervalMs;
+  return ring;
+}
+
+/** Held as long as the process lives. */
+let directoryLock: DirectoryLock | null = null;
+
+/** The paths stand here in full, so that `deno compile` finds them. */
+function spawnLogThread(name: "log" | "keeper"): Worker {
+  const options = { type: "module", name } as const;
+  return name === "log"
+    ? new Worker(new URL("./log_worker.ts", import.meta.url), options)
+    : new Worker(new URL("./keeper.ts", import.meta.url), options);
 }
 
 function reserveMemory(config: Config): { storeMemory: unknown; metricsMemory: unknown } {

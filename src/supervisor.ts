@@ -30,6 +30,12 @@ export interface SupervisorOptions {
   readonly end: (exitCode: number) => void;
   /** Writes these settings into the file that the server was started with; throws why it cannot. */
   readonly rewriteConfig?: (values: ReadonlyMap<FlagName, string>) => void;
+  /** The entries are loaded by others, who call `loaded()`. */
+  readonly waitsForLoad?: boolean;
+  /** Runs when all workers have stopped, before the process ends; resolves with whether all went well. */
+  readonly beforeEnd?: () => Promise<boolean>;
+  /** Makes a snapshot; resolves with why not, or null. */
+  readonly snapshot?: () => Promise<string | null>;
   /** For tests; the heartbeat is looked at this often. */
   readonly checkIntervalMs?: number;
 }
@@ -53,6 +59,8 @@ export class Supervisor {
   #stopTimer: ReturnType<typeof setTimeout> | undefined;
   #allListening: () => void = () => {};
   #ended = false;
+  #isLoaded: boolean;
+  #isFinishing = false;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -66,6 +74,11 @@ export class Supervisor {
       (payload) => options.rewriteConfig?.(payload as ReadonlyMap<FlagName, string>),
     );
     this.#controlPlane.answer("shutdown", () => this.stop("SHUTDOWN"));
+    this.#controlPlane.answer(
+      "snapshot",
+      () => options.snapshot?.() ?? "the server was started with --persistence off",
+    );
+    this.#isLoaded = options.waitsForLoad !== true;
   }
 
   /** Starts the workers; resolves once, when all of them listen and the state has become READY. */
@@ -107,7 +120,7 @@ export class Supervisor {
     this.#stopTimer = setTimeout(() => {
       const late = this.#workerCount - this.#stopped.size;
       logger.warning(`stopped without waiting longer for ${late} of ${this.#workerCount} workers`);
-      this.#end(0);
+      void this.#finish();
     }, STOP_MS_MAX);
   }
 
@@ -121,12 +134,7 @@ export class Supervisor {
         return;
       case "listening":
         this.#listening.add(workerIndex);
-        if (
-          this.#listening.size === this.#workerCount && settings.state === ProcessState.STARTING
-        ) {
-          settings.state = ProcessState.READY;
-          this.#allListening();
-        }
+        this.#readyIfComplete();
         return;
       case "failed":
         this.#fail(
@@ -139,8 +147,7 @@ export class Supervisor {
         if (
           this.#stopped.size === this.#workerCount && settings.state === ProcessState.STOPPING
         ) {
-          logger.info("stopped");
-          this.#end(0);
+          void this.#finish();
         }
         return;
       default:
@@ -149,6 +156,38 @@ export class Supervisor {
           EXIT_BROKEN_INVARIANT,
         );
     }
+  }
+
+  /** The entries are loaded: commands are served once all workers listen. */
+  loaded(): void {
+    this.#isLoaded = true;
+    this.#readyIfComplete();
+  }
+
+  /** Something that all depends on has ended. */
+  fail(text: string, exitCode: number): void {
+    this.#fail(text, exitCode);
+  }
+
+  #readyIfComplete(): void {
+    const { settings } = this.#options;
+    if (!this.#isLoaded || this.#listening.size !== this.#workerCount) return;
+    if (settings.state !== ProcessState.STARTING) return;
+    settings.state = ProcessState.READY;
+    this.#allListening();
+  }
+
+  async #finish(): Promise<void> {
+    if (this.#isFinishing) return;
+    this.#isFinishing = true;
+    clearTimeout(this.#stopTimer);
+    const { logger, beforeEnd } = this.#options;
+    if (beforeEnd !== undefined && !(await beforeEnd())) {
+      this.#fail("stopped before the log was on disk", EXIT_ENVIRONMENT);
+      return;
+    }
+    logger.info("stopped");
+    this.#end(0);
   }
 
   #watchHeartbeats(checkIntervalMs: number): void {

@@ -10,10 +10,13 @@ import { cpuSeconds, processId, residentBytes, systemName } from "./host.ts";
 import { EXPIRY_SWEEP_CHAINS, EXPIRY_SWEEP_MS } from "./limits.ts";
 import { isLoopback } from "./loopback.ts";
 import { createWorkerLogger } from "./logger.ts";
+import { Ring } from "./log/ring.ts";
 import { Metrics, WorkerMetrics } from "./metrics.ts";
+import { EffectRecorder } from "./persistence/effect_recorder.ts";
 import { SilentWriter } from "./protocol/silent_writer.ts";
 import { createPasswordCheck } from "./server/auth.ts";
 import { ReplyChunkPool } from "./server/chunk_pool.ts";
+import { ReplyGate } from "./server/reply_gate.ts";
 import { TcpServer } from "./server/tcp.ts";
 import type { Sessions } from "./session.ts";
 import { Settings } from "./settings.ts";
@@ -73,10 +76,13 @@ function start(message: StartMessage): void {
     () => settings.takeLogPlace(),
     (log) => scope.postMessage(log),
   );
+  const ring = message.ringMemory === null ? null : new Ring(message.ringMemory);
+  const recorder = ring === null ? null : new EffectRecorder(store, ring);
   const services: Services = {
     config,
     settings,
-    parameters: listParameters(settings, config, message.maxmemoryBytesCeiling),
+    ring,
+    parameters: listParameters(settings, config, message.maxmemoryBytesCeiling, ring),
     metrics: new Metrics(metricsMemory),
     bus,
     sessions,
@@ -101,12 +107,13 @@ function start(message: StartMessage): void {
       services,
       clock,
       metrics,
-      null,
+      recorder,
       new SilentWriter(new ReplyChunkPool()),
     ),
     sessions,
     counters: metrics.counters,
     hasPassword: services.hasPassword,
+    gate: ring === null ? null : new ReplyGate(ring, () => recorder!.published),
     log: (level, text, client) => logger[level](text, client === "" ? {} : { client }),
   });
   try {
@@ -128,6 +135,7 @@ function start(message: StartMessage): void {
   }, EXPIRY_SWEEP_MS);
   stop = async () => {
     await server.stop();
+    recorder?.close();
     clearInterval(heartbeat);
     clearInterval(sweep);
   };

@@ -13,6 +13,8 @@ export interface StartMessage {
   readonly settingsMemory: SharedArrayBuffer;
   readonly storeMemory: unknown;
   readonly metricsMemory: unknown;
+  /** The log's ring; null without persistence. */
+  readonly ringMemory: SharedArrayBuffer | null;
   /** The most that CONFIG SET maxmemory may ask for. */
   readonly maxmemoryBytesCeiling: number;
   /** When the process started, wall clock, for INFO's uptime. */

@@ -23,6 +23,7 @@ type Layer =
   | "cluster"
   | "engine"
   | "commands"
+  | "persistence"
   | "store"
   | "log"
   | "protocol"
@@ -30,12 +31,24 @@ type Layer =
 
 /** What each layer may import besides its own files: imports point down. */
 const MAY_IMPORT: Readonly<Record<Layer, readonly Layer[]>> = {
-  entry: ["cli", "server", "cluster", "engine", "commands", "store", "log", "protocol", "leaf"],
+  entry: [
+    "cli",
+    "server",
+    "cluster",
+    "engine",
+    "commands",
+    "persistence",
+    "store",
+    "log",
+    "protocol",
+    "leaf",
+  ],
   cli: ["server", "cluster", "engine", "commands", "store", "log", "protocol", "leaf"],
   server: ["engine", "commands", "store", "log", "protocol", "leaf"],
   cluster: ["engine", "commands", "store", "log", "protocol", "leaf"],
   engine: ["commands", "store", "leaf"],
   commands: ["store", "leaf"],
+  persistence: ["store", "log", "leaf"],
   store: ["leaf"],
   log: ["leaf"],
   protocol: ["leaf"],

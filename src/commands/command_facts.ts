@@ -1346,6 +1346,38 @@ export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
     arguments: [{ name: "key", type: "key", keySpec: 0 }, { name: "value", type: "string" }],
     complexity: "O(1)",
   },
+  save: {
+    flags: "admin noscript no_async_loading no_multi",
+    categories: "admin slow dangerous",
+    complexity: "O(N) where N is the total number of keys in all databases",
+  },
+  bgsave: {
+    flags: "admin noscript no_async_loading",
+    categories: "admin slow dangerous",
+    arguments: [{
+      name: "schedule",
+      type: "pure-token",
+      token: "SCHEDULE",
+      since: "3.2.2",
+      flags: "optional",
+    }],
+    complexity: "O(1)",
+  },
+  bgrewriteaof: {
+    flags: "admin noscript no_async_loading",
+    categories: "admin slow dangerous",
+    complexity: "O(1)",
+  },
+  lastsave: {
+    flags: "loading stale fast",
+    categories: "admin fast dangerous",
+    complexity: "O(1)",
+  },
+  compact: {
+    flags: "admin noscript no_multi",
+    categories: "admin slow dangerous",
+    complexity: "O(N) where N is the total number of keys in all databases",
+  },
   setrange: {
     flags: "write denyoom",
     categories: "write string slow",

@@ -638,6 +638,7 @@ export class CommandContext {
       this.effects?.begin();
       this.effects?.flush(database);
       this.effects?.end();
+      this.effects?.publish();
     });
   }
 
@@ -657,6 +658,7 @@ export class CommandContext {
       this.effects?.begin();
       this.effects?.databases(settings.databaseTable());
       this.effects?.end();
+      this.effects?.publish();
     });
   }
 

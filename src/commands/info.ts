@@ -4,6 +4,8 @@ import { REDIS_VERSION, VERSION } from "../version.ts";
 import { ProcessState } from "../settings.ts";
 import type { CommandContext } from "./context.ts";
 import type { Services } from "./services.ts";
+import { FSYNC_NAMES, type LogNumber } from "../log/ring.ts";
+import { lastSaveS } from "./persistence_commands.ts";
 import { perWorker } from "./stats.ts";
 
 /** Name and value of one line; a value holds no line end. */
@@ -160,24 +162,59 @@ function statsLines({ services, store, nowMs }: Source): InfoLine[] {
   ];
 }
 
-/** Nothing is on disk: what Redis says of a server that keeps nothing. */
-function persistenceLines({ services }: Source): InfoLine[] {
+/** Redis's names where they mean the same; its RDB is our snapshot, its AOF our log. */
+function persistenceLines({ services, nowMs }: Source): InfoLine[] {
+  const { ring, settings } = services;
+  const isLoading = settings.state === ProcessState.STARTING;
+  const of = (name: LogNumber) => ring?.number(name) ?? 0;
+  const runningSinceMs = of("snapshotRunningSinceMs");
+  const runningS = runningSinceMs === 0 ? -1 : Math.floor((nowMs - runningSinceMs) / 1000);
+  const isOk = of("snapshots") === 0 && of("snapshotOk") === 0 && ring?.state === 0 ||
+    of("snapshotOk") === 1 || ring === null;
+  const unsyncedSinceMs = of("unsyncedSinceMs"), syncs = of("syncs");
   return [
-    ["loading", services.settings.state === ProcessState.STARTING ? 1 : 0],
+    ["loading", isLoading ? 1 : 0],
     ["async_loading", 0],
-    ["rdb_changes_since_last_save", 0],
-    ["rdb_bgsave_in_progress", 0],
-    ["rdb_last_save_time", Math.floor(services.startedAtMs / 1000)],
-    ["rdb_last_bgsave_status", "ok"],
-    ["rdb_last_bgsave_time_sec", -1],
-    ["rdb_current_bgsave_time_sec", -1],
-    ["rdb_saves", 0],
-    ["aof_enabled", 0],
-    ["aof_rewrite_in_progress", 0],
+    ...isLoading ? [["loading_loaded_perc", of("loadPercent").toFixed(2)] as const] : [],
+    ["rdb_changes_since_last_save", of("changesSinceSnapshot")],
+    ["rdb_bgsave_in_progress", runningSinceMs === 0 ? 0 : 1],
+    ["rdb_last_save_time", lastSaveS({ services })],
+    ["rdb_last_bgsave_status", isOk ? "ok" : "err"],
+    ["rdb_last_bgsave_time_sec", of("snapshots") === 0 ? -1 : Math.round(of("snapshotMs") / 1000)],
+    ["rdb_current_bgsave_time_sec", runningS],
+    ["rdb_saves", of("snapshots")],
+    ["rdb_last_load_keys_loaded", of("loadedEntries")],
+    ["aof_enabled", ring === null ? 0 : 1],
+    ["aof_rewrite_in_progress", runningSinceMs === 0 ? 0 : 1],
     ["aof_rewrite_scheduled", 0],
-    ["aof_last_bgrewrite_status", "ok"],
-    ["aof_last_write_status", "ok"],
-    ["persistence", "off"],
+    ["aof_last_bgrewrite_status", isOk ? "ok" : "err"],
+    ["aof_last_write_status", ring === null || !ring.isFailed ? "ok" : "err"],
+    ["persistence", ring === null ? "off" : "on"],
+    ...ring === null ? [] : [
+      ["aof_current_size", of("sizeBytes") + of("segmentBytes")],
+      ["aof_base_size", of("snapshotBytes")],
+      ["aof_pending_bio_fsync", unsyncedSinceMs === 0 ? 0 : 1],
+      ["log_fsync", FSYNC_NAMES[ring.fsync]],
+      ["log_sequence", of("sequence")],
+      ["log_synced_sequence", of("syncedSequence")],
+      ["log_frames", of("frames")],
+      ["log_bytes", of("bytes")],
+      ["log_syncs", syncs],
+      ["log_sync_usec_avg", syncs === 0 ? 0 : Math.round((of("syncMsTotal") / syncs) * 1000)],
+      ["log_sync_usec_last", Math.round(of("syncMsLast") * 1000)],
+      [
+        "log_unsynced_age_ms",
+        unsyncedSinceMs === 0 ? 0 : Math.max(0, Math.round(nowMs - unsyncedSinceMs)),
+      ],
+      ["log_failures", of("failures")],
+      ...ring.isFailed ? [["log_error", ring.reason] as const] : [],
+      ["log_load_usec", Math.round(of("loadMs") * 1000)],
+      ["log_cut_bytes", of("cutBytes")],
+      ["snapshot_sequence", of("snapshotSequence")],
+      ["snapshot_bytes", of("snapshotBytes")],
+      ["snapshot_entries", of("snapshotEntries")],
+      ["snapshot_usec", Math.round(of("snapshotMs") * 1000)],
+    ] as InfoLine[],
   ];
 }
 

@@ -1,8 +1,10 @@
 // Commands about the server as a whole: its size, emptying it, its clock, its end.
 import { SYNTAX } from "../errors.ts";
 import { ADMIN, type CommandRow, KEYLESS, LOADING, SLOW } from "./command_row.ts";
-import type { CommandContext } from "./context.ts";
+import type { ReplyWriter } from "../protocol/reply_writer.ts";
+import type { CommandContext, Finish } from "./context.ts";
 import { replyInfo } from "./info.ts";
+import { askSnapshot } from "./persistence_commands.ts";
 import { NO_KEY, OWN_SINCE } from "./row_parts.ts";
 import { statsJson } from "./stats.ts";
 
@@ -47,18 +49,25 @@ function shutdown(c: CommandContext): void {
     return c.reply.error(SYNTAX);
   }
   if (aborts) return c.reply.error("ERR No shutdown in progress.");
-  // Nobody who asks for it shall believe that it was done.
-  if (saves && !forces) {
-    return c.reply.error("ERR Cannot save: this build keeps nothing on disk; use SHUTDOWN NOSAVE");
+  // The log is written and synced in any case; SAVE makes a snapshot besides, so that the next start is quick.
+  if (saves && c.services.ring === null && !forces) {
+    return c.reply.error("ERR Cannot save: started with --persistence off; use SHUTDOWN NOSAVE");
   }
+  const saved = saves && c.services.ring !== null ? askSnapshot(c) : Promise.resolve(null);
   const session = c.session;
   c.park(
-    c.services.bus.ask("shutdown", null).then(
-      () => () => {
-        session.isClosing = true;
-      },
-      (error: Error) => (reply) => reply.error(`ERR ${error.message}`),
-    ),
+    saved.then((problem) => {
+      if (problem !== null && !forces) {
+        return (reply: ReplyWriter) =>
+          reply.error(`ERR Errors trying to SHUTDOWN. Check logs: ${problem}`);
+      }
+      return c.services.bus.ask("shutdown", null).then(
+        (): Finish => () => {
+          session.isClosing = true;
+        },
+        (error: Error): Finish => (reply) => reply.error(`ERR ${error.message}`),
+      );
+    }),
   );
 }
 

@@ -1,6 +1,7 @@
 // What commands about the server itself may ask for: facts, settings, counters, other workers, other clients.
 import type { Bus } from "../bus.ts";
 import type { Config } from "../config.ts";
+import type { Ring } from "../log/ring.ts";
 import type { Parameter } from "../config_parameters.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Sessions } from "../session.ts";
@@ -9,6 +10,8 @@ import type { Settings } from "../settings.ts";
 export interface Services {
   readonly config: Config;
   readonly settings: Settings;
+  /** The log's numbers and state; null without persistence. */
+  readonly ring: Ring | null;
   readonly parameters: readonly Parameter[];
   readonly metrics: Metrics;
   readonly bus: Bus;

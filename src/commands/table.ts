@@ -13,6 +13,7 @@ import { KEY_MOVE_ROWS } from "./key_moves.ts";
 import { MEMORY_SUBCOMMANDS, OBJECT_ROWS, OBJECT_SUBCOMMANDS } from "./object_commands.ts";
 import { LCS_ROWS } from "./lcs.ts";
 import { KEY_ROWS } from "./keys.ts";
+import { PERSISTENCE_ROWS } from "./persistence_commands.ts";
 import { SCAN_ROWS } from "./scan.ts";
 import { SERVER_ROWS } from "./server_commands.ts";
 import { STANDALONE_ROWS, STANDALONE_SUBCOMMANDS } from "./standalone_commands.ts";
@@ -58,6 +59,7 @@ export const ROWS: readonly CommandRow[] = ([
   ...CLIENT_ROWS,
   ...CONFIG_ROWS,
   ...SERVER_ROWS,
+  ...PERSISTENCE_ROWS,
   ...STANDALONE_ROWS,
   catalog.row,
 ] as CommandRow[]).map((row) => ({ ...ROW_SHAPE, ...row }));

@@ -25,4 +25,21 @@ export interface EffectSink {
   /** By number, which database a client means by it: the whole table, after SWAPDB. */
   databases(table: Uint8Array): void;
   end(): void;
+  /** Called before the locks are released: what was told since the last call is one group, all or none of it. */
+  publish(): void;
+}
+
+/** A sink that keeps what it is told, and so has to have room for it beforehand. */
+export interface EffectLog extends EffectSink {
+  /** Makes sure of room for effects of at most so many bytes; false: wait for `whenRoom()`, holding nothing. */
+  admit(boundBytes: number, nowMs: number): boolean;
+  whenRoom(): Promise<void>;
+  /** The same, for the middle of a long command: blocks the thread. */
+  admitBlocking(boundBytes: number, nowMs: number): void;
+  /** After `admit()`: effects of so many bytes need memory of the store that it does not have. */
+  isTooLong(boundBytes: number): boolean;
+  /** Nothing can be kept at the moment: commands that write are refused with this reason; null: all is well. */
+  refusal(): string | null;
+  /** A batch is over. */
+  settle(): void;
 }

@@ -15,6 +15,7 @@ import type { StagedBlock } from "../store/store.ts";
 import { type ByteSink, type OutputListener, OutputQueue } from "./output_queue.ts";
 import { ReadBuffer } from "./read_buffer.ts";
 import type { ChunkPool } from "../protocol/reply_buffer.ts";
+import type { ReplyGate } from "./reply_gate.ts";
 
 /** A write that is under way holds a whole chunk of the pool: below two of them nobody holds too much. */
 const OUTPUT_BYTES_GRANTED = 2 * REPLY_CHUNK_BYTES;
@@ -37,6 +38,8 @@ export interface ConnectionHost {
   readonly text: ReplyWriter;
   readonly pool: ChunkPool;
   readonly counters: Float64Array;
+  /** Holds replies back until the log has what they tell of; null without a log. */
+  readonly gate: ReplyGate | null;
   /** Plain fields, because the parser looks at them for each argument; set for each client's turn. */
   readonly limits: { -readonly [Name in keyof ParseLimits]: ParseLimits[Name] };
   /** Bytes that this worker's clients may have waiting in all, in replies or in unfinished requests. */
@@ -94,7 +97,7 @@ export class Connection implements Session, OutputListener {
   constructor(host: ConnectionHost, socket: Socket, start: SessionStart) {
     this.#host = host;
     this.#socket = socket;
-    this.#output = new OutputQueue(socket, host.pool, this);
+    this.#output = new OutputQueue(socket, host.pool, this, host.gate);
     this.id = start.id;
     this.address = start.address;
     this.localAddress = start.localAddress;
@@ -140,6 +143,7 @@ export class Connection implements Session, OutputListener {
   #process(): Promise<void> | null {
     const { batch, engine, resp, text, out, limits } = this.#host, input = this.#input;
     limits.bulkBytesMax = this.#host.valueBytesMax();
+    this.#host.gate?.begin();
     let from = 0;
     this.#neededBytes = 0;
     let waitFor: Promise<void> | null = null;
@@ -271,11 +275,27 @@ export class Connection implements Session, OutputListener {
   #flush(): void {
     const { out, counters } = this.#host;
     if (out.isEmpty) return;
-    this.#output.take(out);
+    const heldTo = this.#host.gate === null ? null : this.#host.gate.judge();
+    if (Number.isNaN(heldTo)) {
+      this.#loseReplies();
+      return;
+    }
+    this.#output.take(out, heldTo);
     if (this.#output.bytes > this.#host.clientOutputBytesMax()) {
       counters[COUNTER.connectionsDroppedSlow]++;
       this.#drop(`replies of ${this.#output.bytes} bytes were not read`);
     }
+  }
+
+  /** The log failed under this batch: whether its writes will be there after a crash is unknown, so nothing is said. */
+  #loseReplies(): void {
+    const { out, pool } = this.#host;
+    for (const segment of out.takeSegments()) {
+      segment.source?.release();
+      if (segment.chunk !== null) pool.give(segment.chunk);
+    }
+    out.position = 0;
+    this.#close();
   }
 
   onDrained(): void {
@@ -349,7 +369,7 @@ export class Connection implements Session, OutputListener {
   /** Answers what is in flight, then ends. */
   stop(): void {
     this.isClosing = true;
-    if (!this.#output.isWriting) this.#close();
+    if (this.#output.isIdle) this.#close();
   }
 
   kill(): void {
@@ -374,7 +394,7 @@ export class Connection implements Session, OutputListener {
   /** The client has sent its last, or is to be closed: its replies are still sent. */
   #finish(): void {
     this.isClosing = true;
-    if (!this.#output.isWriting) this.#close();
+    if (this.#output.isIdle) this.#close();
     if (this.#staged !== null) this.#dropStaged();
   }
 

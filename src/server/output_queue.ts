@@ -17,7 +17,16 @@ export interface ByteSink {
   write(bytes: Uint8Array): Promise<number>;
 }
 
+/** Tells when replies may go out that the log must have first. */
+export interface ReplyHold {
+  isReached(cursor: number): boolean;
+  /** Has the queue `resume()` whenever that may have changed, as long as it says so, or `abandon()`. */
+  wait(queue: OutputQueue): void;
+}
+
 interface Queued {
+  /** Place in the log that must be on disk before this goes out; null: none. */
+  heldTo: number | null;
   /** A chunk that is owned, or a value that is sent from where it lies. */
   chunk: Chunk | null;
   source: ValueSource | null;
@@ -57,7 +66,12 @@ export class OutputQueue {
   readonly #onWritten: (count: number) => void;
   readonly #onFailed: (error: unknown) => void;
 
-  constructor(sink: ByteSink, pool: ChunkPool, listener: OutputListener) {
+  constructor(
+    sink: ByteSink,
+    pool: ChunkPool,
+    listener: OutputListener,
+    readonly hold: ReplyHold | null = null,
+  ) {
     this.#sink = sink;
     this.#pool = pool;
     this.#listener = listener;
@@ -65,13 +79,33 @@ export class OutputQueue {
     this.#onFailed = (error) => this.#failed(error);
   }
 
-  /** Takes all that was gathered, and starts to send it unless a write is in flight. */
-  take(out: ReplyBuffer): void {
+  /** Nothing waits here and nothing is being written. */
+  get isIdle(): boolean {
+    return !this.isWriting && this.#queue === null;
+  }
+
+  /** What is held may go out by now; gives whether some of it still waits. */
+  resume(): boolean {
+    if (!this.isWriting && !this.#isClosed && this.#queue !== null) this.#next();
+    const last = this.#queue?.at(-1);
+    return last !== undefined && last.heldTo !== null && !this.hold!.isReached(last.heldTo);
+  }
+
+  /** The replies that are held must never be sent: ends the connection. */
+  abandon(): void {
+    if (!this.#isClosed) this.#listener.onWriteFailed(new Error("the log failed"));
+  }
+
+  /**
+   * Takes all that was gathered, and starts to send it unless a write is in flight; held until the log is on disk
+   * up to `heldTo`, unless that is null.
+   */
+  take(out: ReplyBuffer, heldTo: number | null = null): void {
     if (this.#isClosed) {
       for (const segment of out.takeSegments()) segment.source?.release();
       return;
     }
-    if (!this.isWriting && out.segments.length === 0) {
+    if (!this.isWriting && heldTo === null && this.#queue === null && out.segments.length === 0) {
       this.#end = out.position;
       this.#chunk = out.takeChunk();
       this.#at = 0;
@@ -81,21 +115,23 @@ export class OutputQueue {
     }
     if (out.segments.length === 0) {
       const growth = Math.max(QUEUED_CHUNK_BYTES_MIN, this.bytes);
-      this.#enqueueCopy(out.bytes, out.position, Math.min(REPLY_CHUNK_BYTES - 1, growth));
+      const sizeBytesMin = Math.min(REPLY_CHUNK_BYTES - 1, growth);
+      this.#enqueueCopy(out.bytes, out.position, sizeBytesMin, heldTo);
     } else {
       for (const { chunk, source, endBytes } of out.takeSegments()) {
         if (chunk !== null && endBytes <= QUEUED_CHUNK_BYTES_MIN) {
           // Nothing joins what stands before a value: no room to grow, or each header would take a whole chunk.
-          if (endBytes > 0) this.#enqueueCopy(chunk.bytes, endBytes, 0);
+          if (endBytes > 0) this.#enqueueCopy(chunk.bytes, endBytes, 0, heldTo);
           this.#pool.give(chunk);
         } else {
-          this.#push({ chunk, source, endBytes });
+          this.#push({ heldTo, chunk, source, endBytes });
           if (chunk !== null) this.bytes += chunk.bytes.length;
         }
       }
     }
     out.position = 0;
-    if (!this.isWriting) this.#next();
+    if (heldTo !== null) this.hold!.wait(this);
+    else if (!this.isWriting) this.#next();
   }
 
   /** Lets go of what was not sent. A write in flight must have been ended by closing the socket. */
@@ -107,10 +143,18 @@ export class OutputQueue {
   }
 
   /** Copies replies behind those that wait, into the last one's room or a new chunk of at least `sizeBytesMin`. */
-  #enqueueCopy(bytes: Uint8Array, count: number, sizeBytesMin: number): void {
+  #enqueueCopy(
+    bytes: Uint8Array,
+    count: number,
+    sizeBytesMin: number,
+    heldTo: number | null,
+  ): void {
     const last = this.#queue?.at(-1);
-    const room = last?.chunk ? last.chunk.bytes.length - CHUNK_SLACK_BYTES - last.endBytes : 0;
-    if (last?.chunk && room >= count) {
+    // What waits for more of the log does not hold back what waits for less.
+    const room = last?.chunk && last.heldTo === heldTo
+      ? last.chunk.bytes.length - CHUNK_SLACK_BYTES - last.endBytes
+      : 0;
+    if (last?.chunk && last.heldTo === heldTo && room >= count) {
       last.chunk.bytes.set(bytes.subarray(0, count), last.endBytes);
       last.endBytes += count;
       return;
@@ -118,7 +162,7 @@ export class OutputQueue {
     const chunk = createChunk(Math.max(count, sizeBytesMin));
     chunk.bytes.set(bytes.subarray(0, count));
     this.bytes += chunk.bytes.length;
-    this.#push({ chunk, source: null, endBytes: count });
+    this.#push({ heldTo, chunk, source: null, endBytes: count });
   }
 
   #push(queued: Queued): void {
@@ -173,7 +217,9 @@ export class OutputQueue {
       this.#listener.onDrained();
       return;
     }
-    const first = queue[this.#queueHead++];
+    const first = queue[this.#queueHead];
+    if (first.heldTo !== null && !this.hold!.isReached(first.heldTo)) return;
+    this.#queueHead++;
     this.#chunk = first.chunk;
     this.#source = first.source;
     first.chunk = null;

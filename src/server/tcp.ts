@@ -24,6 +24,7 @@ import { TEXT_DIALECTS, TextWriter } from "../protocol/text_writer.ts";
 import type { Sessions } from "../session.ts";
 import type { Settings } from "../settings.ts";
 import { ReplyChunkPool } from "./chunk_pool.ts";
+import type { ReplyGate } from "./reply_gate.ts";
 import { Connection, type ConnectionHost } from "./connection.ts";
 
 const INLINE_REPLIES = {
@@ -54,6 +55,7 @@ export interface TcpServerOptions {
   readonly sessions: Sessions;
   readonly counters: Float64Array;
   readonly hasPassword: boolean;
+  readonly gate: ReplyGate | null;
   log(level: "info" | "warning", text: string, client: string): void;
 }
 
@@ -81,6 +83,7 @@ export class TcpServer {
       text: new TextWriter(out, TEXT_DIALECTS[config.textDialect]),
       pool,
       counters: options.counters,
+      gate: options.gate,
       limits: {
         bulkBytesMax: settings.valueBytesMax,
         argumentsMax: ARGUMENTS_MAX,

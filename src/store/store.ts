@@ -5,14 +5,7 @@
 import { createClockMemory } from "../clock.ts";
 import { Account } from "./account.ts";
 import { beginEvacuation, clearArena } from "./arena.ts";
-import {
-  Block,
-  isBlockPinned,
-  pinBlock,
-  type PinnedBlock,
-  stageBlock,
-  type StagedBlock,
-} from "./block.ts";
+import { Block, isBlockPinned, pinBlock, PinnedBlock, stageBlock, StagedBlock } from "./block.ts";
 import {
   bucketWord,
   chargeIndex,
@@ -242,6 +235,21 @@ export class Store {
     return pinBlock(shard, record.blockPageOf(shard, ref), record.valueBytesOf(shard, ref));
   }
 
+  /** The pinned block at a page: for who knows its place and length from the ring. */
+  blockAt(shard: Shard, firstPage: number, lengthBytes: number): Block {
+    return new Block(shard, firstPage, lengthBytes);
+  }
+
+  /** Lets a block go that another thread pinned. Takes the shard's lock. */
+  unpin(shard: Shard, firstPage: number): void {
+    new PinnedBlock(shard, firstPage, 0).release();
+  }
+
+  /** Frees a staged block that another thread made. Takes the shard's lock. */
+  freeStaged(shard: Shard, firstPage: number): void {
+    new StagedBlock(shard, firstPage, 0).discard();
+  }
+
   // ---- takes locks itself ---------------------------------------------------------------------------
 
   /** Pages for a large value of that shard, to be filled and then linked, or discarded; null if no room. */
@@ -273,6 +281,17 @@ export class Store {
     lock.lockChange(shard.words);
     const removed = entries.sweepExpired(shard, chainsMax, nowMs);
     this.unlockChange(shard);
+    return removed;
+  }
+
+  /** Removes all that has expired from a shard, in bounded holds of its lock; gives the number removed. */
+  sweepAll(shard: Shard, nowMs: number): number {
+    let removed = 0;
+    if (!this.hasExpiring(shard)) return 0;
+    const buckets = shard.words[L.BUCKETS];
+    for (let chains = 0; chains < buckets; chains += SWEEP_CHAINS) {
+      removed += this.sweep(shard, SWEEP_CHAINS, nowMs);
+    }
     return removed;
   }
 
@@ -324,6 +343,27 @@ export class Store {
       if (bucket === 0 && ++shardNumber >= shardCount) return 0;
     }
     return (bucket >>> 0) * shardCount + shardNumber;
+  }
+
+  /**
+   * A step of a walk over a whole shard, `chains` buckets under one hold of its lock for reading. Gives the next
+   * cursor, 0 at the end. What is there from start to end is visited, perhaps more than once.
+   */
+  walk(
+    shard: Shard,
+    cursor: number,
+    chains: number,
+    visit: (shard: Shard, ref: number) => void,
+  ): number {
+    const buckets = shard.buckets;
+    lock.lockReading(shard.words);
+    for (let i = 0; i < chains; i++) {
+      visitCursor(shard, cursor, (slot) => visit(shard, buckets[slot + L.BUCKET_REFS]));
+      cursor = nextCursor(shard, cursor);
+      if (cursor === 0) break;
+    }
+    lock.unlockReading(shard.words);
+    return cursor;
   }
 
   /** A key of `database` that has not expired, each about as likely as the next; null if there is none. */

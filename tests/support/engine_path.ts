@@ -10,7 +10,7 @@ import {
   OUT_OF_LINE_BYTES_MIN,
   READ_BUFFER_BYTES_FULL_MAX,
 } from "../../src/limits.ts";
-import type { EffectSink } from "../../src/log/effects.ts";
+import type { EffectLog } from "../../src/log/effects.ts";
 import { createMetricsMemory, Metrics, WorkerMetrics } from "../../src/metrics.ts";
 import { ReplyBuffer } from "../../src/protocol/reply_buffer.ts";
 import { RequestBatch } from "../../src/protocol/request_batch.ts";
@@ -44,7 +44,7 @@ export class EnginePath {
   readonly engine: Engine;
 
   /** `effects` is told of every change. */
-  constructor(effects: EffectSink | null = null) {
+  constructor(effects: EffectLog | null = null) {
     const services = createServices();
     const { config, settings } = services;
     const memory = createStoreMemory({
@@ -113,6 +113,7 @@ function createServices(): Services {
   return {
     config,
     settings,
+    ring: null,
     parameters: [],
     metrics: new Metrics(createMetricsMemory(1)),
     bus: new Bus(() => {}),

@@ -1,11 +1,11 @@
 // What the engine tells of changes: each once, in order, in groups of one command.
 
 import assert from "node:assert/strict";
-import type { EffectKey, EffectSink } from "../../src/log/effects.ts";
+import type { EffectKey, EffectLog } from "../../src/log/effects.ts";
 import { EnginePath } from "../support/engine_path.ts";
 
 /** Writes down what it is told, a line each. */
-class Recorder implements EffectSink {
+class Recorder implements EffectLog {
   lines: string[] = [];
   #open = false;
 
@@ -34,6 +34,24 @@ class Recorder implements EffectSink {
     this.#open = false;
     this.lines.push(")");
   }
+
+  publish(): void {
+    assert.equal(this.#open, false, "published within a group");
+  }
+  admit(): boolean {
+    return true;
+  }
+  admitBlocking(): void {}
+  isTooLong(): boolean {
+    return false;
+  }
+  refusal(): string | null {
+    return null;
+  }
+  whenRoom(): Promise<void> {
+    return Promise.resolve();
+  }
+  settle(): void {}
 
   take(): string {
     const text = this.lines.join(" ").replaceAll("( )", "").replace(/\s+/g, " ").trim();

@@ -22,7 +22,7 @@ function open(): { config: Config; first: Settings; second: Settings; parameters
   assert.ok("ok" in parsed);
   const memory = createSettingsMemory(parsed.ok);
   const first = new Settings(memory);
-  const parameters = listParameters(first, parsed.ok, CEILING_BYTES);
+  const parameters = listParameters(first, parsed.ok, CEILING_BYTES, null);
   return { config: parsed.ok, first, second: new Settings(memory), parameters };
 }
 type Parameters = readonly Parameter[];

@@ -38,6 +38,7 @@ function open(checkIntervalMs = 60_000) {
       settingsMemory,
       storeMemory: null,
       metricsMemory: null,
+      ringMemory: null,
       maxmemoryBytesCeiling: 2 ** 31,
       startedAtMs: 0,
       runId: "0".repeat(40),

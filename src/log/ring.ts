@@ -1,0 +1,404 @@
+// The ring between those who change entries and the log's writer: groups of effects in the order of memory.
+//
+// Invariant: whoever appends has taken credit before, so a place always exists; places are taken while the
+// changed shards are locked, so per key the ring's order is memory's. A group is published by storing its first
+// word; consumed bytes are zeroed before the head moves, so old bytes never look like a published group.
+// Cursors are int32 in units of 8 bytes and wrap: compared as (a - b) | 0, used as index through the mask.
+import { groupBytes, groupFirstWord, groupSecondWord, hasParts } from "./record.ts";
+
+const UNIT_BYTES = 8;
+const CONTROL_BYTES = 1024;
+const REASON_BYTES_MAX = 200;
+
+// Words of control, in cache lines of 16; each line has one kind of writer.
+const TAIL = 0;
+const CREDIT = 16;
+const HEAD = 32;
+const SYNCED = 33;
+const STATE = 34;
+const FAILURES = 35;
+const CREDIT_EPOCH = 36;
+const REASON_LENGTH = 37;
+const WAKE = 48;
+const SLEEPING = 49;
+const CREDIT_WAITERS = 50;
+const FSYNC = 64;
+const INTERVAL_MS = 65;
+const REQUESTS = 66;
+const DONE = 72;
+// Numbers for INFO, float64, from word 96 on.
+const NUMBERS = 96 / 2;
+const REASON_AT = 512;
+
+/** What the log is at. */
+export const LOG_WORKING = 0;
+/** A write or a sync failed: nothing is written, writes are refused, until a new snapshot stands. */
+export const LOG_FAILED = 1;
+
+export const FSYNC_ALWAYS = 0;
+export const FSYNC_INTERVAL = 1;
+export const FSYNC_NEVER = 2;
+export const FSYNC_NAMES = ["always", "interval", "never"] as const;
+
+/** What others ask of the log's writer, each a counter of askings and one of doings. */
+export const ASK_SYNC = 0;
+export const ASK_ROTATE = 1;
+export const ASK_STOP = 2;
+export const ASK_HEALED = 3;
+/** A spare file lies ready for the next segment. */
+export const ASK_SPARE = 4;
+const ASKS = 5;
+
+/** Numbers of the log, for INFO. Moments in ms since 1970. */
+export const LOG_NUMBER = {
+  sequence: 0,
+  syncedSequence: 1,
+  segmentFirst: 2,
+  frames: 3,
+  bytes: 4,
+  syncs: 5,
+  syncMsTotal: 6,
+  syncMsLast: 7,
+  /** When the oldest write that is not synced was met; 0: all are. */
+  unsyncedSinceMs: 8,
+  sizeBytes: 9,
+  snapshotSequence: 10,
+  snapshotAtMs: 11,
+  snapshotMs: 12,
+  snapshotBytes: 13,
+  snapshotEntries: 14,
+  snapshotOk: 15,
+  snapshotRunningSinceMs: 16,
+  snapshots: 17,
+  loadedEntries: 18,
+  loadMs: 19,
+  cutBytes: 20,
+  loadPercent: 21,
+  changesSinceSnapshot: 22,
+  failures: 23,
+  rewrites: 24,
+  /** 1 while a file that was filled ahead waits for its use. */
+  hasSpare: 25,
+  /** 1 while the log writes again after a failure, and a snapshot is all that is missing. */
+  isReopened: 26,
+  /** Length of the segment that is written; `sizeBytes` is that of all others. */
+  segmentBytes: 27,
+} as const;
+export type LogNumber = keyof typeof LOG_NUMBER;
+
+/** A large value that a group refers to: it lies in the store, pinned until the log has it. */
+export interface RingPart {
+  /** Where among the group's bytes it belongs. */
+  readonly at: number;
+  readonly shardNumber: number;
+  readonly firstPage: number;
+  readonly lengthBytes: number;
+}
+
+/** `ringBytes`: a power of two. `cursorStart`: for tests, where cursors begin. */
+export function createRingMemory(ringBytes: number, cursorStart = 0): SharedArrayBuffer {
+  if (!Number.isInteger(Math.log2(ringBytes)) || ringBytes < 4096 || ringBytes > 2 ** 30) {
+    throw new RangeError(`Cannot make a ring: not a power of two in range: received ${ringBytes}`);
+  }
+  const memory = new SharedArrayBuffer(CONTROL_BYTES + ringBytes);
+  const words = new Int32Array(memory, 0, CONTROL_BYTES / 4);
+  words[TAIL] = words[HEAD] = words[SYNCED] = cursorStart | 0;
+  words[CREDIT] = ringBytes / UNIT_BYTES;
+  return memory;
+}
+
+/** One thread's view of a ring. */
+export class Ring {
+  readonly capacityUnits: number;
+  readonly words: Int32Array;
+  readonly data: Int32Array;
+  readonly bytes: Uint8Array<SharedArrayBuffer>;
+  readonly #mask: number;
+  readonly #numbers: Float64Array;
+
+  constructor(readonly memory: SharedArrayBuffer) {
+    this.words = new Int32Array(memory, 0, CONTROL_BYTES / 4);
+    this.data = new Int32Array(memory, CONTROL_BYTES);
+    this.bytes = new Uint8Array(memory, CONTROL_BYTES);
+    this.#numbers = new Float64Array(memory, 0, CONTROL_BYTES / 8);
+    this.capacityUnits = this.bytes.length / UNIT_BYTES;
+    this.#mask = this.capacityUnits - 1;
+  }
+
+  get capacityBytes(): number {
+    return this.capacityUnits * UNIT_BYTES;
+  }
+
+  // ---- who appends ----------------------------------------------------------------------------------
+
+  /** Takes room for `units`; false, and nothing taken, if there is not so much. */
+  takeCredit(units: number): boolean {
+    if (Atomics.sub(this.words, CREDIT, units) >= units) return true;
+    Atomics.add(this.words, CREDIT, units);
+    return false;
+  }
+
+  /** Gives back room that was not used. */
+  giveCredit(units: number): void {
+    if (units === 0) return;
+    Atomics.add(this.words, CREDIT, units);
+    if (Atomics.load(this.words, CREDIT_WAITERS) !== 0) this.#wakeCreditWaiters();
+  }
+
+  /** Resolves when there may be more room; the caller tries again, and gives up waiting in the end. */
+  async creditChanged(timeoutMs: number): Promise<void> {
+    Atomics.add(this.words, CREDIT_WAITERS, 1);
+    const epoch = Atomics.load(this.words, CREDIT_EPOCH);
+    this.#rouse();
+    const { value } = Atomics.waitAsync(this.words, CREDIT_EPOCH, epoch, timeoutMs);
+    await value;
+    Atomics.sub(this.words, CREDIT_WAITERS, 1);
+  }
+
+  /** The same, blocking the thread. */
+  waitForCredit(timeoutMs: number): void {
+    Atomics.add(this.words, CREDIT_WAITERS, 1);
+    const epoch = Atomics.load(this.words, CREDIT_EPOCH);
+    this.#rouse();
+    Atomics.wait(this.words, CREDIT_EPOCH, epoch, timeoutMs);
+    Atomics.sub(this.words, CREDIT_WAITERS, 1);
+  }
+
+  /**
+   * Appends a group: `lengthBytes` of `from` (readable in whole words), with `parts` in front if there are any.
+   * The caller has taken credit for `unitsOf()` it. Gives the units used.
+   */
+  append(from: Uint8Array, view: DataView, lengthBytes: number, isWithParts: boolean): number {
+    const units = unitsOf(lengthBytes), start = Atomics.add(this.words, TAIL, units);
+    const data = this.data, mask = this.#mask * 2 + 1, first = start << 1;
+    let word = first + 2;
+    const whole = lengthBytes & ~3;
+    let at = 0;
+    if ((first & mask) + units * 2 <= data.length) {
+      word &= mask;
+      for (; at < whole; at += 4) data[word++] = view.getInt32(at, true);
+    } else {
+      for (; at < whole; at += 4) data[word++ & mask] = view.getInt32(at, true);
+    }
+    // The last word and what pads the group: nils.
+    let rest = 0xc0c0c0c0 | 0;
+    for (let i = lengthBytes - 1; i >= whole; i--) rest = (rest << 8) | from[i];
+    const end = first + units * 2;
+    if (((end - word) & mask) !== 0) {
+      data[word++ & mask] = rest;
+      if (((end - word) & mask) !== 0) data[word & mask] = 0xc0c0c0c0 | 0;
+    }
+    data[(first + 1) & mask] = groupSecondWord(lengthBytes);
+    Atomics.store(data, first & mask, groupFirstWord(lengthBytes, isWithParts));
+    return units;
+  }
+
+  /** Wakes the log's writer if it sleeps. */
+  wake(): void {
+    if (Atomics.load(this.words, SLEEPING) === 0) return;
+    Atomics.add(this.words, WAKE, 1);
+    Atomics.notify(this.words, WAKE);
+  }
+
+  /** Where the next group will lie: what a reply must wait for, once `isSynced()` says so. */
+  get tail(): number {
+    return Atomics.load(this.words, TAIL);
+  }
+
+  /** Whether everything before the cursor is on disk. */
+  isSynced(cursor: number): boolean {
+    return ((Atomics.load(this.words, SYNCED) - cursor) | 0) >= 0;
+  }
+
+  /** Resolves when more was synced, or the log failed. */
+  async syncedChanged(seen: number, timeoutMs: number): Promise<void> {
+    const { value } = Atomics.waitAsync(this.words, SYNCED, seen, timeoutMs);
+    await value;
+  }
+
+  get synced(): number {
+    return Atomics.load(this.words, SYNCED);
+  }
+
+  get state(): number {
+    return Atomics.load(this.words, STATE);
+  }
+
+  /** A plain load, for a look per batch. */
+  get isFailed(): boolean {
+    return this.words[STATE] !== LOG_WORKING;
+  }
+
+  get failures(): number {
+    return Atomics.load(this.words, FAILURES);
+  }
+
+  get fsync(): number {
+    return this.words[FSYNC];
+  }
+  set fsync(policy: number) {
+    Atomics.store(this.words, FSYNC, policy);
+  }
+
+  get intervalMs(): number {
+    return this.words[INTERVAL_MS];
+  }
+  set intervalMs(ms: number) {
+    Atomics.store(this.words, INTERVAL_MS, ms);
+  }
+
+  number(name: LogNumber): number {
+    return this.#numbers[NUMBERS + LOG_NUMBER[name]];
+  }
+
+  setNumber(name: LogNumber, value: number): void {
+    this.#numbers[NUMBERS + LOG_NUMBER[name]] = value;
+  }
+
+  addNumber(name: LogNumber, value: number): void {
+    this.#numbers[NUMBERS + LOG_NUMBER[name]] += value;
+  }
+
+  // ---- requests to the log's writer -----------------------------------------------------------------
+
+  /** Asks for something; gives the number to wait for with `isDone()`. */
+  ask(what: number): number {
+    const number = Atomics.add(this.words, REQUESTS + what, 1) + 1;
+    this.#rouse();
+    return number;
+  }
+
+  isDone(what: number, number: number): boolean {
+    return ((Atomics.load(this.words, DONE + what) - number) | 0) >= 0;
+  }
+
+  /** For threads that may block: waits until it is done; false if not within the time. */
+  waitDone(what: number, number: number, timeoutMs: number): boolean {
+    const endMs = performance.now() + timeoutMs;
+    for (;;) {
+      const done = Atomics.load(this.words, DONE + what);
+      if (((done - number) | 0) >= 0) return true;
+      const leftMs = endMs - performance.now();
+      if (leftMs <= 0) return false;
+      Atomics.wait(this.words, DONE + what, done, Math.min(leftMs, 50));
+    }
+  }
+
+  /** The number asked for last, if it is not done yet; else −1. */
+  asked(what: number): number {
+    const number = Atomics.load(this.words, REQUESTS + what);
+    return number === Atomics.load(this.words, DONE + what) ? -1 : number;
+  }
+
+  done(what: number, number: number): void {
+    Atomics.store(this.words, DONE + what, number);
+    Atomics.notify(this.words, DONE + what);
+  }
+
+  get hasRequests(): boolean {
+    for (let what = 0; what < ASKS; what++) if (this.asked(what) >= 0) return true;
+    return false;
+  }
+
+  // ---- the log's writer -----------------------------------------------------------------------------
+
+  get head(): number {
+    return this.words[HEAD];
+  }
+
+  get isEmpty(): boolean {
+    return Atomics.load(this.words, TAIL) === this.words[HEAD];
+  }
+
+  /** Length in bytes of the group at `cursor`, −1 if none is published there. */
+  groupAt(cursor: number): number {
+    const word = (cursor & this.#mask) << 1;
+    const first = Atomics.load(this.data, word);
+    if (first === 0) return -1;
+    const lengthBytes = groupBytes(first, this.data[word + 1]);
+    if (lengthBytes < 0) throw new Error(`no group in the ring at ${cursor}: word ${first}`);
+    return lengthBytes;
+  }
+
+  hasParts(cursor: number): boolean {
+    return hasParts(this.data[(cursor & this.#mask) << 1]);
+  }
+
+  /** Copies what lies between two cursors to `into[at..]`. */
+  copy(from: number, to: number, into: Uint8Array, at: number): void {
+    const start = (from & this.#mask) * UNIT_BYTES, count = ((to - from) | 0) * UNIT_BYTES;
+    const straight = Math.min(count, this.bytes.length - start);
+    into.set(this.bytes.subarray(start, start + straight), at);
+    if (straight < count) into.set(this.bytes.subarray(0, count - straight), at + straight);
+  }
+
+  /** Everything before `cursor` was taken: zeroes it, moves the head, gives the room back. */
+  consume(cursor: number): void {
+    const from = this.words[HEAD], units = (cursor - from) | 0;
+    const start = (from & this.#mask) << 1, count = units * 2;
+    const straight = Math.min(count, this.data.length - start);
+    this.data.fill(0, start, start + straight);
+    if (straight < count) this.data.fill(0, 0, count - straight);
+    Atomics.store(this.words, HEAD, cursor);
+    this.giveCredit(units);
+  }
+
+  /** Everything before the cursor is on disk: wakes who waits for it. */
+  setSynced(cursor: number): void {
+    Atomics.store(this.words, SYNCED, cursor);
+    Atomics.notify(this.words, SYNCED);
+  }
+
+  /** Nothing is written any more; whoever waits for a sync is told. */
+  setFailed(reason: string): void {
+    const bytes = new TextEncoder().encode(reason.replace(/[\r\n]+/g, " ")).subarray(
+      0,
+      REASON_BYTES_MAX,
+    );
+    new Uint8Array(this.memory, REASON_AT, REASON_BYTES_MAX).set(bytes);
+    Atomics.store(this.words, REASON_LENGTH, bytes.length);
+    Atomics.store(this.words, STATE, LOG_FAILED);
+    Atomics.add(this.words, FAILURES, 1);
+    this.addNumber("failures", 1);
+    Atomics.notify(this.words, SYNCED);
+  }
+
+  setWorking(): void {
+    Atomics.store(this.words, STATE, LOG_WORKING);
+  }
+
+  /** Why the log failed last. */
+  get reason(): string {
+    const length = Atomics.load(this.words, REASON_LENGTH);
+    return new TextDecoder().decode(new Uint8Array(this.memory, REASON_AT, length).slice());
+  }
+
+  /** Rests so long, or until somebody lacks room. */
+  rest(timeoutMs: number): void {
+    Atomics.wait(this.words, WAKE, Atomics.load(this.words, WAKE), timeoutMs);
+  }
+
+  /** Sleeps until `wake()`, at most so long; returns at once if `isNeeded()` once the sleep is announced. */
+  sleep(timeoutMs: number, isNeeded: () => boolean): void {
+    const wake = Atomics.load(this.words, WAKE);
+    Atomics.store(this.words, SLEEPING, 1);
+    if (!isNeeded()) Atomics.wait(this.words, WAKE, wake, timeoutMs);
+    Atomics.store(this.words, SLEEPING, 0);
+  }
+
+  /** Wakes the log's writer also from a short rest. */
+  #rouse(): void {
+    Atomics.add(this.words, WAKE, 1);
+    Atomics.notify(this.words, WAKE);
+  }
+
+  #wakeCreditWaiters(): void {
+    Atomics.add(this.words, CREDIT_EPOCH, 1);
+    Atomics.notify(this.words, CREDIT_EPOCH);
+  }
+}
+
+/** Units that a group of so many bytes takes. */
+export function unitsOf(lengthBytes: number): number {
+  return (lengthBytes + 8 + 7) >>> 3;
+}

@@ -1,0 +1,289 @@
+// The log's thread: loads what is on disk, then writes what the ring brings, until it is told to stop.
+//
+// Once it serves it blocks for good between batches, so it is spoken to by words in the ring only; what it says
+// goes to main as messages. An error that is not the disk's is not caught: main ends the process.
+import { HEAL_TRY_MS, LOG_IDLE_ROUNDS, LOG_POLL_MS } from "./limits.ts";
+import { DirectoryDisk } from "./log/disk.ts";
+import { LogWriter, SPARE_NAME } from "./log/log_writer.ts";
+import { recover, type Recovered } from "./log/recovery.ts";
+import {
+  ASK_HEALED,
+  ASK_ROTATE,
+  ASK_SPARE,
+  ASK_STOP,
+  ASK_SYNC,
+  FSYNC_ALWAYS,
+  FSYNC_INTERVAL,
+  LOG_WORKING,
+  Ring,
+} from "./log/ring.ts";
+import type { LogThreadStart, MessageFromLog } from "./log_messages.ts";
+import { EntryLoader } from "./persistence/entry_loader.ts";
+import { StoreParts } from "./persistence/ring_parts.ts";
+import { Settings } from "./settings.ts";
+import { Clock } from "./clock.ts";
+import { Store, type StoreMemory } from "./store/store.ts";
+
+/** Between two messages about how far the loading is. */
+const PROGRESS_MS = 200;
+/** More than any arena holds: while loading only the arenas limit. */
+const LOAD_LIMIT_BYTES = 2 ** 42;
+
+interface WorkerScope {
+  onmessage: ((event: MessageEvent<LogThreadStart>) => void) | null;
+  postMessage(message: MessageFromLog): void;
+}
+const scope = self as unknown as WorkerScope;
+
+scope.onmessage = ({ data }) => {
+  try {
+    run(data);
+  } catch (error) {
+    const text = error instanceof Error ? error.stack ?? error.message : String(error);
+    scope.postMessage({ type: "failed", error: text, environment: false });
+  }
+};
+
+function run(start: LogThreadStart): void {
+  const ring = new Ring(start.ringMemory);
+  const store = new Store(start.storeMemory as StoreMemory);
+  const disk = new DirectoryDisk(start.config.dataDir);
+  const loaded = load(start, disk, ring, store);
+  if (loaded === null) return;
+  const serverId = loaded.serverId ?? crypto.getRandomValues(new Uint8Array(16));
+  const writer = new LogWriter({
+    disk,
+    ring,
+    parts: new StoreParts(store),
+    serverId,
+    firstSequence: loaded.nextSequence,
+  });
+  try {
+    tidy(disk, loaded);
+    writer.open();
+  } catch (error) {
+    const why = (error as Error).message;
+    fail(`--data-dir ${start.config.dataDir} cannot be written: ${why}`);
+    return;
+  }
+  ring.setNumber("sequence", loaded.nextSequence - 1);
+  ring.setNumber("syncedSequence", loaded.nextSequence - 1);
+  scope.postMessage({ type: "loaded", serverId });
+  serve(ring, writer);
+}
+
+function fail(error: string): void {
+  scope.postMessage({ type: "failed", error, environment: true });
+}
+
+function log(level: "info" | "warning" | "error", text: string): void {
+  scope.postMessage({ type: "log", level, text });
+}
+
+// ---- loading ----------------------------------------------------------------------------------------
+
+/** Reads the directory into the store; null if the start is refused. */
+function load(
+  { config, settingsMemory, storeMemory }: LogThreadStart,
+  disk: DirectoryDisk,
+  ring: Ring,
+  store: Store,
+): Recovered["ok"] | null {
+  const startMs = performance.now();
+  const loader = new EntryLoader(store, config.keyBytesMax);
+  // What has expired or is too much goes at the end: before, a later effect may say otherwise.
+  const limitBytes = store.account.limitBytes;
+  store.account.limitBytes = LOAD_LIMIT_BYTES;
+  let toldAtMs = startMs;
+  const result = recover(disk, loader, (doneBytes, allBytes) => {
+    const nowMs = performance.now();
+    if (nowMs - toldAtMs < PROGRESS_MS) return;
+    toldAtMs = nowMs;
+    ring.setNumber("loadPercent", Math.floor((doneBytes / Math.max(1, allBytes)) * 100));
+    const tookMs = nowMs - startMs, entries = loader.effects;
+    scope.postMessage({ type: "loading", doneBytes, allBytes, entries, tookMs });
+  });
+  store.account.limitBytes = limitBytes;
+  if ("error" in result) {
+    fail(result.error);
+    return null;
+  }
+  const nowMs = new Clock((storeMemory as StoreMemory).clock).nowMs();
+  let expired = 0;
+  for (const shard of store.shards) expired += store.sweepAll(shard, nowMs);
+  if (loader.table !== null) new Settings(settingsMemory).setDatabaseTable(loader.table);
+  const tookMs = performance.now() - startMs, { ok } = result;
+  ring.setNumber("loadedEntries", loader.effects);
+  ring.setNumber("loadMs", tookMs);
+  ring.setNumber("loadPercent", 100);
+  ring.setNumber("snapshotSequence", ok.snapshotSequence);
+  ring.setNumber("cutBytes", ok.cut?.bytes ?? 0);
+  const entries = countEntries(store);
+  log(
+    "info",
+    `loaded: ${entries} entries in ${(tookMs / 1000).toFixed(2)} s, from ` +
+      `${
+        ok.snapshotName ?? "no snapshot"
+      } and ${ok.groups} groups of the log, ${expired} had expired` +
+      (loader.ignored > 0 ? `, ${loader.ignored} effects met no entry` : ""),
+  );
+  if (store.account.usedBytes > limitBytes) {
+    log(
+      "warning",
+      "loaded more than maxmemory: writes that need memory are refused until there is room",
+    );
+  }
+  return ok;
+}
+
+function countEntries(store: Store): number {
+  let entries = 0;
+  for (let database = 0; database < 16; database++) entries += store.entryCounts(database).entries;
+  return entries;
+}
+
+/** Cuts a tear off, and removes what counts for nothing. */
+function tidy(disk: DirectoryDisk, { cut, dropped, isClosed, segments }: Recovered["ok"]): void {
+  if (cut !== null) {
+    const file = disk.open(cut.name);
+    file.truncate(cut.offset);
+    file.sync();
+    file.close();
+    log(
+      "warning",
+      `${cut.name} was torn at offset ${cut.offset}, as after a crash: ${cut.bytes} bytes that were never ` +
+        `confirmed as synced are cut off`,
+    );
+  } else if (!isClosed && segments.length > 0) {
+    log("info", "the log was not closed in order; it is whole");
+  }
+  for (const name of dropped) disk.remove(name);
+  for (const name of disk.list()) {
+    if (name.endsWith(".tmp") && name !== SPARE_NAME) disk.remove(name);
+  }
+  // A spare of an earlier run may not have been finished.
+  if (disk.list().includes(SPARE_NAME)) disk.remove(SPARE_NAME);
+  disk.syncDirectory();
+}
+
+// ---- serving ----------------------------------------------------------------------------------------
+
+function serve(ring: Ring, writer: LogWriter): void {
+  let idleRounds = 0, syncedAtMs = 0;
+  for (;;) {
+    if (ring.state !== LOG_WORKING && !writer.isOpen) {
+      if (!heal(ring, writer)) return;
+      continue;
+    }
+    try {
+      const wrote = writer.drain();
+      const fsync = ring.fsync, nowMs = Date.now();
+      if (wrote && ring.number("unsyncedSinceMs") === 0) ring.setNumber("unsyncedSinceMs", nowMs);
+      const stop = ring.asked(ASK_STOP);
+      if (stop >= 0) {
+        if (writer.drain() || writer.hasUnsynced) writer.sync();
+        writer.close();
+        ring.done(ASK_STOP, stop);
+        scope.postMessage({ type: "stopped" });
+        return;
+      }
+      const isAsked = answer(ring, writer);
+      const isDue = fsync === FSYNC_ALWAYS ||
+        fsync === FSYNC_INTERVAL && nowMs - syncedAtMs >= ring.intervalMs;
+      if (writer.hasUnsynced && isDue) {
+        writer.sync();
+        syncedAtMs = nowMs;
+        ring.setNumber("unsyncedSinceMs", 0);
+      }
+      if (wrote || isAsked) idleRounds = 0;
+      else idleRounds++;
+      rest(ring, writer, fsync, idleRounds);
+    } catch (error) {
+      failed(ring, writer, error as Error);
+    }
+  }
+}
+
+/** What others asked for since; true if anything was. Throws what the disk throws. */
+function answer(ring: Ring, writer: LogWriter): boolean {
+  let isAsked = false;
+  const spare = ring.asked(ASK_SPARE);
+  if (spare >= 0) {
+    isAsked = true;
+    writer.spareIsReady();
+    ring.done(ASK_SPARE, spare);
+    // The first segment of a run is made before there is a spare.
+    if (!writer.isPrefilled) writer.adoptSpare();
+  }
+  const rotate = ring.asked(ASK_ROTATE);
+  if (rotate >= 0) {
+    isAsked = true;
+    writer.drain();
+    writer.rotate();
+    ring.done(ASK_ROTATE, rotate);
+  }
+  const sync = ring.asked(ASK_SYNC);
+  if (sync >= 0) {
+    isAsked = true;
+    writer.drain();
+    if (writer.hasUnsynced) writer.sync();
+    ring.setNumber("unsyncedSinceMs", 0);
+    ring.done(ASK_SYNC, sync);
+  }
+  const healed = ring.asked(ASK_HEALED);
+  if (healed >= 0) {
+    isAsked = true;
+    if (ring.state !== LOG_WORKING) {
+      ring.setWorking();
+      log("info", "the disk takes writes again: a new snapshot stands, writes are served");
+    }
+    ring.done(ASK_HEALED, healed);
+  }
+  return isAsked;
+}
+
+function rest(ring: Ring, writer: LogWriter, fsync: number, idleRounds: number): void {
+  const isNeeded = () => !ring.isEmpty || ring.hasRequests;
+  if (fsync === FSYNC_ALWAYS) {
+    // Somebody waits for each write: it wakes this thread at once.
+    ring.sleep(1000, isNeeded);
+  } else if (idleRounds < LOG_IDLE_ROUNDS || writer.hasUnsynced && fsync === FSYNC_INTERVAL) {
+    // Nobody waits: a look now and then gathers more for less, and costs the writers no wake.
+    if (!ring.hasRequests) ring.rest(LOG_POLL_MS);
+  } else ring.sleep(1000, isNeeded);
+}
+
+function failed(ring: Ring, writer: LogWriter, error: Error): void {
+  writer.abandon();
+  ring.setFailed(error.message);
+  ring.setNumber("unsyncedSinceMs", 0);
+  log("error", `the log cannot be written, writes are refused: ${error.message}`);
+}
+
+/** While the disk fails: drains into nothing, and tries a new segment now and then. False: told to stop. */
+function heal(ring: Ring, writer: LogWriter): boolean {
+  writer.discard();
+  const stop = ring.asked(ASK_STOP);
+  if (stop >= 0) {
+    ring.done(ASK_STOP, stop);
+    scope.postMessage({ type: "stopped" });
+    return false;
+  }
+  for (const what of [ASK_SYNC, ASK_ROTATE, ASK_SPARE, ASK_HEALED]) {
+    const asked = ring.asked(what);
+    if (asked >= 0) ring.done(what, asked);
+  }
+  try {
+    writer.reopen();
+    return true;
+  } catch {
+    // It still fails; the first failure has been told.
+  }
+  const untilMs = performance.now() + HEAL_TRY_MS;
+  while (performance.now() < untilMs) {
+    writer.discard();
+    if (ring.asked(ASK_STOP) >= 0) break;
+    ring.rest(20);
+  }
+  return true;
+}

@@ -1,0 +1,226 @@
+// Puts the effects of commands into the log's ring: reads from the store what each change came to.
+//
+// Effects are gathered in a buffer of the worker's own and go into the ring as one group with `publish()`, before
+// the locks are released. Large values are not copied: they are pinned, and the log's writer reads them where
+// they lie. Credit is taken beforehand, in pieces large enough for many commands.
+import { CREDIT_LOOK_MS, RECORDER_CREDIT_BYTES, UNSYNCED_MS_MAX } from "../limits.ts";
+import type { EffectKey, EffectLog } from "../log/effects.ts";
+import { EFFECT_OVERHEAD_BYTES, EffectWriter } from "../log/record.ts";
+import { FSYNC_INTERVAL, type Ring, type RingPart, unitsOf } from "../log/ring.ts";
+import { type Block, record, type Shard, type StagedBlock, type Store } from "../store/store.ts";
+import { encodeParts, PART_BYTES, PARTS_HEAD_BYTES } from "./ring_parts.ts";
+
+const BUFFER_BYTES = 65_536;
+const BUFFER_BYTES_KEPT_MAX = 4 * 1024 * 1024;
+
+export class EffectRecorder implements EffectLog {
+  /** Groups that went into the ring, for those who ask whether a batch changed anything. */
+  published = 0;
+
+  readonly #store: Store;
+  readonly #ring: Ring;
+  #writer = new EffectWriter(BUFFER_BYTES);
+  #parts: RingPart[] = [];
+  #creditUnits = 0;
+  /** Memory for a group that is too long for the ring. */
+  #carrier: StagedBlock | null = null;
+  readonly #partsBytes: number;
+
+  constructor(store: Store, ring: Ring) {
+    this.#store = store;
+    this.#ring = ring;
+    this.#partsBytes = ring.capacityBytes / 4;
+  }
+
+  /**
+   * Makes sure that a group of at most `boundBytes` finds room. False if it has to be waited for
+   * (`whenRoom()`); nothing is held meanwhile.
+   */
+  admit(boundBytes: number, nowMs: number): boolean {
+    if (this.#isLate(nowMs)) return false;
+    const wanted = Math.min(boundBytes, this.#partsBytes);
+    if (this.#carrier === null && boundBytes > this.#partsBytes) {
+      this.#carrier = this.#store.stage(this.#store.shards[0], boundBytes);
+      // Without memory for it the command itself will find none: it is refused there.
+      if (this.#carrier === null) return true;
+    }
+    const units = unitsOf(wanted);
+    if (this.#creditUnits >= units) return true;
+    const missing = Math.max(units - this.#creditUnits, RECORDER_CREDIT_BYTES / 8);
+    if (!this.#ring.takeCredit(missing)) {
+      this.#discardCarrier();
+      return false;
+    }
+    this.#creditUnits += missing;
+    return true;
+  }
+
+  whenRoom(): Promise<void> {
+    return this.#ring.creditChanged(CREDIT_LOOK_MS);
+  }
+
+  admitBlocking(boundBytes: number, nowMs: number): void {
+    while (!this.admit(boundBytes, nowMs)) this.#ring.waitForCredit(CREDIT_LOOK_MS);
+  }
+
+  /** A plain look, once per batch and write. */
+  refusal(): string | null {
+    return this.#ring.isFailed ? this.#ring.reason : null;
+  }
+
+  /** Whether a group of so many bytes is beyond what lies in the ring, and no memory was found for it. */
+  isTooLong(boundBytes: number): boolean {
+    return boundBytes > this.#partsBytes && this.#carrier === null;
+  }
+
+  begin(): void {}
+
+  end(): void {}
+
+  put(shardNumber: number, key: EffectKey): void {
+    const shard = this.#store.shards[shardNumber], writer = this.#writer;
+    const ref = record.findHinted(
+      shard,
+      key.hash,
+      key.database,
+      key.view,
+      key.start,
+      key.end,
+      shard.slot,
+    );
+    if (ref === 0) throw new Error(`a put of a key that shard ${shardNumber} does not hold`);
+    const valueBytes = record.valueBytesOf(shard, ref);
+    const isBlock = record.isBlock(shard, ref);
+    writer.reserve(EFFECT_OVERHEAD_BYTES + key.end - key.start + (isBlock ? 0 : valueBytes));
+    writer.put(
+      key.database,
+      shard.i32,
+      record.keyStartOf(ref) >>> 2,
+      key.end - key.start,
+      record.typeOf(shard, ref),
+      record.expiresAtMsOf(shard, ref),
+      valueBytes,
+    );
+    if (isBlock) this.#refer(shard, ref, valueBytes);
+    else writer.words(shard.i32, record.valueStartOf(shard, ref) >>> 2, valueBytes);
+  }
+
+  remove(_shardNumber: number, key: EffectKey): void {
+    this.#writer.reserve(EFFECT_OVERHEAD_BYTES + key.end - key.start);
+    this.#writer.remove(key.database, key.view, key.start, key.end);
+  }
+
+  expire(_shardNumber: number, key: EffectKey, expiresAtMs: number): void {
+    this.#writer.reserve(EFFECT_OVERHEAD_BYTES + key.end - key.start);
+    this.#writer.expire(key.database, key.view, key.start, key.end, expiresAtMs);
+  }
+
+  flush(database: number): void {
+    this.#writer.reserve(EFFECT_OVERHEAD_BYTES);
+    this.#writer.flush(database);
+  }
+
+  databases(table: Uint8Array): void {
+    this.#writer.reserve(EFFECT_OVERHEAD_BYTES + table.length);
+    this.#writer.databases(table);
+  }
+
+  /** All effects since the last call are one group; the locks of their shards are still held. */
+  publish(): void {
+    const writer = this.#writer;
+    if (writer.length === 0) return;
+    this.published++;
+    if (this.#parts.length === 0 && writer.length <= this.#partsBytes) {
+      this.#append(writer, false);
+      writer.length = 0;
+      return;
+    }
+    this.#publishParts();
+  }
+
+  /** After a batch: wakes the log's writer, lets go of what was not needed. */
+  settle(): void {
+    this.#discardCarrier();
+    this.#ring.wake();
+  }
+
+  /** Gives all credit back: the worker ends. */
+  close(): void {
+    this.#ring.giveCredit(this.#creditUnits);
+    this.#creditUnits = 0;
+  }
+
+  /** Under `interval`, no more is taken on while a sync is far behind: a crash would lose more than was said. */
+  #isLate(nowMs: number): boolean {
+    const ring = this.#ring;
+    if (ring.fsync !== FSYNC_INTERVAL) return false;
+    const sinceMs = ring.number("unsyncedSinceMs");
+    return sinceMs !== 0 && nowMs - sinceMs > UNSYNCED_MS_MAX + ring.intervalMs;
+  }
+
+  #append(writer: EffectWriter, isWithParts: boolean): void {
+    const units = unitsOf(writer.length);
+    if (units > this.#creditUnits) {
+      throw new Error(`a group of ${units} units with credit for ${this.#creditUnits}`);
+    }
+    this.#creditUnits -= this.#ring.append(writer.bytes, writer.view, writer.length, isWithParts);
+  }
+
+  #publishParts(): void {
+    const writer = this.#writer, parts = this.#parts;
+    let carrier: RingPart | null = null;
+    if (writer.length + PARTS_HEAD_BYTES + parts.length * PART_BYTES > this.#partsBytes) {
+      carrier = this.#carry(writer);
+    }
+    const head = new EffectWriter(
+      PARTS_HEAD_BYTES + (parts.length + 1) * PART_BYTES + (carrier === null ? writer.length : 0),
+    );
+    encodeParts(head, carrier, parts);
+    if (carrier === null) head.raw(writer.bytes.subarray(0, writer.length));
+    this.#append(head, true);
+    this.#parts = [];
+    writer.length = 0;
+    if (writer.bytes.length > BUFFER_BYTES_KEPT_MAX) this.#writer = new EffectWriter(BUFFER_BYTES);
+  }
+
+  /** Moves the group's bytes into the memory that was staged for them; the log's writer frees it. */
+  #carry(writer: EffectWriter): RingPart {
+    const block = this.#carrier;
+    if (block === null || block.lengthBytes < writer.length) {
+      throw new Error(`a group of ${writer.length} bytes without memory for it`);
+    }
+    fill(block, writer.bytes, writer.length);
+    this.#carrier = null;
+    block.isLinked = true;
+    return {
+      at: 0,
+      shardNumber: block.shard.number,
+      firstPage: block.firstPage,
+      lengthBytes: writer.length,
+    };
+  }
+
+  #refer(shard: Shard, ref: number, lengthBytes: number): void {
+    const pinned = this.#store.pin(shard, ref);
+    this.#parts.push({
+      at: this.#writer.length,
+      shardNumber: shard.number,
+      firstPage: pinned.firstPage,
+      lengthBytes,
+    });
+  }
+
+  #discardCarrier(): void {
+    if (this.#carrier === null) return;
+    this.#carrier.discard();
+    this.#carrier = null;
+  }
+}
+
+function fill(block: Block, bytes: Uint8Array, length: number): void {
+  for (let done = 0; done < length;) {
+    const piece = block.piece(done, length - done);
+    piece.set(bytes.subarray(done, done + piece.length));
+    done += piece.length;
+  }
+}

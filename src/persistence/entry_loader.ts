@@ -1,0 +1,168 @@
+// Applies logged effects to the store, in their order: asks neither clock nor policy, and drops nothing meanwhile.
+//
+// Effects are absolute, so applying one twice, or onto a newer state, ends in the same state. A partial effect on
+// an absent key is ignored and counted: a later one explains it. Puts are gathered in small groups, so that the
+// loads of their index lines and records overlap.
+import { LOAD_GROUP } from "../limits.ts";
+import { DATABASES, EffectReader, EXPIRE, FLUSH, PUT, REMOVE } from "../log/record.ts";
+import type { GroupTarget } from "../log/recovery.ts";
+import {
+  entries,
+  INLINE_VALUE_BYTES_MAX,
+  type KeyRange,
+  type Store,
+  TYPE_STRING,
+  type ValueRange,
+} from "../store/store.ts";
+
+export class EntryLoader implements GroupTarget {
+  /** Effects applied, partial ones that met no entry, and the last table of databases (null: none). */
+  effects = 0;
+  ignored = 0;
+  table: Uint8Array | null = null;
+
+  readonly #store: Store;
+  readonly #keyBytesMax: number;
+  #bytes: Uint8Array = new Uint8Array(0);
+  #view: DataView = new DataView(this.#bytes.buffer);
+  #reader = new EffectReader(this.#bytes);
+  readonly #key: KeyRange = { hash: 0, database: 0, view: this.#view, start: 0, end: 0 };
+  readonly #value: ValueRange = { bytes: this.#bytes, view: this.#view, start: 0, end: 0 };
+  /** Puts that are gathered: hash, database, key, value, and the moment each expires. */
+  #count = 0;
+  readonly #hash = new Int32Array(LOAD_GROUP);
+  readonly #database = new Uint8Array(LOAD_GROUP);
+  readonly #place = new Float64Array(LOAD_GROUP * 4);
+  readonly #expiresAtMs = new Float64Array(LOAD_GROUP);
+
+  constructor(store: Store, keyBytesMax: number) {
+    this.#store = store;
+    this.#keyBytesMax = keyBytesMax;
+  }
+
+  /** Applies the effects in `bytes[start..end)`, which is readable to 8 bytes past `end`; gives why it cannot. */
+  take(bytes: Uint8Array, view: DataView, start: number, end: number): string | null {
+    if (this.#bytes !== bytes) {
+      const problem = this.flush();
+      if (problem !== null) return problem;
+      this.#bytes = bytes;
+      this.#view = view;
+      this.#reader = new EffectReader(bytes);
+    }
+    const reader = this.#reader;
+    for (let at = start; at < end;) {
+      at = reader.next(at, end);
+      if (at < 0) return reader.error;
+      const problem = this.#apply(reader);
+      if (problem !== null) return problem;
+      this.effects++;
+    }
+    // What is gathered refers to the buffer, which is filled anew for the next frame.
+    return this.flush();
+  }
+
+  /** Stores what is gathered. */
+  flush(): string | null {
+    const store = this.#store, count = this.#count, hash = this.#hash, place = this.#place;
+    if (count === 0) return null;
+    this.#count = 0;
+    if (count > 1) {
+      let loaded = 0;
+      for (let i = 0; i < count; i++) loaded ^= store.touchIndex(hash[i]);
+      store.loaded = loaded;
+      for (let i = 0; i < count; i++) store.touchRecord(hash[i]);
+    }
+    const key = this.#key, value = this.#value;
+    key.view = value.view = this.#view;
+    value.bytes = this.#bytes;
+    for (let i = 0; i < count; i++) {
+      key.hash = hash[i];
+      key.database = this.#database[i];
+      key.start = place[i * 4];
+      key.end = place[i * 4 + 1];
+      value.start = place[i * 4 + 2];
+      value.end = place[i * 4 + 3];
+      if (!this.#put(key, value, this.#expiresAtMs[i])) {
+        return `no memory for its value of ${value.end - value.start} bytes: raise --maxmemory`;
+      }
+    }
+    return null;
+  }
+
+  #apply(reader: EffectReader): string | null {
+    const { kind } = reader;
+    if (kind === PUT) {
+      if (reader.type !== TYPE_STRING) return `value of unknown type ${reader.type}`;
+      const keyBytes = reader.keyEnd - reader.keyStart;
+      if (keyBytes > this.#keyBytesMax) {
+        return `a key of ${keyBytes} bytes, --max-key-bytes is ${this.#keyBytesMax}`;
+      }
+      const i = this.#count++;
+      this.#hash[i] = this.#store.hash(
+        this.#view,
+        reader.keyStart,
+        reader.keyEnd,
+        reader.database,
+      );
+      this.#database[i] = reader.database;
+      this.#place[i * 4] = reader.keyStart;
+      this.#place[i * 4 + 1] = reader.keyEnd;
+      this.#place[i * 4 + 2] = reader.valueStart;
+      this.#place[i * 4 + 3] = reader.valueEnd;
+      this.#expiresAtMs[i] = reader.expiresAtMs;
+      return this.#count === LOAD_GROUP ? this.flush() : null;
+    }
+    const problem = this.flush();
+    if (problem !== null) return problem;
+    if (kind === FLUSH) this.#store.flush(reader.database);
+    else if (kind === DATABASES) {
+      this.table = this.#bytes.slice(reader.valueStart, reader.valueEnd);
+    } else if (kind === REMOVE || kind === EXPIRE) this.#changeFound(reader);
+    return null;
+  }
+
+  #changeFound(reader: EffectReader): void {
+    const store = this.#store, key = this.#key;
+    key.view = this.#view;
+    key.database = reader.database;
+    key.start = reader.keyStart;
+    key.end = reader.keyEnd;
+    key.hash = store.hash(this.#view, key.start, key.end, key.database);
+    const shard = store.shardOf(key.hash);
+    store.lockChange(shard);
+    const ref = entries.findKey(shard, key);
+    if (ref === 0) this.ignored++;
+    else if (reader.kind === REMOVE) entries.removeFound(shard, ref);
+    else entries.setExpiry(shard, ref, reader.expiresAtMs);
+    store.unlockChange(shard);
+  }
+
+  #put(key: KeyRange, value: ValueRange, expiresAtMs: number): boolean {
+    const store = this.#store, shard = store.shardOf(key.hash);
+    if (value.end - value.start > INLINE_VALUE_BYTES_MAX) {
+      return this.#putLarge(key, value, expiresAtMs);
+    }
+    store.lockChange(shard);
+    const isStored = entries.putString(shard, key, value, expiresAtMs, 0);
+    store.unlockChange(shard);
+    return isStored;
+  }
+
+  #putLarge(key: KeyRange, value: ValueRange, expiresAtMs: number): boolean {
+    const store = this.#store, shard = store.shardOf(key.hash);
+    const lengthBytes = value.end - value.start, block = store.stage(shard, lengthBytes);
+    if (block === null) return false;
+    for (let done = 0; done < lengthBytes;) {
+      const piece = block.piece(done, lengthBytes - done);
+      const from = value.start + done;
+      piece.set(value.bytes.subarray(from, from + piece.length));
+      done += piece.length;
+    }
+    store.lockChange(shard);
+    const made = entries.prepareBlock(shard, key, block, expiresAtMs);
+    if (made !== 0) entries.linkPrepared(shard, key, made, block, 0);
+    store.unlockChange(shard);
+    if (made === 0) block.discard();
+    return made !== 0;
+  }
+}

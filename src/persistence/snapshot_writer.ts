@@ -1,0 +1,184 @@
+// Writes all entries into a snapshot while others change them: shard by shard, in short holds of the lock.
+//
+// The walk is fuzzy: what changes meanwhile may be seen before or after. It is made right by the log, which is
+// replayed from the sequence at which the walk began, and whose effects are absolute. An entry that is there from
+// start to end is met at least once, whatever grows or shrinks (the cursor is SCAN's).
+import { SNAPSHOT_CHAINS_PER_HOLD, SNAPSHOT_FRAME_BYTES } from "../limits.ts";
+import type { Disk, DiskFile } from "../log/disk_seam.ts";
+import {
+  FRAME_GROUPS,
+  FRAME_HEADER_BYTES,
+  FRAME_SNAPSHOT_END,
+  writeFrameHeader,
+} from "../log/frame.ts";
+import {
+  EFFECT_OVERHEAD_BYTES,
+  EffectWriter,
+  GROUP_HEAD_BYTES,
+  groupFirstWord,
+  groupSecondWord,
+  NIL,
+} from "../log/record.ts";
+import { encodeFileHeader, FILE_HEADER_BYTES, randomId, snapshotName } from "../log/segment.ts";
+import { type PinnedBlock, record, type Shard, type Store } from "../store/store.ts";
+
+export interface SnapshotOptions {
+  readonly disk: Disk;
+  readonly store: Store;
+  readonly serverId: Uint8Array;
+  /** Replay begins here. */
+  readonly sequence: number;
+  readonly nowMs: number;
+  /** Which database each number means, told by the snapshot's first effect. */
+  readonly table: Uint8Array;
+  /** Runs between two holds of a lock: lets others go first. */
+  readonly pause: () => void;
+}
+
+export interface SnapshotWritten {
+  readonly temporaryName: string;
+  readonly name: string;
+  readonly entries: number;
+  readonly bytes: number;
+}
+
+/** Writes and syncs the snapshot under a temporary name; who calls renames it. Throws what the disk throws. */
+export function writeSnapshot(options: SnapshotOptions): SnapshotWritten {
+  return new SnapshotWriter(options).run();
+}
+
+class SnapshotWriter {
+  readonly #options: SnapshotOptions;
+  readonly #file: DiskFile;
+  readonly #name: string;
+  readonly #segmentId = randomId();
+  readonly #writer = new EffectWriter(2 * SNAPSHOT_FRAME_BYTES);
+  #at = FILE_HEADER_BYTES;
+  #groups = 0;
+  #entries = 0;
+  /** Large values met under the lock, written once it is released. */
+  readonly #large: { readonly pin: PinnedBlock; readonly head: Uint8Array }[] = [];
+
+  constructor(options: SnapshotOptions) {
+    this.#options = options;
+    this.#name = snapshotName(options.sequence);
+    this.#file = options.disk.create(`${this.#name}.tmp`);
+    this.#begin();
+  }
+
+  run(): SnapshotWritten {
+    const { store } = this.#options, writer = this.#writer;
+    try {
+      const { serverId, sequence } = this.#options;
+      const header = { isSnapshot: true, flags: 0, serverId, firstSequence: sequence };
+      this.#file.write(encodeFileHeader({ ...header, segmentId: this.#segmentId }), 0);
+      writer.databases(this.#options.table);
+      for (const shard of store.shards) this.#walk(shard);
+      this.#flush();
+      const end = new Uint8Array(FRAME_HEADER_BYTES);
+      writeFrameHeader(end, this.#frame(0, this.#groups, FRAME_SNAPSHOT_END), []);
+      this.#file.write(end, this.#at);
+      this.#at += end.length;
+      this.#file.sync();
+    } finally {
+      for (const { pin } of this.#large) pin.release();
+      this.#file.close();
+    }
+    return {
+      temporaryName: `${this.#name}.tmp`,
+      name: this.#name,
+      entries: this.#entries,
+      bytes: this.#at,
+    };
+  }
+
+  #walk(shard: Shard): void {
+    const { store, pause } = this.#options;
+    let cursor = 0;
+    do {
+      cursor = store.walk(shard, cursor, SNAPSHOT_CHAINS_PER_HOLD, this.#visit);
+      if (this.#large.length > 0) this.#writeLarge();
+      if (this.#writer.length >= SNAPSHOT_FRAME_BYTES) this.#flush();
+      pause();
+    } while (cursor !== 0);
+  }
+
+  /** Under the lock: copies an entry, or pins its value. */
+  readonly #visit = (shard: Shard, ref: number): void => {
+    if (record.isExpired(shard, ref, this.#options.nowMs)) return;
+    const writer = this.#writer;
+    const keyBytes = record.keyBytesOf(shard, ref);
+    const valueBytes = record.valueBytesOf(shard, ref), isBlock = record.isBlock(shard, ref);
+    writer.reserve(EFFECT_OVERHEAD_BYTES + keyBytes + (isBlock ? 0 : valueBytes));
+    const before = writer.length;
+    writer.put(
+      record.databaseOf(shard, ref),
+      shard.i32,
+      record.keyStartOf(ref) >>> 2,
+      keyBytes,
+      record.typeOf(shard, ref),
+      record.expiresAtMsOf(shard, ref),
+      valueBytes,
+    );
+    this.#entries++;
+    if (!isBlock) {
+      writer.words(shard.i32, record.valueStartOf(shard, ref) >>> 2, valueBytes);
+      return;
+    }
+    const head = writer.bytes.slice(before, writer.length);
+    writer.length = before;
+    this.#large.push({ pin: this.#options.store.pin(shard, ref), head });
+  };
+
+  #begin(): void {
+    this.#writer.length = FRAME_HEADER_BYTES + GROUP_HEAD_BYTES;
+  }
+
+  /** Writes what is gathered as one frame of one group. */
+  #flush(): void {
+    const writer = this.#writer;
+    const bytes = writer.length - FRAME_HEADER_BYTES - GROUP_HEAD_BYTES;
+    if (bytes === 0) return;
+    writer.reserve(8);
+    writer.view.setInt32(FRAME_HEADER_BYTES, groupFirstWord(bytes, false), true);
+    writer.view.setInt32(FRAME_HEADER_BYTES + 4, groupSecondWord(bytes), true);
+    while ((writer.length & 7) !== 0) writer.bytes[writer.length++] = NIL;
+    const payload = writer.bytes.subarray(FRAME_HEADER_BYTES, writer.length);
+    writeFrameHeader(writer.bytes, this.#frame(1, 0, FRAME_GROUPS), [payload]);
+    this.#file.write(writer.bytes.subarray(0, writer.length), this.#at);
+    this.#at += writer.length;
+    this.#groups++;
+    this.#begin();
+  }
+
+  #writeLarge(): void {
+    this.#flush();
+    while (this.#large.length > 0) {
+      const { pin, head } = this.#large[this.#large.length - 1];
+      const pieces: Uint8Array[] = [new Uint8Array(GROUP_HEAD_BYTES), head];
+      for (let at = 0; at < pin.lengthBytes;) {
+        const piece = pin.piece(at, pin.lengthBytes - at);
+        pieces.push(piece);
+        at += piece.length;
+      }
+      const bytes = head.length + pin.lengthBytes;
+      const view = new DataView(pieces[0].buffer);
+      view.setInt32(0, groupFirstWord(bytes, false), true);
+      view.setInt32(4, groupSecondWord(bytes), true);
+      pieces.push(new Uint8Array(-bytes & 7).fill(NIL));
+      const header = new Uint8Array(FRAME_HEADER_BYTES);
+      writeFrameHeader(header, this.#frame(1, 0, FRAME_GROUPS), pieces);
+      for (const piece of [header, ...pieces]) {
+        if (piece.length > 0) this.#file.write(piece, this.#at);
+        this.#at += piece.length;
+      }
+      this.#groups++;
+      this.#large.pop();
+      pin.release();
+    }
+  }
+
+  #frame(groups: number, firstSequence: number, kind: number) {
+    return { groups, firstSequence, syncedSequence: 0, segmentId: this.#segmentId, kind };
+  }
+}

@@ -1,0 +1,72 @@
+// Holds replies back until what they tell of is on disk, for all connections of a worker; knows no socket.
+//
+// Invariant under `always`: a reply goes out only when everything that was in the ring as its batch ended is
+// synced, its own writes and those of others that it may have read. One wait serves all connections.
+import { FSYNC_ALWAYS, type Ring } from "../log/ring.ts";
+import type { OutputQueue, ReplyHold } from "./output_queue.ts";
+
+/** The replies of this batch must not be sent: the log failed while it ran. No place in the ring has this number. */
+export const LOST = NaN;
+/** A wait is looked after this often even if nobody wakes it. */
+const WAIT_MS = 1000;
+
+export class ReplyGate implements ReplyHold {
+  readonly #ring: Ring;
+  /** Groups that this worker has put into the ring. */
+  readonly #published: () => number;
+  /** Connections with replies that wait, and how often the log had failed before those were made. */
+  readonly #waiting = new Map<OutputQueue, number>();
+  #isRunning = false;
+  #publishedAtBegin = 0;
+  #failuresAtBegin = 0;
+
+  constructor(ring: Ring, published: () => number) {
+    this.#ring = ring;
+    this.#published = published;
+  }
+
+  /** A connection begins to run what it has read. */
+  begin(): void {
+    this.#publishedAtBegin = this.#published();
+    this.#failuresAtBegin = this.#ring.failures;
+  }
+
+  /** What the replies since `begin()` wait for: a place in the ring, null for nothing, or that they are lost. */
+  judge(): number | null {
+    const ring = this.#ring;
+    if (ring.fsync !== FSYNC_ALWAYS) return null;
+    if (ring.isFailed || ring.failures !== this.#failuresAtBegin) {
+      return this.#published() === this.#publishedAtBegin ? null : LOST;
+    }
+    const tail = ring.tail;
+    return ring.isSynced(tail) ? null : tail;
+  }
+
+  isReached(cursor: number): boolean {
+    return this.#ring.isSynced(cursor);
+  }
+
+  /** Called while a batch's replies are taken: those of the queue wait from now on. */
+  wait(queue: OutputQueue): void {
+    if (!this.#waiting.has(queue)) this.#waiting.set(queue, this.#failuresAtBegin);
+    if (!this.#isRunning) void this.#run();
+  }
+
+  async #run(): Promise<void> {
+    this.#isRunning = true;
+    const ring = this.#ring;
+    while (this.#waiting.size > 0) {
+      const seen = ring.synced, failures = ring.failures;
+      for (const [queue, failuresBefore] of this.#waiting) {
+        // Even if the log works again: what was in the ring then went nowhere.
+        if (failures !== failuresBefore) queue.abandon();
+        else if (queue.resume()) continue;
+        this.#waiting.delete(queue);
+      }
+      if (this.#waiting.size > 0 && ring.synced === seen && ring.failures === failures) {
+        await ring.syncedChanged(seen, WAIT_MS);
+      }
+    }
+    this.#isRunning = false;
+  }
+}
