@@ -500,5 +500,5 @@ export const DIFFERENCES: Readonly<Record<Call, string>> = {
   "PUT a 1": "an alias that Redis has not",
   "DELETE a": "an alias that Redis has not",
   "STATS": "mayfly's own",
-  "SHUTDOWN SAVE": "nothing is kept on disk, and nobody shall believe so",
+  "SHUTDOWN SAVE": "without persistence nothing can be saved, and nobody shall believe so",
 };

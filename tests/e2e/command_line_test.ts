@@ -52,8 +52,8 @@ const WRONG: readonly [args: readonly string[], line: RegExp][] = [
   [["--host", ""], /--host must be one to 16 addresses/],
   [["--log-level", "loud"], /--log-level must be one of debug, info, warning, error/],
   [["--log-level", "\x1b[31m\n\tat x.ts"], /--log-level must be one of/],
-  [["--persistence", "on"], /--persistence cannot be on: .*nothing on disk/],
-  [["--fsync", "always"], /--fsync cannot be always: .*nothing on disk/],
+  [["--persistence", "maybe"], /--persistence must be on or off/],
+  [["--fsync", "sometimes"], /--fsync must be one of always, interval, never/],
   [["--requirepass", PASSWORD], /--requirepass .*MAYFLY_REQUIREPASS or --requirepass-file/],
 ];
 
@@ -171,6 +171,7 @@ Deno.test({
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   Deno.test(`mayfly says which port it took for 0 and ends with 0 on ${signal}`, async () => {
+    const folder = await Deno.makeTempDir();
     const child = new Deno.Command(Deno.execPath(), {
       args: [
         "run",
@@ -178,7 +179,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
         `${ROOT}src/main.ts`,
         ...["--port", "0", "--workers", "1", "--log-format", "json"],
       ],
-      env: { MAYFLY_DATA_DIR: "/nonexistent" },
+      env: { MAYFLY_DATA_DIR: `${folder}/data` },
       stdout: "null",
       stderr: "piped",
     }).spawn();
@@ -195,15 +196,20 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
       connection.close();
       await reading;
       const lines = stderr.trimEnd().split("\n").map((line) => JSON.parse(line).message as string);
-      assert.match(lines[0]!, /--data-dir "\/nonexistent".*nothing on disk/);
+      assert.match(lines[0]!, /^loaded: 0 entries in /);
       assert.ok(lines.some((line) => /^ready: .*1 worker, maxmemory [\d.]+ [MGT]iB$/.test(line)));
       assert.equal(lines.at(-1), "stopped");
+      assert.deepEqual(
+        Array.from(Deno.readDirSync(`${folder}/data`), (each) => each.name).sort(),
+        ["LOCK", "wal-0000000000000001.log"],
+      );
     } finally {
       try {
         child.kill("SIGKILL");
       } catch {
         // It has ended, as it should.
       }
+      await Deno.remove(folder, { recursive: true });
     }
   });
 }

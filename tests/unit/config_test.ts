@@ -54,6 +54,9 @@ Deno.test("parseConfig() gives the documented defaults without flags and with se
     logFormat: "text",
     httpPort: 7171,
     dataDir: "./data",
+    isPersistent: true,
+    fsync: "interval",
+    fsyncIntervalMs: 100,
     notices: [],
   });
 });
@@ -102,9 +105,7 @@ Deno.test("parseConfig() names the flag and what is accepted for every wrong val
     ["log-format", "xml", /text or json/],
     ["http-port", "http", /from 0 to 65535/],
     ["persistence", "maybe", /on or off/],
-    ["persistence", "on", /nothing on disk/],
-    ["fsync", "always", /nothing on disk/],
-    ["fsync", "interval", /nothing on disk/],
+    ["fsync-interval-ms", "0", /from 1 to 10000/],
     ["fsync", "sometimes", /always, interval, never/],
   ];
   for (const [name, value, expected] of cases) {
@@ -142,13 +143,18 @@ Deno.test("parseConfig() refuses a password on the command line and never repeat
 });
 
 Deno.test("parseConfig() notes flags without effect only where they are given", () => {
-  const config = accepted(["--http-port", "8080", "--data-dir", "/tmp/d"], {
-    MAYFLY_PERSISTENCE: "off",
-    MAYFLY_FSYNC: "never",
-  });
-  assert.equal(config.notices.length, 2);
+  const config = accepted(["--http-port", "8080"]);
+  assert.equal(config.notices.length, 1);
   assert.match(config.notices[0]!, /8080.*HTTP/);
-  assert.match(config.notices[1]!, /\/tmp\/d.*disk/);
+});
+
+Deno.test("parseConfig() takes persistence from flags, and from variables", () => {
+  const config = accepted(["--data-dir", "/tmp/d", "--fsync-interval-ms", "7"], {
+    MAYFLY_PERSISTENCE: "off",
+    MAYFLY_FSYNC: "always",
+  });
+  const { dataDir, isPersistent, fsync, fsyncIntervalMs } = config;
+  assert.deepEqual([dataDir, isPersistent, fsync, fsyncIntervalMs], ["/tmp/d", false, "always", 7]);
 });
 
 Deno.test("parseConfig() prints help that lists every flag with its variable", () => {
