@@ -502,3 +502,16 @@ export const DIFFERENCES: Readonly<Record<Call, string>> = {
   "STATS": "mayfly's own",
   "SHUTDOWN SAVE": "without persistence nothing can be saved, and nobody shall believe so",
 };
+
+/** The words of a call as bytes. */
+export function wordsOf(call: Call): Uint8Array[] {
+  return call.replace(/^[~?]/, "").split(" ").map((word) => {
+    const text = word === '""' ? "" : word;
+    const latin1 = text.replace(
+      /\\x([0-9a-f]{2})|\\r|\\n/gi,
+      (escape, hex) =>
+        hex !== undefined ? String.fromCharCode(parseInt(hex, 16)) : escape === "\\r" ? "\r" : "\n",
+    );
+    return Uint8Array.from(latin1, (char) => char.charCodeAt(0));
+  });
+}

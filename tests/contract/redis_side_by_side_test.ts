@@ -6,28 +6,15 @@ import { ReplyParser } from "../support/reply_parser.ts";
 import { connect, encodeCommand, type RespClient } from "../support/resp_client.ts";
 import { startRedis } from "../support/redis_server.ts";
 import { startServer } from "../support/server.ts";
-import { type Call, CALL_GROUPS, DIFFERENCES } from "./redis_calls.ts";
+import { type Call, CALL_GROUPS, DIFFERENCES, wordsOf } from "./redis_calls.ts";
 
 const END_MARK = "end-of-reply-5b7c";
 const END_BYTES = `$${END_MARK.length}\r\n${END_MARK}\r\n`;
 const ABOUT = 2000;
 
-/** The words of a call as bytes. */
-function words(call: Call): Uint8Array[] {
-  return call.replace(/^[~?]/, "").split(" ").map((word) => {
-    const text = word === '""' ? "" : word;
-    const latin1 = text.replace(
-      /\\x([0-9a-f]{2})|\\r|\\n/gi,
-      (escape, hex) =>
-        hex !== undefined ? String.fromCharCode(parseInt(hex, 16)) : escape === "\\r" ? "\r" : "\n",
-    );
-    return Uint8Array.from(latin1, (char) => char.charCodeAt(0));
-  });
-}
-
 /** The raw reply, as Latin-1: everything before that of an ECHO sent behind the call. */
 async function rawReply(client: RespClient, call: Call): Promise<string> {
-  await client.send(encodeCommand(words(call)));
+  await client.send(encodeCommand(wordsOf(call)));
   await client.send(encodeCommand(["ECHO", END_MARK]));
   const bytes = await client.readRaw(END_BYTES);
   return new TextDecoder("latin1").decode(bytes.subarray(0, bytes.length - END_BYTES.length));
