@@ -199,6 +199,8 @@ function serve(ring: Ring, writer: LogWriter): void {
       else idleRounds++;
       rest(ring, writer, fsync, idleRounds);
     } catch (error) {
+      // Mistakes of this program are no trouble of the disk: main ends the process, the log brings the data back.
+      if (error instanceof TypeError || error instanceof RangeError) throw error;
       failed(ring, writer, error as Error);
     }
   }

@@ -147,7 +147,8 @@ export class LogWriter {
         if (cursor === ring.tail) break;
       }
       if (groups === 0) {
-        if (ring.groupAt(head) < 0 || ring.isEmpty) break;
+        // What is published since the look above is none of it: only a group that has parts is written here.
+        if (ring.isEmpty || ring.groupAt(head) < 0 || !ring.hasParts(head)) break;
         this.#writeParts(head);
       } else {
         this.#reserve(FRAME_HEADER_BYTES + bytes);

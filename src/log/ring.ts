@@ -316,7 +316,7 @@ export class Ring {
     const first = Atomics.load(this.data, word);
     if (first === 0) return -1;
     const lengthBytes = groupBytes(first, this.data[word + 1]);
-    if (lengthBytes < 0) throw new Error(`no group in the ring at ${cursor}: word ${first}`);
+    if (lengthBytes < 0) throw new RangeError(`no group in the ring at ${cursor}: word ${first}`);
     return lengthBytes;
   }
 
