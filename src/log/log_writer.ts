@@ -196,7 +196,7 @@ export class LogWriter {
   /** Everything is written and synced; the log ends in order. */
   close(): void {
     if (this.#file === null) return;
-    if (this.#hasSpare) this.#disk.remove(SPARE_NAME);
+    if (this.#hasSpare && this.#disk.list().includes(SPARE_NAME)) this.#disk.remove(SPARE_NAME);
     this.#reserve(FRAME_HEADER_BYTES);
     this.#writeFrame(0, [], FRAME_CLOSED);
     this.#endSegment();

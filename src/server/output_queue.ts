@@ -86,9 +86,11 @@ export class OutputQueue {
 
   /** What is held may go out by now; gives whether some of it still waits. */
   resume(): boolean {
-    if (!this.isWriting && !this.#isClosed && this.#queue !== null) this.#next();
+    // Looked at first: what is reached between the two looks would be waited for by nobody.
     const last = this.#queue?.at(-1);
-    return last !== undefined && last.heldTo !== null && !this.hold!.isReached(last.heldTo);
+    const waits = last !== undefined && last.heldTo !== null && !this.hold!.isReached(last.heldTo);
+    if (!this.isWriting && !this.#isClosed && this.#queue !== null) this.#next();
+    return waits;
   }
 
   /** The replies that are held must never be sent: ends the connection. */
