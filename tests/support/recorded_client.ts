@@ -22,6 +22,12 @@ interface Step {
   check(reply: PlainReply, before: Entries): void;
 }
 
+/** A command that was sent, and when its answer came, by `performance.now()`. */
+interface Sent {
+  readonly step: Step;
+  answeredAtMs: number;
+}
+
 /** Far enough that nothing expires while a test runs. */
 const EXPIRY_MS_MIN = 3_600_000;
 const SPAN_MS = 1000 * 86_400;
@@ -34,23 +40,31 @@ const CLOCK_SLACK_MS = 2;
 export class RecordedClient {
   /** Commands that were answered. */
   acknowledged = 0;
-  /** Answers to commands of which the crash left the outcome open: taken, and not. */
+  /** Commands of which the crash left the outcome open: that were taken, and that were not. */
   readonly open = { taken: 0, lost: 0 };
-  readonly #entries: Entries = new Map();
-  readonly #pending: Step[] = [];
+  /** What was found at the last look, what was sent since, and what that comes to as far as it was answered. */
+  #found: Entries = new Map();
+  #sent: Sent[] = [];
+  #answered = 0;
+  #entries: Entries = new Map();
   #count = 0;
 
   constructor(readonly name: string, readonly database: number, readonly random: Random) {}
 
-  /** Sends commands in small pipelines until the server is gone, or `isOver()`. */
-  async run(port: number, isOver: () => boolean): Promise<void> {
-    using client = await connect(port, { timeoutMs: 30_000 });
+  /** Sends commands in small pipelines until the server is gone. */
+  async run(port: number): Promise<void> {
+    let client: RespClient;
     try {
-      await client.command("SELECT", String(this.database));
+      client = await connect(port, { timeoutMs: 30_000 });
     } catch {
       return; // Killed this early.
     }
-    while (!isOver()) {
+    try {
+      await client.command("SELECT", String(this.database));
+    } catch {
+      return client.close();
+    }
+    for (let isThere = true; isThere;) {
       const planned: Entries = new Map(this.#entries);
       const batch: Step[] = [];
       for (let left = 1 + this.random.below(BATCH_MAX); left > 0; left--) {
@@ -58,64 +72,70 @@ export class RecordedClient {
         step.apply(planned);
         batch.push(step);
       }
-      this.#pending.push(...batch);
-      if (!await this.#send(client, batch)) return;
+      this.#sent.push(...batch.map((step) => ({ step, answeredAtMs: Infinity })));
+      isThere = await this.#send(client, batch);
     }
+    client.close();
   }
 
   /**
-   * Reads all of its keys and throws unless the server holds what was acknowledged, and of the commands without
-   * an answer the first few. What was found counts from now on.
+   * Reads all of its keys and throws unless the server holds what the first so many commands come to, among them
+   * all that were answered before `mustHoldUntilMs`. What was found counts from now on.
    */
-  async verify(client: RespClient): Promise<void> {
+  async verify(client: RespClient, mustHoldUntilMs = Infinity): Promise<void> {
     await client.command("SELECT", String(this.database));
     const seen = await this.#read(client);
-    const candidates: Entries[] = [new Map(this.#entries)];
-    for (const step of this.#pending) {
-      const after = new Map(candidates.at(-1)!);
-      step.apply(after);
-      candidates.push(after);
+    const must =
+      this.#sent.findLastIndex((each) =>
+        each.answeredAtMs < Math.min(mustHoldUntilMs, Number.MAX_VALUE)
+      ) + 1;
+    const entries = new Map(this.#found);
+    let taken = -1, lines: string[] = [];
+    for (let count = 0; count <= this.#sent.length; count++) {
+      if (count > 0) this.#sent[count - 1].step.apply(entries);
+      if (count < must) continue;
+      const found = differences(entries, seen);
+      if (count === must) lines = found;
+      if (found.length === 0) taken = count;
     }
-    const taken = candidates.findLastIndex((each) => differences(each, seen).length === 0);
     if (taken < 0) {
-      const pending = this.#pending.map((each) => each.args.join(" ").slice(0, 100));
+      const open = this.#sent.slice(must).map(({ step }) => step.args.join(" ").slice(0, 100));
       assert.fail(
-        `client ${this.name}: what was acknowledged is not there:\n` +
-          `${differences(candidates[0], seen).join("\n")}\n` +
-          `without answer: ${JSON.stringify(pending)}`,
+        `client ${this.name}: what must be there is not:\n${lines.join("\n")}\n` +
+          `may be there, too: ${JSON.stringify(open.slice(0, 20))}`,
       );
     }
-    this.open.taken += taken;
-    this.open.lost += this.#pending.length - taken;
-    this.#pending.length = 0;
-    this.#entries.clear();
-    for (const [key, entry] of seen) this.#entries.set(key, entry);
+    this.open.taken += taken - must;
+    this.open.lost += this.#sent.length - taken;
+    this.#sent = [];
+    this.#answered = 0;
+    this.#found = seen;
+    this.#entries = new Map(seen);
   }
 
   /** False once the server is gone. */
   async #send(client: RespClient, batch: readonly Step[]): Promise<boolean> {
-    let failure: unknown = null;
-    const replies = client.pipeline(batch.map((each) => each.args)).catch((error) => {
-      failure = error;
-      return null;
-    });
-    const whole = await replies;
-    if (whole === null) {
+    try {
+      for (const reply of await client.pipeline(batch.map((each) => each.args))) {
+        this.#acknowledge(plain(reply));
+      }
+      return true;
+    } catch (error) {
+      // A server that is there and silent is not one that was killed.
+      const isSilent = /Nothing came within/.test(String(error));
+      if (error instanceof assert.AssertionError || isSilent) throw error;
       // Answers that came before the end were told all the same; the pipeline says how many there were.
-      const count = /^After (\d+) of \d+ replies/.exec(String((failure as Error).message));
-      const told = count === null ? 0 : Number(count[1]);
-      for (let i = 0; i < told; i++) this.#acknowledge();
+      const told = /^After (\d+) of \d+ replies/.exec((error as Error).message)?.[1] ?? 0;
+      for (let i = 0; i < Number(told); i++) this.#acknowledge();
       return false;
     }
-    for (const reply of whole) {
-      this.#pending[0].check(plain(reply), this.#entries);
-      this.#acknowledge();
-    }
-    return true;
   }
 
-  #acknowledge(): void {
-    this.#pending.shift()!.apply(this.#entries);
+  #acknowledge(reply?: PlainReply): void {
+    const sent = this.#sent[this.#answered++];
+    if (reply !== undefined) sent.step.check(reply, this.#entries);
+    sent.step.apply(this.#entries);
+    sent.answeredAtMs = performance.now();
     this.acknowledged++;
   }
 
