@@ -15,9 +15,9 @@ import {
   LOG_WORKING,
   Ring,
 } from "./log/ring.ts";
-import { sequenceOfName } from "./log/segment.ts";
 import type { LogThreadStart, MessageFromLog, MessageToKeeper } from "./log_messages.ts";
-import { writeSnapshot } from "./persistence/snapshot_writer.ts";
+import { SnapshotKeeper, type SnapshotLog } from "./persistence/snapshot_keeper.ts";
+import type { SnapshotWritten } from "./persistence/snapshot_writer.ts";
 import { Settings } from "./settings.ts";
 import { Store, type StoreMemory } from "./store/store.ts";
 
@@ -57,27 +57,51 @@ scope.onmessage = ({ data }) => {
   }
 };
 
+/** Asks the log's thread, and waits. */
+function snapshotLog(ring: Ring): SnapshotLog {
+  const isDone = (what: number) => ring.waitDone(what, ring.ask(what), LOG_WAIT_MS);
+  return {
+    rotate: () => isDone(ASK_ROTATE),
+    sync: () => isDone(ASK_SYNC),
+    get failures() {
+      return ring.failures;
+    },
+    get reason() {
+      return ring.reason;
+    },
+    get segmentFirst() {
+      return ring.number("segmentFirst");
+    },
+  };
+}
+
 class Keeper {
   readonly #ring: Ring;
-  readonly #store: Store;
   readonly #disk: DirectoryDisk;
-  readonly #settings: Settings;
-  readonly #clock: Clock;
-  readonly #serverId: Uint8Array;
-  #hasSpare = false;
+  readonly #snapshots: SnapshotKeeper;
   #healAfterMs = 0;
+  #startedAtMs = 0;
+  #restedAtMs = 0;
   readonly #sleeper = new Int32Array(new SharedArrayBuffer(4));
 
   constructor(start: LogThreadStart) {
-    this.#ring = new Ring(start.ringMemory);
     const memory = start.storeMemory as StoreMemory;
-    this.#store = new Store(memory);
-    this.#clock = new Clock(memory.clock);
-    this.#settings = new Settings(start.settingsMemory);
+    const clock = new Clock(memory.clock), settings = new Settings(start.settingsMemory);
+    this.#ring = new Ring(start.ringMemory);
     this.#disk = new DirectoryDisk(start.config.dataDir);
-    this.#serverId = start.serverId!;
+    this.#snapshots = new SnapshotKeeper({
+      disk: this.#disk,
+      store: new Store(memory),
+      log: snapshotLog(this.#ring),
+      serverId: start.serverId!,
+      nowMs: () => clock.nowMs(),
+      table: () => settings.databaseTable(),
+      pause: () => this.#rest(),
+      onStanding: (made, sequence) => this.#stands(made, sequence),
+    });
     this.#ring.setNumber("snapshotOk", 1);
     this.#tidy();
+    this.#measure();
     setInterval(() => this.#look(), LOOK_MS);
   }
 
@@ -91,53 +115,36 @@ class Keeper {
   #snapshot(): string | null {
     const ring = this.#ring, startMs = performance.now();
     ring.setNumber("snapshotRunningSinceMs", Date.now());
+    this.#startedAtMs = this.#restedAtMs = startMs;
     try {
-      const rotation = ring.ask(ASK_ROTATE);
-      if (!ring.waitDone(ASK_ROTATE, rotation, LOG_WAIT_MS)) {
-        return this.#failed("the log stands still");
-      }
-      const failures = ring.failures;
-      const sequence = ring.number("segmentFirst");
-      let restedAtMs = startMs;
-      const made = writeSnapshot({
-        disk: this.#disk,
-        store: this.#store,
-        serverId: this.#serverId,
-        sequence,
-        nowMs: this.#clock.nowMs(),
-        table: this.#settings.databaseTable(),
-        pause: () => {
-          const nowMs = performance.now();
-          if (nowMs - restedAtMs < WORK_MS) return;
-          Atomics.wait(this.#sleeper, 0, 0, REST_MS);
-          restedAtMs = performance.now();
-        },
-      });
-      // Else the snapshot could hold what a crash takes out of the log: half of a group.
-      const sync = ring.ask(ASK_SYNC);
-      if (!ring.waitDone(ASK_SYNC, sync, LOG_WAIT_MS)) return this.#failed("the log stands still");
-      if (ring.failures !== failures) {
-        return this.#failed(`the log failed meanwhile: ${ring.reason}`);
-      }
-      this.#disk.rename(made.temporaryName, made.name);
-      this.#disk.syncDirectory();
-      ring.setNumber("snapshotSequence", sequence);
-      ring.setNumber("snapshotAtMs", Date.now());
-      ring.setNumber("snapshotMs", performance.now() - startMs);
-      ring.setNumber("snapshotBytes", made.bytes);
-      ring.setNumber("snapshotEntries", made.entries);
-      ring.setNumber("snapshotOk", 1);
-      ring.addNumber("snapshots", 1);
-      ring.setNumber("changesSinceSnapshot", 0);
-      this.#dropCovered(sequence, made.name);
-      const ms = (performance.now() - startMs).toFixed(0);
-      this.#log("info", `snapshot: ${made.entries} entries, ${made.bytes} bytes, ${ms} ms`);
-      return null;
+      const reason = this.#snapshots.snapshot();
+      return reason === null ? null : this.#failed(reason);
     } catch (error) {
       return this.#failed((error as Error).message);
     } finally {
       ring.setNumber("snapshotRunningSinceMs", 0);
+      this.#measure();
     }
+  }
+
+  #stands(made: SnapshotWritten, sequence: number): void {
+    const ring = this.#ring, tookMs = performance.now() - this.#startedAtMs;
+    ring.setNumber("snapshotSequence", sequence);
+    ring.setNumber("snapshotAtMs", Date.now());
+    ring.setNumber("snapshotMs", tookMs);
+    ring.setNumber("snapshotBytes", made.bytes);
+    ring.setNumber("snapshotEntries", made.entries);
+    ring.setNumber("snapshotOk", 1);
+    ring.addNumber("snapshots", 1);
+    ring.setNumber("changesSinceSnapshot", 0);
+    const ms = tookMs.toFixed(0);
+    this.#log("info", `snapshot: ${made.entries} entries, ${made.bytes} bytes, ${ms} ms`);
+  }
+
+  #rest(): void {
+    if (performance.now() - this.#restedAtMs < WORK_MS) return;
+    Atomics.wait(this.#sleeper, 0, 0, REST_MS);
+    this.#restedAtMs = performance.now();
   }
 
   #failed(reason: string): string {
@@ -147,42 +154,20 @@ class Keeper {
     return reason;
   }
 
-  /** Removes segments whose successor begins at or before the sequence, and older snapshots. */
-  #dropCovered(sequence: number, snapshot: string): void {
-    const names = this.#disk.list();
-    const segments = names.filter((name) => sequenceOfName(name, "wal") !== null).sort();
-    for (let i = 0; i + 1 < segments.length; i++) {
-      if (sequenceOfName(segments[i + 1], "wal")! <= sequence) this.#disk.remove(segments[i]);
-    }
-    for (const name of names) {
-      if (sequenceOfName(name, "snapshot") !== null && name < snapshot) this.#disk.remove(name);
-    }
-    this.#disk.syncDirectory();
-    this.#measure();
-  }
-
-  /** Removes snapshots that were not finished. */
   #tidy(): void {
     try {
-      for (const name of this.#disk.list()) {
-        if (name.startsWith("snapshot-") && name.endsWith(".tmp")) this.#disk.remove(name);
-      }
-      this.#measure();
+      this.#snapshots.tidy();
     } catch {
       // The disk is in trouble; the log's writer tells it.
     }
   }
 
-  /** How long the log is without the segment that is being written, in bytes. */
   #measure(): void {
-    let bytes = 0;
-    const segments = this.#disk.list().filter((name) => sequenceOfName(name, "wal") !== null);
-    for (const name of segments.sort().slice(0, -1)) {
-      const file = this.#disk.openToRead(name);
-      bytes += file.sizeBytes();
-      file.close();
+    try {
+      this.#ring.setNumber("sizeBytes", this.#snapshots.measureBytes());
+    } catch {
+      // The same.
     }
-    this.#ring.setNumber("sizeBytes", bytes);
   }
 
   #look(): void {
@@ -190,7 +175,6 @@ class Keeper {
     if (ring.state !== LOG_WORKING) {
       if (ring.number("isReopened") === 0 || Date.now() < this.#healAfterMs) return;
       this.#healAfterMs = Date.now() + HEAL_PAUSE_MS;
-      this.#hasSpare = false;
       if (this.#snapshot() === null) ring.ask(ASK_HEALED);
       return;
     }

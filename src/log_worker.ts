@@ -3,8 +3,9 @@
 // Once it serves it blocks for good between batches, so it is spoken to by words in the ring only; what it says
 // goes to main as messages. An error that is not the disk's is not caught: main ends the process.
 import { HEAL_TRY_MS, LOG_IDLE_ROUNDS, LOG_POLL_MS } from "./limits.ts";
+import { cleanUp } from "./log/clean_up.ts";
 import { DirectoryDisk } from "./log/disk.ts";
-import { LogWriter, SPARE_NAME } from "./log/log_writer.ts";
+import { LogWriter } from "./log/log_writer.ts";
 import { recover, type Recovered } from "./log/recovery.ts";
 import {
   ASK_HEALED,
@@ -59,7 +60,8 @@ function run(start: LogThreadStart): void {
     firstSequence: loaded.nextSequence,
   });
   try {
-    tidy(disk, loaded);
+    cleanUp(disk, loaded);
+    tellOfEnd(loaded);
     writer.open();
   } catch (error) {
     const why = (error as Error).message;
@@ -142,13 +144,8 @@ function countEntries(store: Store): number {
   return entries;
 }
 
-/** Cuts a tear off, and removes what counts for nothing. */
-function tidy(disk: DirectoryDisk, { cut, dropped, isClosed, segments }: Recovered["ok"]): void {
+function tellOfEnd({ cut, isClosed, segments }: Recovered["ok"]): void {
   if (cut !== null) {
-    const file = disk.open(cut.name);
-    file.truncate(cut.offset);
-    file.sync();
-    file.close();
     log(
       "warning",
       `${cut.name} was torn at offset ${cut.offset}, as after a crash: ${cut.bytes} bytes that were never ` +
@@ -157,13 +154,6 @@ function tidy(disk: DirectoryDisk, { cut, dropped, isClosed, segments }: Recover
   } else if (!isClosed && segments.length > 0) {
     log("info", "the log was not closed in order; it is whole");
   }
-  for (const name of dropped) disk.remove(name);
-  for (const name of disk.list()) {
-    if (name.endsWith(".tmp") && name !== SPARE_NAME) disk.remove(name);
-  }
-  // A spare of an earlier run may not have been finished.
-  if (disk.list().includes(SPARE_NAME)) disk.remove(SPARE_NAME);
-  disk.syncDirectory();
 }
 
 // ---- serving ----------------------------------------------------------------------------------------
@@ -235,7 +225,9 @@ function answer(ring: Ring, writer: LogWriter): boolean {
   const healed = ring.asked(ASK_HEALED);
   if (healed >= 0) {
     isAsked = true;
-    if (ring.state !== LOG_WORKING) {
+    // The snapshot that stands may be of a segment before the last failure: then another one is needed.
+    const isCovered = ring.number("snapshotSequence") >= ring.number("segmentFirst");
+    if (ring.state !== LOG_WORKING && isCovered) {
       ring.setWorking();
       log("info", "the disk takes writes again: a new snapshot stands, writes are served");
     }
