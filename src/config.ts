@@ -192,7 +192,7 @@ function readCommandLine(
     .addArgument(new Argument("[command]", "what to do").choices(["serve"]).default("serve"))
     .addHelpText(
       "before",
-      "Beside serve, the default: mayfly ping, mayfly bench (each with --help).\n",
+      "Beside serve, the default: mayfly ping, mayfly bench, mayfly wal (each with --help).\n",
     )
     .version(`mayfly ${VERSION}`, "-V, --version", "print the version")
     .helpOption("-h, --help", "print this text")

@@ -82,3 +82,7 @@ export const SNAPSHOT_FRAME_BYTES = 262_144;
 export const COMPACT_BYTES_MIN = 104_857_600;
 /** Effects that are loaded together, so that their cache misses overlap. */
 export const LOAD_GROUP = 64;
+/** A line of the log's text mode: what one string of the runtime can hold, nearly. */
+export const EFFECT_LINE_BYTES_MAX = 524_288_000;
+/** Effects of one group that are read from text: they are gathered in memory. */
+export const TEXT_GROUP_BYTES_MAX = 1_073_741_824;

@@ -2,9 +2,11 @@
 import { Command, CommanderError } from "commander";
 import { benchCommand } from "./bench.ts";
 import { pingCommand } from "./ping.ts";
+import { ToolFailure } from "./tool_failure.ts";
+import { walCommand } from "./wal.ts";
 
 /** Names of subcommands, for who decides where a command line goes. */
-export const TOOLS: readonly string[] = ["ping", "bench"];
+export const TOOLS: readonly string[] = ["ping", "bench", "wal"];
 
 export interface ToolOutput {
   print(text: string): void;
@@ -21,23 +23,25 @@ const EXIT_USAGE = 2;
 /** Runs the tool that `argv` begins with. */
 export async function runTool(argv: readonly string[], output: ToolOutput): Promise<ToolEnd> {
   const program = new Command("mayfly").exitOverride();
-  for (const tool of [pingCommand(output.print), benchCommand(output)]) {
-    program.addCommand(
-      tool.exitOverride().configureOutput({
+  for (const tool of [pingCommand(output.print), benchCommand(output), walCommand(output)]) {
+    for (const each of [tool, ...tool.commands]) {
+      each.exitOverride().configureOutput({
         writeOut: output.print,
         writeErr: () => {},
         getOutHelpWidth: () => 100,
         getErrHelpWidth: () => 100,
         getOutHasColors: () => false,
         getErrHasColors: () => false,
-      }),
-    );
+      });
+    }
+    program.addCommand(tool);
   }
   try {
     await program.parseAsync([...argv], { from: "user" });
     return { exitCode: 0 };
   } catch (error) {
     const text = (error as Error).message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ");
+    if (error instanceof ToolFailure) return { exitCode: error.exitCode, error: text };
     if (!(error instanceof CommanderError)) return { exitCode: EXIT_FAILED, error: text };
     return error.exitCode === 0 ? { exitCode: 0 } : { exitCode: EXIT_USAGE, error: text };
   }

@@ -16,7 +16,14 @@ import {
 
 /** Takes the effects of one group, `bytes[start..end)`; gives why it cannot, or null. */
 export interface GroupTarget {
-  take(bytes: Uint8Array, view: DataView, start: number, end: number): string | null;
+  /** `sequence`: the group's number in the log, 0 in a snapshot. */
+  take(
+    bytes: Uint8Array,
+    view: DataView,
+    start: number,
+    end: number,
+    sequence: number,
+  ): string | null;
 }
 
 /** Told now and then, with the bytes of all files that are read. */
@@ -142,11 +149,7 @@ class Recovery {
     dropped: string[];
   } {
     const found = names.filter((name) => sequenceOfName(name, "wal") !== null).sort();
-    // Those whose successor begins at or before the snapshot's sequence hold nothing newer.
-    let from = 0;
-    while (
-      from + 1 < found.length && sequenceOfName(found[from + 1], "wal")! <= sequence
-    ) from++;
+    const from = coveredSegments(found, sequence);
     const dropped = found.slice(0, from);
     const segments: Segment[] = [];
     for (const name of found.slice(from)) {
@@ -255,7 +258,13 @@ class Recovery {
       const end = at + 8 + length;
       const offset = frames.offset + FRAME_HEADER_BYTES + at - payloadStart;
       if (length < 0 || end > payloadEnd) throw this.#damaged(name, offset, "no group of effects");
-      const problem = this.#target.take(bytes, view, at + 8, end);
+      const problem = this.#target.take(
+        bytes,
+        view,
+        at + 8,
+        end,
+        sequence === 0 ? 0 : sequence + groups,
+      );
       if (problem !== null) {
         throw new Refused(
           `${this.#path(name)} cannot be loaded at offset ${offset}, group ${
@@ -297,4 +306,14 @@ class Recovery {
   #path(name: string): string {
     return `${this.#disk.path}/${name}`;
   }
+}
+
+/** How many of the segments' names, in order, hold nothing newer than a snapshot of that sequence. */
+export function coveredSegments(names: readonly string[], sequence: number): number {
+  let covered = 0;
+  // The successor begins at or before it.
+  while (
+    covered + 1 < names.length && sequenceOfName(names[covered + 1], "wal")! <= sequence
+  ) covered++;
+  return covered;
 }
