@@ -19,6 +19,9 @@ function lasting(state: readonly string[], untilMs: number): string[] {
   });
 }
 
+const END = "end-of-reply-91c2";
+const END_BYTES = `$${END.length}\r\n${END}\r\n`;
+
 /** Sends commands one by one, reading whatever comes back. */
 async function send(port: number, commands: readonly Uint8Array[][]): Promise<void> {
   using client = await connect(port);
@@ -27,7 +30,9 @@ async function send(port: number, commands: readonly Uint8Array[][]): Promise<vo
     // They end the connection or the server, or leave no reply to wait for.
     if (["QUIT", "SHUTDOWN", "CLIENT", "FLUSHALL", "BGSAVE", "SAVE"].includes(name)) continue;
     await client.send(encodeCommand(words));
-    await client.command("ECHO", "end").catch(() => null);
+    // All that came before its reply is the command's.
+    await client.send(encodeCommand(["ECHO", END]));
+    await client.readRaw(END_BYTES);
   }
 }
 
