@@ -3,6 +3,7 @@
 import { Bus } from "./bus.ts";
 import { Clock } from "./clock.ts";
 import { registerClientAnswers } from "./commands/client_commands.ts";
+import { createObservers } from "./commands/observers.ts";
 import type { Services } from "./commands/services.ts";
 import { listParameters } from "./config_parameters.ts";
 import { Engine } from "./engine.ts";
@@ -11,7 +12,7 @@ import { EXPIRY_SWEEP_CHAINS, EXPIRY_SWEEP_MS } from "./limits.ts";
 import { isLoopback } from "./loopback.ts";
 import { createWorkerLogger } from "./logger.ts";
 import { Ring } from "./log/ring.ts";
-import { Metrics, WorkerMetrics } from "./metrics.ts";
+import { Metrics, type MetricsMemory, WorkerMetrics } from "./metrics.ts";
 import { EffectRecorder } from "./persistence/effect_recorder.ts";
 import { SilentWriter } from "./protocol/silent_writer.ts";
 import { createPasswordCheck } from "./server/auth.ts";
@@ -67,8 +68,9 @@ function start(message: StartMessage): void {
   const memory = message.storeMemory as StoreMemory;
   const store = new Store(memory);
   const clock = new Clock(memory.clock);
-  const metricsMemory = message.metricsMemory as SharedArrayBuffer;
+  const metricsMemory = message.metricsMemory as MetricsMemory;
   const metrics = new WorkerMetrics(metricsMemory, workerIndex);
+  const allMetrics = new Metrics(metricsMemory);
   const sessions: Sessions = new Map();
   const logger = createWorkerLogger(
     `worker ${workerIndex}`,
@@ -83,7 +85,8 @@ function start(message: StartMessage): void {
     settings,
     ring,
     parameters: listParameters(settings, config, message.maxmemoryBytesCeiling, ring),
-    metrics: new Metrics(metricsMemory),
+    metrics: allMetrics,
+    ...createObservers(settings, sessions, allMetrics, metrics, bus),
     bus,
     sessions,
     workerIndex,
@@ -98,7 +101,6 @@ function start(message: StartMessage): void {
     cpuSeconds,
   };
   registerClientAnswers(bus, services);
-  bus.answer("reset-statistics", () => metrics.reset());
   const server = new TcpServer({
     config,
     settings,

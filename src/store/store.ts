@@ -182,6 +182,11 @@ export class Store {
     lock.unlockReading(shard.words);
   }
 
+  /** Counts that a reader without lock has to repeat what it read of the shard. */
+  noteRetry(shard: Shard): void {
+    Atomics.add(shard.words, L.READ_RETRIES, 1);
+  }
+
   // ---- within a section -----------------------------------------------------------------------------
 
   /** The record of a key that has not expired, 0 if there is none; notes the access. */
@@ -432,6 +437,16 @@ export class Store {
     return { entries: count, expiring };
   }
 
+  /** Each shard's entries, memory and contention; counts of the latter wrap at 2^32. */
+  shardNumbers(): ShardNumbers[] {
+    return this.shards.map(({ words }) => ({
+      entries: Atomics.load(words, L.ENTRIES),
+      pageBytes: Atomics.load(words, L.PAGES_USED) * L.PAGE_BYTES,
+      lockWaits: Atomics.load(words, L.LOCK_WAITS) >>> 0,
+      readRetries: Atomics.load(words, L.READ_RETRIES) >>> 0,
+    }));
+  }
+
   /** Sums over the shards. Units: bytes, counts. */
   totals(): StoreTotals {
     const sum = (word: number) =>
@@ -464,6 +479,13 @@ export class Store {
     clearArena(shard);
     words.fill(0, L.DB_ENTRIES, L.DB_EXPIRING + L.DATABASES);
   }
+}
+
+export interface ShardNumbers {
+  entries: number;
+  pageBytes: number;
+  lockWaits: number;
+  readRetries: number;
 }
 
 export interface StoreTotals {
