@@ -98,6 +98,8 @@ export const CENSUS_ENTRIES_PER_SAMPLE = 512;
 export const CENSUS_ENTRIES_PER_STEP = 32;
 /** Namespaces of the estimate that are remembered from one second to the next. */
 export const CENSUS_NAMESPACES_MAX = 512;
+/** The board for their sizes: NAMESPACES_TOLD_MAX names with numbers, most of which are short. */
+export const CENSUS_BOARD_BYTES = 32_760;
 
 /** A command with at least this many arguments is timed by itself, whatever it is. */
 export const ARGUMENTS_TIMED_ALONE = 65;

@@ -5,6 +5,7 @@
 import { CommandMetrics, createCommandMemory, WorkerCommandMetrics } from "./command_metrics.ts";
 import { bucketOf, BUCKETS, Latency } from "./histogram.ts";
 import { createHistoryMemory } from "./history.ts";
+import { createCensusMemory } from "./namespace_census.ts";
 import {
   createNamespaceMemory,
   NamespaceMetrics,
@@ -79,6 +80,7 @@ export interface MetricsMemory {
   readonly counters: SharedArrayBuffer;
   readonly commands: SharedArrayBuffer;
   readonly namespaces: SharedArrayBuffer;
+  readonly census: SharedArrayBuffer;
   readonly history: SharedArrayBuffer;
   readonly process: SharedArrayBuffer;
 }
@@ -89,6 +91,7 @@ export function createMetricsMemory(workerCount: number): MetricsMemory {
     counters: new SharedArrayBuffer(workerCount * CELLS * 8),
     commands: createCommandMemory(workerCount),
     namespaces: createNamespaceMemory(workerCount),
+    census: createCensusMemory(),
     history: createHistoryMemory(),
     process: new SharedArrayBuffer((PROCESS_WORDS + workerCount) * 4),
   };

@@ -316,7 +316,7 @@ export class Store {
   }
 
   /**
-   * A step of a scan: calls `visit` with a copy of each key of `database` that has not expired, until
+   * A step of a scan: calls `visit` with a copy of each key of `database` (−1: of any) that has not expired, until
    * `countMin` entries were looked at. Gives the next cursor, 0 at the end. An entry that is there from
    * start to end is visited at least once, whatever grows or shrinks meanwhile. Cursors lie below 2^53.
    */
@@ -337,7 +337,7 @@ export class Store {
       visitCursor(shard, bucket, (slot) => {
         const ref = shard.buckets[slot + L.BUCKET_REFS];
         seen++;
-        if (record.databaseOf(shard, ref) !== database) return;
+        if (database >= 0 && record.databaseOf(shard, ref) !== database) return;
         const expiresAtMs = record.expiresAtMsOf(shard, ref);
         if (expiresAtMs !== 0 && expiresAtMs <= nowMs) return;
         const start = record.keyStartOf(ref);
