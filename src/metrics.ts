@@ -195,6 +195,11 @@ export class Metrics {
     return Atomics.load(this.#process, PROCESS_WORDS + workerIndex);
   }
 
+  /** The number that the slow log's next entry will have. */
+  get nextSlowLogNumber(): number {
+    return Atomics.load(this.#process, SLOW_LOG_NUMBER) >>> 0;
+  }
+
   /** Error replies of each kind that came at all. */
   errorKinds(): readonly (readonly [kind: string, count: number])[] {
     return ERROR_KINDS.map((kind, i) => [kind, this.#sum(ERROR_CELLS + i)] as const)

@@ -10,6 +10,7 @@ import type { ReplyWriter } from "../protocol/reply_writer.ts";
 import { BATCH_COMMANDS_MAX, type RequestBatch } from "../protocol/request_batch.ts";
 import type { Session } from "../session.ts";
 import {
+  ARITIES,
   COMMAND_NAMES,
   commandNumber,
   IS_CONTAINER,
@@ -32,7 +33,6 @@ const LOOKUPS_EVERY = 16;
 const LOOKUPS_PHASE = 4;
 /** Below this the slow log is so fine that each command has to be timed by itself. */
 const FINE_SLOW_LOG_US = 1000;
-const WRONG_ARITY = "ERR wrong number of arguments for ";
 const decoder = new TextDecoder();
 
 export class BatchAccounts {
@@ -79,7 +79,7 @@ export class BatchAccounts {
     this.#aloneMs += ms;
     const number = numberOf(c.batch, command, rowIndex);
     this.metrics.observe(ms * 1e6, 1, 1);
-    if (number < 0) return;
+    if (number < 0 || !isArityRight(number, c.batch, command)) return;
     this.metrics.commands.observe(number, ms * 1e6, 1, 1);
     this.#noteSlow(c.session, c.batch, command, number, ms);
   }
@@ -100,6 +100,7 @@ export class BatchAccounts {
   noteMonitored(c: CommandContext, command: number, rowIndex: number): void {
     const number = numberOf(c.batch, command, rowIndex);
     if (number < 0 || IS_UNWATCHED[number] !== 0) return;
+    if (!isArityRight(number, c.batch, command)) return;
     this.services.monitor.note(c.batch, command, COMMAND_NAMES[number], c.session, this.#nowMs);
   }
 
@@ -156,7 +157,7 @@ export class BatchAccounts {
       if (command < 0 || rowOf[command] < 0) continue;
       const number = numberOf(batch, command, rowOf[command]);
       if (number < 0) continue;
-      if (isRejection(texts[i], batch, command, rowOf[command])) {
+      if (isRejection(texts[i], number, batch, command)) {
         this.metrics.commands.reject(number);
       } else this.metrics.commands.fail(number);
     }
@@ -232,16 +233,12 @@ function numberOf(batch: RequestBatch, command: number, rowIndex: number): numbe
 }
 
 /** Whether an error says that its command was not let run. */
-function isRejection(
-  text: string,
-  batch: RequestBatch,
-  command: number,
-  rowIndex: number,
-): boolean {
-  if (/^(?:NOAUTH|LOADING|OOM|MISCONF) /.test(text)) return true;
-  // A container has the arity of its subcommand checked.
-  if (IS_CONTAINER[rowIndex] !== 0) return text.startsWith(WRONG_ARITY);
-  const { arity } = ROWS[rowIndex];
+function isRejection(text: string, number: number, batch: RequestBatch, command: number): boolean {
+  return /^(?:NOAUTH|LOADING|OOM|MISCONF) /.test(text) || !isArityRight(number, batch, command);
+}
+
+function isArityRight(number: number, batch: RequestBatch, command: number): boolean {
+  const arity = ARITIES[number];
   const count = batch.commandArg[command + 1] - batch.commandArg[command];
-  return arity > 0 ? count !== arity : count < -arity;
+  return arity > 0 ? count === arity : count >= -arity;
 }

@@ -11,6 +11,9 @@ const ALL: readonly R.CommandRow[] = [...ROWS, ...[...SUBCOMMANDS.values()].flat
 /** `get`, `config|get`, by number. */
 export const COMMAND_NAMES: readonly string[] = ALL.map((row) => row.name);
 
+/** By number: arguments that a command takes, below 0: at least so many. */
+export const ARITIES = Int16Array.from(ALL, (row) => row.arity);
+
 const NUMBERS: ReadonlyMap<string, number> = new Map(COMMAND_NAMES.map((name, i) => [name, i]));
 
 /** Undefined for a name that no command has; in lower case. */

@@ -21,8 +21,12 @@ export interface SlowLogAnswer {
   readonly entries: readonly SlowEntry[];
 }
 
-/** The bus's payload: newest entries wanted, or all to be forgotten. */
+/**
+ * The bus's payload: newest entries wanted, or all to be forgotten; of those with numbers below `before`, because
+ * the asking command may be an entry itself by the time that it is answered.
+ */
 export interface SlowLogQuestion {
+  readonly before: number;
   readonly newest: number;
   readonly resets: boolean;
 }
@@ -41,11 +45,14 @@ export class SlowLog {
     this.#cut();
   }
 
-  answer({ newest, resets }: SlowLogQuestion): SlowLogAnswer {
-    if (resets) this.#entries = [];
+  answer({ before, newest, resets }: SlowLogQuestion): SlowLogAnswer {
+    if (resets) this.#entries = this.#entries.filter(({ number }) => number >= before);
     this.#cut();
-    const count = this.#entries.length;
-    return { count, entries: this.#entries.slice(Math.max(0, count - newest)).reverse() };
+    const known = this.#entries.filter(({ number }) => number < before);
+    return {
+      count: known.length,
+      entries: newest === 0 ? [] : known.slice(-newest).reverse(),
+    };
   }
 
   #cut(): void {

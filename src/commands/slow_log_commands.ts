@@ -62,11 +62,13 @@ function reset(c: CommandContext): void {
 
 function ask(
   c: CommandContext,
-  question: SlowLogQuestion,
+  question: Omit<SlowLogQuestion, "before">,
   finish: (reply: ReplyWriter, answers: readonly SlowLogAnswer[]) => void,
 ): void {
+  const { bus, metrics } = c.services;
+  const before = metrics.nextSlowLogNumber;
   c.park(
-    c.services.bus.ask<SlowLogAnswer>("slow-log", question).then(
+    bus.ask<SlowLogAnswer>("slow-log", { ...question, before }).then(
       (answers) => (reply) => finish(reply, answers),
       (error: Error) => (reply) => reply.error(`ERR ${error.message}`),
     ),
