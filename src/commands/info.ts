@@ -6,6 +6,7 @@ import type { CommandContext } from "./context.ts";
 import type { Services } from "./services.ts";
 import { FSYNC_NAMES, type LogNumber } from "../log/ring.ts";
 import { lastSaveS } from "./persistence_commands.ts";
+import { namespaceNumbers } from "./collect.ts";
 import { perWorker } from "./stats.ts";
 
 /** Name and value of one line; a value holds no line end. */
@@ -33,12 +34,13 @@ const SECTIONS: Readonly<Record<string, (source: Source) => InfoLine[]>> = {
     services.metrics.errorKinds().map(([kind, count]) => [`errorstat_${kind}`, `count=${count}`]),
   Commandstats: commandLines,
   Latencystats: latencyLines,
+  Namespaces: namespaceLines,
   Cluster: () => [["cluster_enabled", 0]],
   Keyspace: keyspaceLines,
 };
 export const SECTION_TITLES: readonly string[] = Object.keys(SECTIONS);
 /** Long ones, which are told only if asked for. */
-const ON_DEMAND: ReadonlySet<string> = new Set(["Commandstats", "Latencystats"]);
+const ON_DEMAND: ReadonlySet<string> = new Set(["Commandstats", "Latencystats", "Namespaces"]);
 const ASKS_ALL = /^(?:all|everything)$/;
 
 /** INFO [section ...] */
@@ -164,12 +166,22 @@ function statsLines({ services, store, nowMs }: Source): InfoLine[] {
     ["read_retries", metrics.counter("readRetries")],
     ["read_locks", metrics.counter("readLocks")],
     ["lock_waits", store.shardNumbers().reduce((sum, { lockWaits }) => sum + lockWaits, 0)],
+    ["event_loop_lag_ms_max", worstLoopLagMs(services).toFixed(3)],
     ["slow_commands", metrics.counter("slowCommands")],
     ["monitors", metrics.monitors],
     ["monitor_lines_left_out", metrics.counter("monitorLinesLeftOut")],
     ["write_groups", metrics.counter("writeGroups")],
     ["writes_grouped", metrics.counter("writesGrouped")],
   ];
+}
+
+/** Of all workers, in the last second. */
+function worstLoopLagMs({ metrics }: Services): number {
+  let worst = 0;
+  for (let i = 0; i < metrics.workerCount; i++) {
+    worst = Math.max(worst, metrics.counterOf("loopLagMsMaxNow", i));
+  }
+  return worst;
 }
 
 /** Redis's names where they mean the same; its RDB is our snapshot, its AOF our log. */
@@ -283,6 +295,14 @@ function latencyLines({ services }: Source): InfoLine[] {
     lines.push([`latency_percentiles_usec_${name}`, `p50=${p50},p99=${p99},p99.9=${p999}`]);
   });
   return lines;
+}
+
+/** Look-ups, keys and bytes by the part of a key before its first `:`; estimates where there are many. */
+function namespaceLines({ services }: Source): InfoLine[] {
+  return namespaceNumbers(services).map(({ name, hits, misses, keys, bytes }, i) => [
+    `namespace${i}`,
+    `name=${JSON.stringify(name)},keys=${keys},bytes=${bytes},hits=${hits},misses=${misses}`,
+  ]);
 }
 
 function keyspaceLines({ store, services }: Source): InfoLine[] {

@@ -101,6 +101,38 @@ Deno.test("SLOWLOG and LATENCY catch one slow command in the middle of a pipelin
   assert.ok(lag.length >= 2);
 });
 
+Deno.test("INFO namespaces tells look-ups, keys and bytes by the keys' first words, over all workers", async () => {
+  await using server = await startServer({ workers: 2 });
+  using control = await connect(server.port);
+  const clients = await clientsOfBoth(server, control), count = clients.length;
+  await Promise.all(clients.map(async (client, i) => {
+    await client.pipeline([["SET", `bert:${i}`, "v".repeat(100)], ["SET", `gpt:${i}`, "v"]]);
+    await client.pipeline([["GET", `bert:${i}`], ["GET", "bert:absent"], ["GET", `gpt:${i}`]]);
+    await client.command("MGET", `gpt:${i}`, "llama:1", "bert:absent");
+  }));
+  await control.command("SET", "plain", "v");
+  const info = await until(
+    "all keys were looked at",
+    () => section(control, "namespaces"),
+    (info) => info.lines().some((line) => line.includes('name="",keys=1,')),
+  );
+  const numbers = Object.fromEntries(
+    info.lines().map((line) => {
+      const [, name, keys, bytes, hits, misses] =
+        /^namespace\d+:name="(.*)",keys=(\d+),bytes=(\d+),hits=(\d+),misses=(\d+)$/.exec(line)!;
+      assert.equal(Number(bytes) > 0, Number(keys) > 0, line);
+      return [name, { keys: Number(keys), hits: Number(hits), misses: Number(misses) }];
+    }),
+  );
+  assert.deepEqual(numbers, {
+    bert: { keys: count, hits: count, misses: 2 * count },
+    gpt: { keys: count, hits: 2 * count, misses: 0 },
+    llama: { keys: 0, hits: 0, misses: count },
+    "": { keys: 1, hits: 0, misses: 0 },
+  });
+  for (const client of clients) client.close();
+});
+
 Deno.test("MONITOR shows the commands of the clients of all workers, in RESP and in text", async () => {
   await using server = await startServer({ workers: 2 });
   using control = await connect(server.port);
