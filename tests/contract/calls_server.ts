@@ -143,7 +143,7 @@ export const SERVER_CALL_GROUPS: Readonly<Record<string, readonly Call[]>> = {
     "LATENCY GRAPH",
     "LATENCY DOCTOR x",
     "LATENCY HISTOGRAM nosuch",
-    "LATENCY HISTOGRAM nosuch lcs",
+    "LATENCY HISTOGRAM nosuch failover",
     "LATENCY NOSUCH",
     "LATENCY",
     "MONITOR x",
