@@ -6,6 +6,9 @@ export type BusKind =
   | "client-list"
   | "client-kill"
   | "reset-statistics"
+  | "slow-log"
+  | "latency-events"
+  | "monitor-lines"
   | "rewrite-config"
   | "shutdown"
   | "snapshot";

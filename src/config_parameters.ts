@@ -9,6 +9,7 @@ import {
   MAXMEMORY_BYTES_MIN,
   SECONDS_MAX,
 } from "./config_flags.ts";
+import { SLOW_LOG_ENTRIES_MAX } from "./limits.ts";
 import { parseMemorySize } from "./memory_size.ts";
 import { type Settings } from "./settings.ts";
 
@@ -114,6 +115,31 @@ export function listParameters(
           "debug, verbose, info, notice, warning, error";
       },
     },
+    {
+      name: "slowlog-log-slower-than",
+      get: () => String(settings.slowLogSlowerThanUs),
+      set: (text) =>
+        setNumber(text, -1, Number.MAX_SAFE_INTEGER, (us) => settings.slowLogSlowerThanUs = us),
+    },
+    {
+      name: "slowlog-max-len",
+      get: () => String(settings.slowLogEntriesMax),
+      set: (text) =>
+        setNumber(text, 0, SLOW_LOG_ENTRIES_MAX, (count) => settings.slowLogEntriesMax = count),
+    },
+    {
+      name: "latency-monitor-threshold",
+      get: () => String(settings.latencyThresholdMs),
+      set: (text) =>
+        setNumber(text, 0, Number.MAX_SAFE_INTEGER, (ms) => settings.latencyThresholdMs = ms),
+    },
+    // Times are always kept: they cost nothing that can be measured.
+    only("latency-tracking", "yes", "argument(s) must be one of the following: yes"),
+    only(
+      "latency-tracking-info-percentiles",
+      "50 99 99.9",
+      "this build tells the percentiles 50 99 99.9",
+    ),
     fixed("port", config.port),
     fixed("bind", config.hosts.join(" ")),
     fixed("protected-mode", config.protectedMode ? "yes" : "no"),

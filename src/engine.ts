@@ -4,6 +4,8 @@
 // Nothing is awaited while a lock is held. Handlers that only read run without lock between two looks at the
 // shard's sequence; if it moved, the reply is taken back and they run again, and after a while under the lock.
 // The file is long because how each kind of command is locked should be read, and judged, in one place.
+import { BatchAccounts } from "./commands/batch_accounts.ts";
+import { ALONE_FROM } from "./commands/command_numbers.ts";
 import * as R from "./commands/command_row.ts";
 import type { CommandRow } from "./commands/command_row.ts";
 import { CommandContext, type Finish } from "./commands/context.ts";
@@ -38,12 +40,8 @@ export type Outcome = typeof DONE | typeof PARKED | typeof CLOSE;
 
 /** The 16-bit access clock counts seconds. */
 const ACCESS_CLOCK_MS = 1000;
-/**
- * Every batch is timed until this many were, then every eighth, which counts for eight: two looks at the clock
- * cost 0.2 to 0.4 µs.
- */
-const TIMED_ALWAYS = 4096;
-const TIMED_EVERY = 8;
+/** Two counts in one number: hits of a group of keys or commands, and above them misses. */
+const MISS = 2 ** 20;
 /** What look-ahead asks of each row, beside the rows: it passes over all commands first. */
 const FIRST_KEY = Int8Array.from(ROWS, (row) => row.firstKey);
 const LAST_KEY = Int8Array.from(ROWS, (row) => row.lastKey);
@@ -86,7 +84,9 @@ export class Engine {
   readonly #groupShard = new Int32Array(READS_PER_GROUP);
   readonly #groupBegun = new Int32Array(READS_PER_GROUP);
   #round = 0;
-  #batches = 0;
+  readonly #accounts: BatchAccounts;
+  /** Hits and misses after each look-up of a group, while look-ups are counted by namespace. */
+  readonly #lookupsAfter = new Float64Array(KEYS_PER_GROUP);
 
   constructor(
     readonly store: Store,
@@ -97,6 +97,7 @@ export class Engine {
     readonly silent: DroppingWriter,
   ) {
     this.#effects = effects;
+    this.#accounts = new BatchAccounts(services, metrics);
     this.#context = new CommandContext(store, services, effects);
     this.#keyBytesMax = services.config.keyBytesMax;
     this.#textBytesMax = services.config.textDialect === "hld" ? HLD_TEXT_BYTES_MAX : 0;
@@ -117,11 +118,11 @@ export class Engine {
   ): number {
     const c = this.#context, count = batch.commandCount;
     const counters = this.metrics.counters;
-    const isSampled = this.#batches >= TIMED_ALWAYS;
-    const isTimed = !isSampled || this.#batches % TIMED_EVERY === 0;
-    this.#batches++;
-    const startMs = isTimed ? performance.now() : 0;
-    const nowMs = this.clock.nowMs();
+    const nowMs = this.clock.nowMs(), accounts = this.#accounts;
+    accounts.begin(nowMs);
+    const isEach = accounts.isEach;
+    resp.out.errors.running = c;
+    this.silent.out.errors.running = c;
     c.session = session;
     c.loudReply = resp;
     c.batch = batch;
@@ -167,7 +168,10 @@ export class Engine {
         }
       }
       next++;
-      let groupEnd = count;
+      let groupEnd = count, isEnding = false, isRefused = false;
+      const isAlone = rowIndex >= 0 && (isEach || c.argCount >= ALONE_FROM[rowIndex]);
+      const aloneAtMs = isAlone ? performance.now() : 0;
+      if (isAlone) groupEnd = next;
       if (replyMode === REPLY_SKIP) {
         // Only this command's reply is skipped, so it forms no group with those behind it.
         session.replyMode = REPLY_ON;
@@ -187,17 +191,22 @@ export class Engine {
       const row = ROWS[rowIndex], kind = row.kind;
       if (row.arity > 0 ? c.argCount !== row.arity : c.argCount < -row.arity) {
         reply.error(errors.wrongArity(row.name));
+        isRefused = true;
       } else if (!session.isAuthenticated && (row.flags & R.NO_AUTH) === 0) {
         reply.error(errors.NO_AUTH);
+        isRefused = true;
       } else if (isLoading && (row.flags & R.LOADING) === 0) {
         reply.error(errors.LOADING);
+        isRefused = true;
       } else if (refusal !== null && WRITES[rowIndex] !== 0) {
         reply.error(errors.logFailed(refusal));
+        isRefused = true;
       } else if (
         effects !== null && WRITES[rowIndex] !== 0 &&
         effects.isTooLong(this.#effectBytes(c.first, c.argCount))
       ) {
         reply.error(errors.OUT_OF_MEMORY);
+        isRefused = true;
       } else if (kind === R.READ) {
         if (this.#isKeyShort(row)) next = this.#reads(row, next, groupEnd);
       } else if (kind === R.CHANGE) {
@@ -211,36 +220,36 @@ export class Engine {
           this.parked = c.parked;
           this.outcome = session.isClosing ? CLOSE : PARKED;
           c.parked = null;
-          break;
+          isEnding = true;
         }
       } else if (this.#areKeysShort(row)) {
         this.#severalKeys(row);
         if (session.isClosing) {
           this.outcome = CLOSE;
-          break;
+          isEnding = true;
         }
       }
-    }
-    if (this.silent.out.position > 0 || this.silent.out.segments.length > 0) {
-      this.metrics.countErrors(this.silent.out.errors);
-      this.silent.out.errors.length = 0;
-      this.silent.drop();
+      if (isAlone && !isRefused) {
+        accounts.noteAlone(c, next - 1, rowIndex, performance.now() - aloneAtMs);
+        if (accounts.isMonitored) accounts.noteMonitored(c, next - 1, rowIndex);
+      }
+      if (isEnding) break;
     }
     if (effects !== null) effects.settle();
     const ran = next - from;
+    accounts.end(session, batch, this.#rowOf, from, next, this.clock.readWallMs);
+    if (this.silent.out.position > 0 || this.silent.out.segments.length > 0) {
+      accounts.countErrors(this.silent, batch, this.#rowOf);
+      this.silent.drop();
+    }
     if (ran > 0) this.#noteLast(session, next - 1);
     counters[COUNTER.batches]++;
     counters[COUNTER.commands] += ran;
-    if (resp.out.errors.length > 0) {
-      this.metrics.countErrors(resp.out.errors);
-      resp.out.errors.length = 0;
-    }
+    if (resp.out.errors.length > 0) accounts.countErrors(resp, batch, this.#rowOf);
+    resp.out.errors.running = null;
+    this.silent.out.errors.running = null;
     counters[COUNTER.hits] += c.hits;
     counters[COUNTER.misses] += c.misses;
-    if (isTimed && ran > 0) {
-      const weight = isSampled ? TIMED_EVERY : 1;
-      this.metrics.observe((performance.now() - startMs) * 1e6, ran, weight);
-    }
     return next;
   }
 
@@ -359,6 +368,7 @@ export class Engine {
   #reads(row: CommandRow, next: number, count: number): number {
     const c = this.#context, store = this.store, batch = c.batch, shards = this.#groupShard;
     const begun = this.#groupBegun, hits = c.hits, misses = c.misses, first = next - 1;
+    const notesLookups = this.#accounts.notesLookups;
     c.reply.mark();
     c.needsLock = false;
     let group = 0;
@@ -371,6 +381,7 @@ export class Engine {
       // By its name, so that the compiler can look into it: saves 40 of 350 ns.
       if (row.run === get) get(c);
       else row.run(c);
+      if (notesLookups) this.#lookupsAfter[group - 1] = c.hits + c.misses * MISS;
       if (group === READS_PER_GROUP || next === count) break;
       const following = this.#followingRead(next);
       if (following === null) break;
@@ -378,7 +389,10 @@ export class Engine {
       c.first = batch.commandArg[next];
       c.argCount = batch.commandArg[++next] - c.first;
     }
-    if (group > 0 && !c.needsLock && store.confirmReads(shards, begun, group)) return next;
+    if (group > 0 && !c.needsLock && store.confirmReads(shards, begun, group)) {
+      if (notesLookups) this.#noteReads(first, next, hits, misses);
+      return next;
+    }
     c.reply.rewind();
     c.hits = hits;
     c.misses = misses;
@@ -386,8 +400,35 @@ export class Engine {
       c.first = batch.commandArg[command];
       c.argCount = batch.commandArg[command + 1] - c.first;
       this.#read(ROWS[this.#rowOf[command]]);
+      if (notesLookups) this.#lookupsAfter[command - first] = c.hits + c.misses * MISS;
     }
+    if (notesLookups) this.#noteReads(first, next, hits, misses);
     return next;
+  }
+
+  /** Counts the look-ups of a group of reads by namespace; `hits` and `misses` are from before it. */
+  #noteReads(first: number, next: number, hits: number, misses: number): void {
+    const batch = this.#context.batch;
+    for (let command = first; command < next; command++) {
+      const after = this.#lookupsAfter[command - first];
+      const hitsAfter = after % MISS, missesAfter = Math.floor(after / MISS);
+      const key = batch.commandArg[command] + ROWS[this.#rowOf[command]].firstKey;
+      this.#accounts.noteLookup(batch, key, hitsAfter - hits, missesAfter - misses);
+      hits = hitsAfter;
+      misses = missesAfter;
+    }
+  }
+
+  /** The same for a group of keys of one command. */
+  #noteKeys(row: CommandRow, from: number, to: number, hits: number, misses: number): void {
+    const c = this.#context;
+    for (let key = from; key <= to; key += row.keyStep) {
+      const after = this.#lookupsAfter[Math.floor((key - from) / row.keyStep)];
+      const hitsAfter = after % MISS, missesAfter = Math.floor(after / MISS);
+      this.#accounts.noteLookup(c.batch, c.first + key, hitsAfter - hits, missesAfter - misses);
+      hits = hitsAfter;
+      misses = missesAfter;
+    }
   }
 
   /** The row of a command, if it is a sound read of one key. */
@@ -398,6 +439,7 @@ export class Engine {
     const argCount = batch.commandArg[command + 1] - first;
     if (row.kind !== R.READ) return null;
     if (row.arity > 0 ? argCount !== row.arity : argCount < -row.arity) return null;
+    if (argCount >= ALONE_FROM[rowIndex]) return null;
     if (batch.argEnd[key] - batch.argStart[key] > this.#keyBytesMax) return null;
     if ((batch.commandStyle[command] === STYLE_TEXT) !== this.#context.isText) return null;
     return row;
@@ -418,6 +460,7 @@ export class Engine {
           break;
         }
         this.metrics.counters[COUNTER.readRetries]++;
+        store.noteRetry(shard);
         c.reply.rewind();
         c.needsLock = false;
         c.hits = hits;
@@ -501,6 +544,7 @@ export class Engine {
     const argCount = batch.commandArg[command + 1] - first;
     if (row.kind !== R.CHANGE) return null;
     if (row.arity > 0 ? argCount !== row.arity : argCount < -row.arity) return null;
+    if (argCount >= ALONE_FROM[rowIndex]) return null;
     if ((batch.argHash[key] & this.store.shardMask) !== shard.number) return null;
     if (batch.argEnd[key] - batch.argStart[key] > this.#keyBytesMax) return null;
     if ((batch.commandStyle[command] === STYLE_TEXT) !== c.isText) return null;
@@ -589,14 +633,18 @@ export class Engine {
         if ((begun[i] & 1) !== 0) isFree = false;
       }
       if (isFree) {
-        for (let key = from; key <= to && !c.needsLock; key += row.keyStep) row.each!(c, key);
+        this.#eachKey(row, from, to);
         let isWhole = true;
         for (let i = 0; i < begun.length; i++) {
           if (this.#shardRound[i] === round && !store.confirmRead(store.shards[i], begun[i])) {
             isWhole = false;
+            store.noteRetry(store.shards[i]);
           }
         }
-        if (isWhole && !c.needsLock) return;
+        if (isWhole && !c.needsLock) {
+          if (this.#accounts.notesLookups) this.#noteKeys(row, from, to, hits, misses);
+          return;
+        }
         this.metrics.counters[COUNTER.readRetries]++;
         c.reply.rewind();
         c.hits = hits;
@@ -612,10 +660,21 @@ export class Engine {
       if (this.#shardRound[i] === round) store.lockReading(store.shards[i]);
     }
     c.isLocked = true;
-    for (let key = from; key <= to; key += row.keyStep) row.each!(c, key);
+    c.needsLock = false;
+    this.#eachKey(row, from, to);
     c.isLocked = false;
     for (let i = 0; i < begun.length; i++) {
       if (this.#shardRound[i] === round) store.unlockReading(store.shards[i]);
+    }
+    if (this.#accounts.notesLookups) this.#noteKeys(row, from, to, hits, misses);
+  }
+
+  #eachKey(row: CommandRow, from: number, to: number): void {
+    const c = this.#context, notesLookups = this.#accounts.notesLookups;
+    let keys = 0;
+    for (let key = from; key <= to && !c.needsLock; key += row.keyStep) {
+      row.each!(c, key);
+      if (notesLookups) this.#lookupsAfter[keys++] = c.hits + c.misses * MISS;
     }
   }
 

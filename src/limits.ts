@@ -86,3 +86,43 @@ export const LOAD_GROUP = 64;
 export const EFFECT_LINE_BYTES_MAX = 524_288_000;
 /** Effects of one group that are read from text: they are gathered in memory. */
 export const TEXT_GROUP_BYTES_MAX = 1_073_741_824;
+/** Samples of a second that the history keeps: 15 minutes. */
+export const HISTORY_SAMPLES = 900;
+/** Between two samples of the history. */
+export const HISTORY_SAMPLE_MS = 1000;
+/** Between two looks at how late a worker's event loop is. */
+export const LOOP_LAG_MS = 100;
+/** Namespaces that a worker counts look-ups of; those told; and the longest name that counts as one. */
+export const NAMESPACE_SLOTS = 128;
+export const NAMESPACES_TOLD_MAX = 50;
+export const NAMESPACE_BYTES_MAX = 64;
+/** Entries looked at each second to estimate keys and bytes by namespace; that many keys are counted exactly. */
+export const CENSUS_ENTRIES_PER_SAMPLE = 512;
+/** Entries of one step of it, so that no shard is held for longer than about 50 µs. */
+export const CENSUS_ENTRIES_PER_STEP = 32;
+/** Namespaces of the estimate that are remembered from one second to the next. */
+export const CENSUS_NAMESPACES_MAX = 512;
+/** The board for their sizes: NAMESPACES_TOLD_MAX names with numbers, most of which are short. */
+export const CENSUS_BOARD_BYTES = 32_760;
+
+/** A command with at least this many arguments is timed by itself, whatever it is. */
+export const ARGUMENTS_TIMED_ALONE = 65;
+/** The same for commands whose time grows with their arguments alone: with few they are as quick as any. */
+export const KEYS_TIMED_ALONE = 9;
+/** After a batch that took this long the worker's next one is timed command by command. */
+export const SLOW_BATCH_MS = 1;
+/** A slow log's entry holds as many arguments, and of each as many bytes, as Redis's does. */
+export const SLOW_LOG_ARGUMENTS_MAX = 32;
+export const SLOW_LOG_ARGUMENT_BYTES_MAX = 128;
+/** CONFIG SET slowlog-max-len stops here: an entry may take 4 KiB, and each worker keeps as many. */
+export const SLOW_LOG_ENTRIES_MAX = 100_000;
+/** Moments that LATENCY HISTORY keeps of each event, as Redis does. */
+export const LATENCY_MOMENTS_MAX = 160;
+/** Lines for MONITOR that wait in a worker for their turn, in characters; what comes beyond is left out and counted. */
+export const MONITOR_CHARACTERS_MAX = 4 * 1_048_576;
+/** One message of such lines to other workers. */
+export const MONITOR_MESSAGE_CHARACTERS_MAX = 262_144;
+/** Replies that a client in MONITOR mode may leave unread: it gets what all others do, so it is dropped sooner. */
+export const MONITOR_OUTPUT_BYTES_MAX = 32 * 1_048_576;
+/** Bytes of an argument that a line of MONITOR shows; the rest is counted. */
+export const MONITOR_ARGUMENT_BYTES_MAX = 16_384;

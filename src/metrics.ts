@@ -2,6 +2,15 @@
 //
 // Each worker writes its own cells only, with plain stores: a float64 is never torn, and a reader that comes
 // between two stores sees one of them later.
+import { CommandMetrics, createCommandMemory, WorkerCommandMetrics } from "./command_metrics.ts";
+import { bucketOf, BUCKETS, Latency } from "./histogram.ts";
+import { createHistoryMemory } from "./history.ts";
+import { createCensusMemory } from "./namespace_census.ts";
+import {
+  createNamespaceMemory,
+  NamespaceMetrics,
+  WorkerNamespaceMetrics,
+} from "./namespace_metrics.ts";
 
 /** What is counted, per worker. All are totals since start but those that say `now`. */
 export const COUNTERS = [
@@ -25,6 +34,11 @@ export const COUNTERS = [
   "outOfMemory",
   "outputBytesNow",
   "inputBytesNow",
+  "slowCommands",
+  "monitorLinesLeftOut",
+  "loopLagMs",
+  "loopLagSamples",
+  "loopLagMsMaxNow",
 ] as const;
 export type Counter = typeof COUNTERS[number];
 
@@ -50,54 +64,55 @@ export const COUNTER = Object.fromEntries(COUNTERS.map((name, i) => [name, i])) 
   number
 >;
 
-// ---- histogram: log-linear, after HdrHistogram (Tene); 32 steps per power of two, so an error of at most
-// 1/64 when a bucket is told by its middle. Values are nanoseconds; the last bucket holds all from 68 s up.
-const STEPS = 32;
-const STEP_BITS = 5;
-const EXPONENT_MAX = 36;
-const BUCKETS = (EXPONENT_MAX - STEP_BITS + 1) * STEPS;
-/** Edges in ms of the histogram that STATS shows: below 1, 5, 10, 50, 100, and the rest. */
-export const STATS_EDGES_MS = [1, 5, 10, 50, 100] as const;
-
-const ERROR_CELLS = 32;
+const ERROR_CELLS = 48;
 const COUNTER_CELLS = ERROR_CELLS + 16;
 const CELLS = COUNTER_CELLS + BUCKETS + 2;
 const SUM_NS = COUNTER_CELLS + BUCKETS;
 const TIMED = SUM_NS + 1;
 
-/** Shared memory for the metrics of `workerCount` workers. */
-export function createMetricsMemory(workerCount: number): SharedArrayBuffer {
-  return new SharedArrayBuffer(workerCount * CELLS * 8);
+/** Words that the whole process shares: connections in MONITOR mode, and the next number of the slow log. */
+const MONITORS = 0;
+const SLOW_LOG_NUMBER = 1;
+const PROCESS_WORDS = 16;
+
+/** All shared memory of the metrics; can be posted to another thread. */
+export interface MetricsMemory {
+  readonly counters: SharedArrayBuffer;
+  readonly commands: SharedArrayBuffer;
+  readonly namespaces: SharedArrayBuffer;
+  readonly census: SharedArrayBuffer;
+  readonly history: SharedArrayBuffer;
+  readonly process: SharedArrayBuffer;
 }
 
-/** Bucket of a time in ns; times below 32 ns have one each, later ones are at most 1/32 wide. */
-export function bucketOf(ns: number): number {
-  if (ns < STEPS) return ns < 0 ? 0 : ns | 0;
-  // Above 2^31 in units of 32 ns, so that the rest is whole numbers of 31 bits.
-  const isLong = ns >= 2 ** 31;
-  const value = isLong ? Math.min(ns / STEPS, 2 ** 31 - 1) | 0 : ns | 0;
-  const shift = 31 - Math.clz32(value) - STEP_BITS;
-  const bucket = shift * STEPS + (value >>> shift) + (isLong ? STEP_BITS * STEPS : 0);
-  return Math.min(bucket, BUCKETS - 1);
-}
-
-/** The middle of a bucket, in ns. */
-export function bucketMiddleNs(bucket: number): number {
-  if (bucket < STEPS) return bucket;
-  const shift = Math.floor(bucket / STEPS) - 1;
-  return (STEPS + (bucket % STEPS) + 0.5) * 2 ** shift;
+/** Shared memory for the metrics of `workerCount` workers; what is not counted stays untouched. */
+export function createMetricsMemory(workerCount: number): MetricsMemory {
+  return {
+    counters: new SharedArrayBuffer(workerCount * CELLS * 8),
+    commands: createCommandMemory(workerCount),
+    namespaces: createNamespaceMemory(workerCount),
+    census: createCensusMemory(),
+    history: createHistoryMemory(),
+    process: new SharedArrayBuffer((PROCESS_WORDS + workerCount) * 4),
+  };
 }
 
 /** What a worker writes. */
 export class WorkerMetrics {
   /** Cells by `COUNTER`; written by their worker alone. */
   readonly counters: Float64Array;
+  readonly commands: WorkerCommandMetrics;
+  readonly namespaces: WorkerNamespaceMetrics;
   readonly #histogram: Float64Array;
+  readonly #process: Int32Array;
 
-  constructor(memory: SharedArrayBuffer, workerIndex: number) {
-    const cells = new Float64Array(memory, workerIndex * CELLS * 8, CELLS);
+  constructor(memory: MetricsMemory, readonly workerIndex: number) {
+    const cells = new Float64Array(memory.counters, workerIndex * CELLS * 8, CELLS);
     this.counters = cells;
     this.#histogram = cells.subarray(COUNTER_CELLS);
+    this.commands = new WorkerCommandMetrics(memory.commands, workerIndex);
+    this.namespaces = new WorkerNamespaceMetrics(memory.namespaces, workerIndex);
+    this.#process = new Int32Array(memory.process);
   }
 
   /** Counts error replies, by the first words of their texts. */
@@ -116,6 +131,8 @@ export class WorkerMetrics {
     });
     this.counters.fill(0, ERROR_CELLS, COUNTER_CELLS);
     this.#histogram.fill(0);
+    this.commands.reset();
+    this.namespaces.reset();
   }
 
   /**
@@ -128,16 +145,38 @@ export class WorkerMetrics {
     histogram[SUM_NS - COUNTER_CELLS] += totalNs * weight;
     histogram[TIMED - COUNTER_CELLS] += count * weight;
   }
+
+  /** Connections of all workers that watch all commands; a plain load, looked at once per batch. */
+  get monitors(): number {
+    return this.#process[MONITORS];
+  }
+
+  /** One monitor more or less on this worker. */
+  addMonitor(change: 1 | -1): void {
+    Atomics.add(this.#process, PROCESS_WORDS + this.workerIndex, change);
+    Atomics.add(this.#process, MONITORS, change);
+  }
+
+  /** The next number of the slow log, over all workers, from 0. */
+  nextSlowLogNumber(): number {
+    return Atomics.add(this.#process, SLOW_LOG_NUMBER, 1) >>> 0;
+  }
 }
 
 /** What all workers wrote, summed at the moment of asking. */
 export class Metrics {
+  readonly commands: CommandMetrics;
+  readonly namespaces: NamespaceMetrics;
   readonly #cells: Float64Array;
+  readonly #process: Int32Array;
   readonly workerCount: number;
 
-  constructor(memory: SharedArrayBuffer) {
-    this.#cells = new Float64Array(memory);
+  constructor(readonly memory: MetricsMemory) {
+    this.#cells = new Float64Array(memory.counters);
     this.workerCount = this.#cells.length / CELLS;
+    this.commands = new CommandMetrics(memory.commands, this.workerCount);
+    this.namespaces = new NamespaceMetrics(memory.namespaces, this.workerCount);
+    this.#process = new Int32Array(memory.process);
   }
 
   counter(name: Counter): number {
@@ -146,6 +185,19 @@ export class Metrics {
 
   counterOf(name: Counter, workerIndex: number): number {
     return this.#cells[workerIndex * CELLS + COUNTER[name]];
+  }
+
+  /** Connections that watch all commands: of all workers, and of one. */
+  get monitors(): number {
+    return Atomics.load(this.#process, MONITORS);
+  }
+  monitorsOf(workerIndex: number): number {
+    return Atomics.load(this.#process, PROCESS_WORDS + workerIndex);
+  }
+
+  /** The number that the slow log's next entry will have. */
+  get nextSlowLogNumber(): number {
+    return Atomics.load(this.#process, SLOW_LOG_NUMBER) >>> 0;
   }
 
   /** Error replies of each kind that came at all. */
@@ -166,36 +218,6 @@ export class Metrics {
   #sum(cell: number): number {
     let total = 0;
     for (let at = cell; at < this.#cells.length; at += CELLS) total += this.#cells[at];
-    return total;
-  }
-}
-
-/** A histogram at one moment. */
-export class Latency {
-  constructor(readonly counts: Float64Array, readonly sumNs: number, readonly timed: number) {}
-
-  get averageUs(): number {
-    return this.timed === 0 ? 0 : this.sumNs / this.timed / 1000;
-  }
-
-  /** The time that the given part of all commands did not exceed, in µs, within 2 %. */
-  percentileUs(part: number): number {
-    let left = this.timed * part;
-    if (this.timed === 0) return 0;
-    for (let bucket = 0; bucket < this.counts.length; bucket++) {
-      left -= this.counts[bucket];
-      if (left <= 0 && this.counts[bucket] > 0) return bucketMiddleNs(bucket) / 1000;
-    }
-    return bucketMiddleNs(this.counts.length - 1) / 1000;
-  }
-
-  /** Commands that took at least `fromMs` and less than `belowMs`. */
-  countBetween(fromMs: number, belowMs: number): number {
-    let total = 0;
-    for (let bucket = 0; bucket < this.counts.length; bucket++) {
-      const ms = bucketMiddleNs(bucket) / 1e6;
-      if (ms >= fromMs && ms < belowMs) total += this.counts[bucket];
-    }
     return total;
   }
 }

@@ -36,6 +36,10 @@ export interface Session {
   isNoEvict: boolean;
   /** Set by QUIT and CLIENT KILL: the connection closes once its replies are sent. */
   isClosing: boolean;
+  /** Whether it is told every command that anybody runs; set by `services.monitor` alone. */
+  isMonitor: boolean;
+  /** Sends bytes that are no reply; never while commands run. Drops the client past `waitingBytesMax` unread ones. */
+  push(bytes: Uint8Array, waitingBytesMax: number): void;
   /** Ends the connection at once, from any command of this worker. */
   kill(): void;
   /** Bytes that wait in the read buffer, and in replies: for CLIENT LIST. */

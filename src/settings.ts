@@ -12,7 +12,8 @@ export type ProcessState = typeof ProcessState[keyof typeof ProcessState];
 // connection writes:
 //
 //   line 0    int32    state, log level, clients max, idle timeout s, write timeout s
-//   line 1    float64  maxmemory bytes, value bytes max, client output bytes max
+//   line 1    float64  maxmemory bytes, value bytes max, client output bytes max; from the end: what is slow
+//             for the slow log in µs, entries it keeps, what is slow for LATENCY in ms
 //   line 2    int64 last client id, int32 connected clients, int32 log lines on their way to main
 //   line 3    int32    database version, then the table of databases, one byte by number; at its end
 //             int32 whether expired entries are removed in the background, whether a pause is for
@@ -31,6 +32,9 @@ const WRITE_TIMEOUT_S = 4;
 const MAXMEMORY_BYTES = LINE_BYTES / 8;
 const VALUE_BYTES_MAX = MAXMEMORY_BYTES + 1;
 const CLIENT_OUTPUT_BYTES_MAX = MAXMEMORY_BYTES + 2;
+const SLOW_LOG_SLOWER_THAN_US = MAXMEMORY_BYTES + 7;
+const SLOW_LOG_ENTRIES_MAX = MAXMEMORY_BYTES + 6;
+const LATENCY_THRESHOLD_MS = MAXMEMORY_BYTES + 5;
 const LAST_CLIENT_ID = 2 * LINE_BYTES / 8;
 const CONNECTED_CLIENTS = 2 * LINE_BYTES / 4 + 2;
 const LOG_LINES_PENDING = CONNECTED_CLIENTS + 1;
@@ -41,6 +45,9 @@ const PAUSE_WRITES = DATABASE_VERSION + 13;
 const PAUSE_ENDS_AT = DATABASE_VERSION / 2 + 7;
 const HEARTBEATS = 4 * LINE_BYTES / 4;
 const DATABASES = 16;
+/** Redis's defaults. */
+const SLOW_LOG_SLOWER_THAN_US_START = 10_000;
+const SLOW_LOG_ENTRIES_START = 128;
 
 /** Log lines that may be on their way from the workers to main; later ones are dropped. */
 export const LOG_LINES_PENDING_MAX = 10_000;
@@ -59,6 +66,8 @@ export function createSettingsMemory(config: Config): SharedArrayBuffer {
   settings.writeTimeoutS = config.writeTimeoutS;
   settings.logLevel = config.logLevel;
   settings.isActiveExpire = true;
+  settings.slowLogSlowerThanUs = SLOW_LOG_SLOWER_THAN_US_START;
+  settings.slowLogEntriesMax = SLOW_LOG_ENTRIES_START;
   settings.setDatabaseTable(Uint8Array.from({ length: DATABASES }, (_, number) => number));
   return memory;
 }
@@ -124,6 +133,29 @@ export class Settings {
   }
   set maxmemoryBytes(bytes: number) {
     this.#float64[MAXMEMORY_BYTES] = wholeBytes(bytes);
+  }
+
+  /** Commands that took at least as long go into the slow log; below 0: none. A plain load. */
+  get slowLogSlowerThanUs(): number {
+    return this.#float64[SLOW_LOG_SLOWER_THAN_US]!;
+  }
+  set slowLogSlowerThanUs(us: number) {
+    this.#float64[SLOW_LOG_SLOWER_THAN_US] = us;
+  }
+
+  get slowLogEntriesMax(): number {
+    return this.#float64[SLOW_LOG_ENTRIES_MAX]!;
+  }
+  set slowLogEntriesMax(count: number) {
+    this.#float64[SLOW_LOG_ENTRIES_MAX] = count;
+  }
+
+  /** Events that took at least as long are kept for LATENCY; 0: none. A plain load. */
+  get latencyThresholdMs(): number {
+    return this.#float64[LATENCY_THRESHOLD_MS]!;
+  }
+  set latencyThresholdMs(ms: number) {
+    this.#float64[LATENCY_THRESHOLD_MS] = ms;
   }
 
   get valueBytesMax(): number {

@@ -3,7 +3,9 @@
 import { Bus } from "./bus.ts";
 import { Clock } from "./clock.ts";
 import { registerClientAnswers } from "./commands/client_commands.ts";
+import { createObservers } from "./commands/observers.ts";
 import type { Services } from "./commands/services.ts";
+import { startSampling } from "./commands/sampler.ts";
 import { listParameters } from "./config_parameters.ts";
 import { Engine } from "./engine.ts";
 import { cpuSeconds, processId, residentBytes, systemName } from "./host.ts";
@@ -11,7 +13,8 @@ import { EXPIRY_SWEEP_CHAINS, EXPIRY_SWEEP_MS } from "./limits.ts";
 import { isLoopback } from "./loopback.ts";
 import { createWorkerLogger } from "./logger.ts";
 import { Ring } from "./log/ring.ts";
-import { Metrics, WorkerMetrics } from "./metrics.ts";
+import { watchLoopLag } from "./loop_lag.ts";
+import { Metrics, type MetricsMemory, WorkerMetrics } from "./metrics.ts";
 import { EffectRecorder } from "./persistence/effect_recorder.ts";
 import { SilentWriter } from "./protocol/silent_writer.ts";
 import { createPasswordCheck } from "./server/auth.ts";
@@ -67,8 +70,9 @@ function start(message: StartMessage): void {
   const memory = message.storeMemory as StoreMemory;
   const store = new Store(memory);
   const clock = new Clock(memory.clock);
-  const metricsMemory = message.metricsMemory as SharedArrayBuffer;
+  const metricsMemory = message.metricsMemory as MetricsMemory;
   const metrics = new WorkerMetrics(metricsMemory, workerIndex);
+  const allMetrics = new Metrics(metricsMemory);
   const sessions: Sessions = new Map();
   const logger = createWorkerLogger(
     `worker ${workerIndex}`,
@@ -83,7 +87,8 @@ function start(message: StartMessage): void {
     settings,
     ring,
     parameters: listParameters(settings, config, message.maxmemoryBytesCeiling, ring),
-    metrics: new Metrics(metricsMemory),
+    metrics: allMetrics,
+    ...createObservers(settings, sessions, allMetrics, metrics, bus),
     bus,
     sessions,
     workerIndex,
@@ -98,7 +103,6 @@ function start(message: StartMessage): void {
     cpuSeconds,
   };
   registerClientAnswers(bus, services);
-  bus.answer("reset-statistics", () => metrics.reset());
   const server = new TcpServer({
     config,
     settings,
@@ -128,14 +132,24 @@ function start(message: StartMessage): void {
   const heartbeat = setInterval(() => settings.beat(workerIndex), HEARTBEAT_MS);
   const sweep = setInterval(() => {
     if (!settings.isActiveExpire) return;
+    const beganMs = performance.now();
     // Each shard has one worker that looks for what has expired in it.
     for (let i = workerIndex; i < store.shards.length; i += config.workerCount) {
       store.sweep(store.shards[i], EXPIRY_SWEEP_CHAINS, clock.nowMs());
     }
+    services.latencyEvents.note("expire-cycle", performance.now() - beganMs, clock.nowMs());
   }, EXPIRY_SWEEP_MS);
+  const endLagWatch = watchLoopLag(metrics.counters, (ms) => {
+    services.latencyEvents.note("event-loop", ms, clock.nowMs());
+  });
+  const endSampling = workerIndex === 0
+    ? startSampling(services, store, () => clock.nowMs())
+    : null;
   stop = async () => {
     await server.stop();
     recorder?.close();
+    endLagWatch();
+    endSampling?.();
     clearInterval(heartbeat);
     clearInterval(sweep);
   };

@@ -39,7 +39,9 @@ export function clientLine(session: Session, nowMs: number): string {
   const { input, output } = session.bufferedBytes();
   return `id=${session.id} addr=${session.address} laddr=${session.localAddress} fd=-1` +
     ` name=${session.name} age=${secondsSince(session.createdAtMs, nowMs)}` +
-    ` idle=${secondsSince(session.lastCommandAtMs, nowMs)} flags=N db=${session.databaseNumber}` +
+    ` idle=${secondsSince(session.lastCommandAtMs, nowMs)} flags=${
+      session.isMonitor ? "O" : "N"
+    } db=${session.databaseNumber}` +
     ` sub=0 psub=0 ssub=0 multi=-1 qbuf=${input} qbuf-free=0 argv-mem=0 multi-mem=0` +
     ` obl=0 oll=0 omem=${output} tot-mem=${input + output} events=r` +
     ` cmd=${session.lastCommand === "" ? "NULL" : session.lastCommand} user=${session.user}` +

@@ -124,6 +124,7 @@ function reset(c: CommandContext): void {
   session.replyMode = REPLY_ON;
   session.isNoTouch = false;
   session.isNoEvict = false;
+  c.services.monitor.end(session);
   session.user = DEFAULT_USER;
   session.isAuthenticated = !c.services.hasPassword;
   c.reply.status("RESET");

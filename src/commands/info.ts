@@ -6,6 +6,7 @@ import type { CommandContext } from "./context.ts";
 import type { Services } from "./services.ts";
 import { FSYNC_NAMES, type LogNumber } from "../log/ring.ts";
 import { lastSaveS } from "./persistence_commands.ts";
+import { namespaceNumbers } from "./collect.ts";
 import { perWorker } from "./stats.ts";
 
 /** Name and value of one line; a value holds no line end. */
@@ -31,10 +32,16 @@ const SECTIONS: Readonly<Record<string, (source: Source) => InfoLine[]>> = {
   CPU: cpuLines,
   Errorstats: ({ services }) =>
     services.metrics.errorKinds().map(([kind, count]) => [`errorstat_${kind}`, `count=${count}`]),
+  Commandstats: commandLines,
+  Latencystats: latencyLines,
+  Namespaces: namespaceLines,
   Cluster: () => [["cluster_enabled", 0]],
   Keyspace: keyspaceLines,
 };
 export const SECTION_TITLES: readonly string[] = Object.keys(SECTIONS);
+/** Long ones, which are told only if asked for. */
+const ON_DEMAND: ReadonlySet<string> = new Set(["Commandstats", "Latencystats", "Namespaces"]);
+const ASKS_ALL = /^(?:all|everything)$/;
 
 /** INFO [section ...] */
 export function replyInfo(c: CommandContext): void {
@@ -45,13 +52,14 @@ export function replyInfo(c: CommandContext): void {
   c.reply.bulkText(infoText(titles.map((title) => [title, SECTIONS[title](source)])));
 }
 
-/** The sections that the words ask for, in any case: none asks for all, unknown ones for nothing. */
+/** The sections that the words ask for, in any case: none asks for the usual ones, unknown ones for nothing. */
 export function wantedTitles(asked: readonly string[]): string[] {
   const words = asked.map((word) => word.toLowerCase());
-  if (words.length === 0 || words.some((word) => /^(?:all|default|everything)$/.test(word))) {
-    return [...SECTION_TITLES];
-  }
-  return SECTION_TITLES.filter((title) => words.includes(title.toLowerCase()));
+  if (words.some((word) => ASKS_ALL.test(word))) return [...SECTION_TITLES];
+  const asksUsual = words.length === 0 || words.includes("default");
+  return SECTION_TITLES.filter((title) =>
+    words.includes(title.toLowerCase()) || (asksUsual && !ON_DEMAND.has(title))
+  );
 }
 
 /** `# Title`, its lines, and an empty line between two sections. */
@@ -157,9 +165,23 @@ function statsLines({ services, store, nowMs }: Source): InfoLine[] {
     ["client_idle_disconnections", metrics.counter("connectionsDroppedIdle")],
     ["read_retries", metrics.counter("readRetries")],
     ["read_locks", metrics.counter("readLocks")],
+    ["lock_waits", store.shardNumbers().reduce((sum, { lockWaits }) => sum + lockWaits, 0)],
+    ["event_loop_lag_ms_max", worstLoopLagMs(services).toFixed(3)],
+    ["slow_commands", metrics.counter("slowCommands")],
+    ["monitors", metrics.monitors],
+    ["monitor_lines_left_out", metrics.counter("monitorLinesLeftOut")],
     ["write_groups", metrics.counter("writeGroups")],
     ["writes_grouped", metrics.counter("writesGrouped")],
   ];
+}
+
+/** Of all workers, in the last second. */
+function worstLoopLagMs({ metrics }: Services): number {
+  let worst = 0;
+  for (let i = 0; i < metrics.workerCount; i++) {
+    worst = Math.max(worst, metrics.counterOf("loopLagMsMaxNow", i));
+  }
+  return worst;
 }
 
 /** Redis's names where they mean the same; its RDB is our snapshot, its AOF our log. */
@@ -243,6 +265,44 @@ function cpuLines({ services }: Source): InfoLine[] {
     ["used_cpu_sys_children", "0.000000"],
     ["used_cpu_user_children", "0.000000"],
   ];
+}
+
+/** Calls and times of every command that came, subcommands by themselves. */
+function commandLines({ services }: Source): InfoLine[] {
+  const { commandNames, metrics } = services, lines: InfoLine[] = [];
+  commandNames.forEach((name, number) => {
+    const totals = metrics.commands.totals(number);
+    if (totals === null) return;
+    const { calls, failed, rejected, meanNs } = totals, us = meanNs / 1000;
+    lines.push([
+      `cmdstat_${name}`,
+      `calls=${calls},usec=${Math.round(us * calls)},usec_per_call=${us.toFixed(2)},` +
+      `rejected_calls=${rejected},failed_calls=${failed}`,
+    ]);
+  });
+  return lines;
+}
+
+/** Percentiles of every command that was timed, in µs. */
+function latencyLines({ services }: Source): InfoLine[] {
+  const { commandNames, metrics } = services, lines: InfoLine[] = [];
+  commandNames.forEach((name, number) => {
+    const latency = metrics.commands.latency(number);
+    if (latency.timed === 0) return;
+    const [p50, p99, p999] = [0.5, 0.99, 0.999].map((part) =>
+      latency.percentileUs(part).toFixed(3)
+    );
+    lines.push([`latency_percentiles_usec_${name}`, `p50=${p50},p99=${p99},p99.9=${p999}`]);
+  });
+  return lines;
+}
+
+/** Look-ups, keys and bytes by the part of a key before its first `:`; estimates where there are many. */
+function namespaceLines({ services }: Source): InfoLine[] {
+  return namespaceNumbers(services).map(({ name, hits, misses, keys, bytes }, i) => [
+    `namespace${i}`,
+    `name=${JSON.stringify(name)},keys=${keys},bytes=${bytes},hits=${hits},misses=${misses}`,
+  ]);
 }
 
 function keyspaceLines({ store, services }: Source): InfoLine[] {

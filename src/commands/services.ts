@@ -6,6 +6,9 @@ import type { Parameter } from "../config_parameters.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Sessions } from "../session.ts";
 import type { Settings } from "../settings.ts";
+import type { LatencyEvents } from "./latency_events.ts";
+import type { MonitorFeed } from "./monitor_feed.ts";
+import type { SlowLog } from "./slow_log.ts";
 
 export interface Services {
   readonly config: Config;
@@ -14,6 +17,12 @@ export interface Services {
   readonly ring: Ring | null;
   readonly parameters: readonly Parameter[];
   readonly metrics: Metrics;
+  /** `get`, `config|get`, by the number that each is counted by. */
+  readonly commandNames: readonly string[];
+  /** What this worker keeps of slow commands, of slow events, and tells those who watch. */
+  readonly slowLog: SlowLog;
+  readonly latencyEvents: LatencyEvents;
+  readonly monitor: MonitorFeed;
   readonly bus: Bus;
   readonly sessions: Sessions;
   readonly workerIndex: number;

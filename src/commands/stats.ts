@@ -1,5 +1,5 @@
 // STATS: what the server did and how fast, as one line of JSON; it reads counters and changes nothing.
-import { type Latency, STATS_EDGES_MS } from "../metrics.ts";
+import { type Latency, STATS_EDGES_MS } from "../histogram.ts";
 import { DATABASES, type Store } from "../store/store.ts";
 import { VERSION } from "../version.ts";
 import type { Services } from "./services.ts";

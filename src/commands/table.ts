@@ -11,11 +11,14 @@ import { COUNTER_ROWS } from "./counters.ts";
 import { DUMP_ROWS } from "./dump.ts";
 import { KEY_MOVE_ROWS } from "./key_moves.ts";
 import { MEMORY_SUBCOMMANDS, OBJECT_ROWS, OBJECT_SUBCOMMANDS } from "./object_commands.ts";
+import { LATENCY_ROWS, LATENCY_SUBCOMMANDS } from "./latency_commands.ts";
 import { LCS_ROWS } from "./lcs.ts";
 import { KEY_ROWS } from "./keys.ts";
 import { PERSISTENCE_ROWS } from "./persistence_commands.ts";
+import { MONITOR_ROWS } from "./monitor_command.ts";
 import { SCAN_ROWS } from "./scan.ts";
 import { SERVER_ROWS } from "./server_commands.ts";
+import { SLOW_LOG_ROWS, SLOW_LOG_SUBCOMMANDS } from "./slow_log_commands.ts";
 import { STANDALONE_ROWS, STANDALONE_SUBCOMMANDS } from "./standalone_commands.ts";
 import { STRING_RANGE_ROWS } from "./string_ranges.ts";
 import { STRING_ROWS } from "./strings.ts";
@@ -60,6 +63,9 @@ export const ROWS: readonly CommandRow[] = ([
   ...CONFIG_ROWS,
   ...SERVER_ROWS,
   ...PERSISTENCE_ROWS,
+  ...SLOW_LOG_ROWS,
+  ...LATENCY_ROWS,
+  ...MONITOR_ROWS,
   ...STANDALONE_ROWS,
   catalog.row,
 ] as CommandRow[]).map((row) => ({ ...ROW_SHAPE, ...row }));
@@ -70,6 +76,8 @@ export const SUBCOMMANDS: ReadonlyMap<string, readonly CommandRow[]> = new Map([
   ["config", CONFIG_SUBCOMMANDS],
   ["object", OBJECT_SUBCOMMANDS],
   ["memory", MEMORY_SUBCOMMANDS],
+  ["slowlog", SLOW_LOG_SUBCOMMANDS],
+  ["latency", LATENCY_SUBCOMMANDS],
   ...STANDALONE_SUBCOMMANDS,
   ["command", catalog.subcommands],
 ]);

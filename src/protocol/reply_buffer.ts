@@ -38,6 +38,28 @@ export type Segment =
   | { readonly chunk: Chunk; readonly endBytes: number; readonly source: null }
   | { readonly chunk: null; readonly endBytes: 0; readonly source: ValueSource };
 
+/** Texts of error replies, each with the command that was running. */
+export class ErrorTexts {
+  readonly texts: string[] = [];
+  /** By text: where its command begins among the arguments of its batch, −1 if none was running. */
+  readonly firsts: number[] = [];
+  /** What runs, as the engine keeps it; null between two batches. */
+  running: { readonly first: number } | null = null;
+
+  push(text: string): void {
+    this.texts.push(text);
+    this.firsts.push(this.running?.first ?? -1);
+  }
+
+  get length(): number {
+    return this.texts.length;
+  }
+  set length(count: number) {
+    this.texts.length = count;
+    this.firsts.length = count;
+  }
+}
+
 /**
  * One per worker; the connection takes what was gathered after each batch.
  * Invariant: `position + ensured bytes <= capacity`, segments are full and in order before the chunk.
@@ -50,8 +72,8 @@ export class ReplyBuffer {
   chunk: Chunk;
   /** What is full already, in order; empty nearly always. */
   segments: Segment[] = [];
-  /** Texts of the error replies written, until the engine counts them. */
-  readonly errors: string[] = [];
+  /** The error replies written, until the engine counts them. */
+  readonly errors = new ErrorTexts();
   /** Bytes of memory that the segments' chunks take. */
   segmentBytes = 0;
   #markSegments = 0;

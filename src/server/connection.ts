@@ -78,6 +78,7 @@ export class Connection implements Session, OutputListener {
   replyMode = REPLY_ON;
   isNoTouch = false;
   isNoEvict = false;
+  isMonitor = false;
   isClosing = false;
 
   readonly #host: ConnectionHost;
@@ -374,6 +375,17 @@ export class Connection implements Session, OutputListener {
 
   kill(): void {
     this.#close();
+  }
+
+  push(bytes: Uint8Array, waitingBytesMax: number): void {
+    const { out } = this.#host;
+    if (this.#isClosed) return;
+    out.write(bytes, 0, bytes.length);
+    this.#flush();
+    if (!this.#isClosed && this.#output.bytes > waitingBytesMax) {
+      this.#host.counters[COUNTER.connectionsDroppedSlow]++;
+      this.#drop(`what it watches reached ${this.#output.bytes} bytes that were not read`);
+    }
   }
 
   bufferedBytes(): { input: number; output: number } {

@@ -176,6 +176,7 @@ export class TcpServer {
     const { settings, counters, sessions } = this.#options;
     if (!this.#connections.delete(connection)) return;
     sessions.delete(connection.id);
+    this.#options.engine.services.monitor.end(connection);
     settings.disconnectClient();
     counters[COUNTER.connectionsNow]--;
     if (this.#connections.size === 0) this.#onIdle?.();

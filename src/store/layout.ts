@@ -37,6 +37,9 @@ export const PINNED = 25;
 export const EXPIRED_COUNT = 26;
 export const RECORDS_MOVED = 27;
 export const LONG_CHAINS = 28;
+/** How often somebody waited for the lock, and a reader without lock had to repeat; by Atomics, and they wrap. */
+export const LOCK_WAITS = 29;
+export const READ_RETRIES = 30;
 export const DB_ENTRIES = 32;
 export const DB_EXPIRING = 48;
 /** Per size class: head of the list of pages with room, page + 1. */

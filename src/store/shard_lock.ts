@@ -3,7 +3,7 @@
 // Bit 0: changing. Bit 1: held for reading (other lock holders wait, readers without lock go on).
 // The other 30 bits count changes. Source of the idea: seqlocks (Lameter, 2005), with writer lock and
 // sequence merged. x86-64 only for several threads: TRAPS of the memory model are in the documents.
-import { LOCK, WAITERS } from "./layout.ts";
+import { LOCK, LOCK_WAITS, WAITERS } from "./layout.ts";
 
 const CHANGING = 1;
 const READING = 2;
@@ -63,6 +63,7 @@ export function confirmReadAfter(words: Int32Array, begun: number): boolean {
 }
 
 function acquire(words: Int32Array, bit: number): void {
+  let isCounted = false;
   // Being woken and then outrun is no sign of a dead holder, so only waits that nobody ended count.
   for (let timeouts = 0; timeouts < TIMEOUTS_MAX;) {
     for (let spins = 0; spins < SPINS_MAX; spins++) {
@@ -71,6 +72,8 @@ function acquire(words: Int32Array, bit: number): void {
         (value & (CHANGING | READING)) === 0 &&
         Atomics.compareExchange(words, LOCK, value, value | bit) === value
       ) return;
+      if (!isCounted) Atomics.add(words, LOCK_WAITS, 1);
+      isCounted = true;
       pause();
     }
     Atomics.add(words, WAITERS, 1);

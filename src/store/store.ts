@@ -182,6 +182,11 @@ export class Store {
     lock.unlockReading(shard.words);
   }
 
+  /** Counts that a reader without lock has to repeat what it read of the shard. */
+  noteRetry(shard: Shard): void {
+    Atomics.add(shard.words, L.READ_RETRIES, 1);
+  }
+
   // ---- within a section -----------------------------------------------------------------------------
 
   /** The record of a key that has not expired, 0 if there is none; notes the access. */
@@ -311,7 +316,7 @@ export class Store {
   }
 
   /**
-   * A step of a scan: calls `visit` with a copy of each key of `database` that has not expired, until
+   * A step of a scan: calls `visit` with a copy of each key of `database` (−1: of any) that has not expired, until
    * `countMin` entries were looked at. Gives the next cursor, 0 at the end. An entry that is there from
    * start to end is visited at least once, whatever grows or shrinks meanwhile. Cursors lie below 2^53.
    */
@@ -332,7 +337,7 @@ export class Store {
       visitCursor(shard, bucket, (slot) => {
         const ref = shard.buckets[slot + L.BUCKET_REFS];
         seen++;
-        if (record.databaseOf(shard, ref) !== database) return;
+        if (database >= 0 && record.databaseOf(shard, ref) !== database) return;
         const expiresAtMs = record.expiresAtMsOf(shard, ref);
         if (expiresAtMs !== 0 && expiresAtMs <= nowMs) return;
         const start = record.keyStartOf(ref);
@@ -432,6 +437,16 @@ export class Store {
     return { entries: count, expiring };
   }
 
+  /** Each shard's entries, memory and contention; counts of the latter wrap at 2^32. */
+  shardNumbers(): ShardNumbers[] {
+    return this.shards.map(({ words }) => ({
+      entries: Atomics.load(words, L.ENTRIES),
+      pageBytes: Atomics.load(words, L.PAGES_USED) * L.PAGE_BYTES,
+      lockWaits: Atomics.load(words, L.LOCK_WAITS) >>> 0,
+      readRetries: Atomics.load(words, L.READ_RETRIES) >>> 0,
+    }));
+  }
+
   /** Sums over the shards. Units: bytes, counts. */
   totals(): StoreTotals {
     const sum = (word: number) =>
@@ -464,6 +479,13 @@ export class Store {
     clearArena(shard);
     words.fill(0, L.DB_ENTRIES, L.DB_EXPIRING + L.DATABASES);
   }
+}
+
+export interface ShardNumbers {
+  entries: number;
+  pageBytes: number;
+  lockWaits: number;
+  readRetries: number;
 }
 
 export interface StoreTotals {

@@ -1,6 +1,7 @@
 // One worker's whole path without a socket, for tests and benches: parser, engine, store and reply writer.
 import { Bus } from "../../src/bus.ts";
 import { Clock } from "../../src/clock.ts";
+import { createObservers } from "../../src/commands/observers.ts";
 import type { Services } from "../../src/commands/services.ts";
 import { parseConfig } from "../../src/config.ts";
 import { DONE, Engine } from "../../src/engine.ts";
@@ -11,7 +12,12 @@ import {
   READ_BUFFER_BYTES_FULL_MAX,
 } from "../../src/limits.ts";
 import type { EffectLog } from "../../src/log/effects.ts";
-import { createMetricsMemory, Metrics, WorkerMetrics } from "../../src/metrics.ts";
+import {
+  createMetricsMemory,
+  Metrics,
+  type MetricsMemory,
+  WorkerMetrics,
+} from "../../src/metrics.ts";
 import { ReplyBuffer } from "../../src/protocol/reply_buffer.ts";
 import { RequestBatch } from "../../src/protocol/request_batch.ts";
 import {
@@ -23,7 +29,7 @@ import { SilentWriter } from "../../src/protocol/silent_writer.ts";
 import { RespWriter } from "../../src/protocol/resp_writer.ts";
 import { TextWriter } from "../../src/protocol/text_writer.ts";
 import { ReplyChunkPool } from "../../src/server/chunk_pool.ts";
-import type { Session } from "../../src/session.ts";
+import type { Session, Sessions } from "../../src/session.ts";
 import { createSettingsMemory, ProcessState, Settings } from "../../src/settings.ts";
 import { createStoreMemory, Store } from "../../src/store/store.ts";
 
@@ -45,14 +51,14 @@ export class EnginePath {
 
   /** `effects` is told of every change. */
   constructor(effects: EffectLog | null = null) {
-    const services = createServices();
+    const metricsMemory = createMetricsMemory(1), metrics = new WorkerMetrics(metricsMemory, 0);
+    const services = createServices(metricsMemory, metrics);
     const { config, settings } = services;
     const memory = createStoreMemory({
       maxmemoryBytes: config.maxmemoryBytes,
       maxValueBytes: config.valueBytesMax,
       hashKey: [11, 7],
     });
-    const metrics = new WorkerMetrics(createMetricsMemory(1), 0);
     this.engine = new Engine(
       new Store(memory),
       services,
@@ -104,20 +110,22 @@ export class EnginePath {
 }
 
 /** What the measured commands may ask for, at the defaults; nobody answers on this bus. */
-function createServices(): Services {
+function createServices(memory: MetricsMemory, own: WorkerMetrics): Services {
   const parsed = parseConfig(["--maxmemory", "512mb"], {}, { coreCount: 1, memoryBytes: 2 ** 30 });
   if (!("ok" in parsed)) throw new Error(`the defaults were refused: ${JSON.stringify(parsed)}`);
   const config = parsed.ok;
   const settings = new Settings(createSettingsMemory(config));
   settings.state = ProcessState.READY;
+  const metrics = new Metrics(memory), bus = new Bus(() => {}), sessions: Sessions = new Map();
   return {
     config,
     settings,
     ring: null,
     parameters: [],
-    metrics: new Metrics(createMetricsMemory(1)),
-    bus: new Bus(() => {}),
-    sessions: new Map(),
+    metrics,
+    ...createObservers(settings, sessions, metrics, own, bus),
+    bus,
+    sessions,
     workerIndex: 0,
     startedAtMs: 0,
     runId: "",
@@ -151,6 +159,8 @@ function createSession(): Session {
     replyMode: 0,
     isNoTouch: false,
     isNoEvict: false,
+    isMonitor: false,
+    push: () => {},
     isClosing: false,
     kill: () => {},
     bufferedBytes: () => ({ input: 0, output: 0 }),

@@ -26,6 +26,11 @@ export class ServerInfo {
     return value!;
   }
 
+  /** `name:value` of each line. */
+  lines(): string[] {
+    return [...this.#values].map(([name, value]) => `${name}:${value}`);
+  }
+
   number(name: string): number {
     const value = Number(this.text(name));
     assert.ok(Number.isFinite(value), `INFO's ${name} is no number: ${this.text(name)}`);

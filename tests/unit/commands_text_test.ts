@@ -17,8 +17,14 @@ Deno.test("infoText() parts sections by an empty line and ends lines in CRLF", (
 });
 
 Deno.test("wantedTitles() takes sections in any case and keeps their order", () => {
-  assert.deepEqual(wantedTitles([]), SECTION_TITLES);
-  for (const all of ["all", "DEFAULT", "Everything"]) {
+  const usual = SECTION_TITLES.filter((title) =>
+    !/^(?:(?:Command|Latency)stats|Namespaces)$/.test(title)
+  );
+  assert.ok(usual.length > 5 && usual.length === SECTION_TITLES.length - 3);
+  assert.deepEqual(wantedTitles([]), usual);
+  assert.deepEqual(wantedTitles(["Commandstats", "DEFAULT"]).length, usual.length + 1);
+  assert.deepEqual(wantedTitles(["all"]), SECTION_TITLES);
+  for (const all of ["all", "Everything"]) {
     assert.deepEqual(wantedTitles(["nosuch", all]), SECTION_TITLES);
   }
   assert.deepEqual(wantedTitles(["KEYSPACE", "server", "server"]), ["Server", "Keyspace"]);
@@ -106,6 +112,8 @@ function session(id: number, changed: Partial<Session> = {}): TestSession {
     replyMode: 0,
     isNoTouch: false,
     isNoEvict: false,
+    isMonitor: false,
+    push: () => {},
     isClosing: false,
     killed: 0,
     kill() {

@@ -1,14 +1,8 @@
 // Tests of the counters and the latency histogram in shared memory.
 
 import assert from "node:assert/strict";
-import {
-  bucketMiddleNs,
-  bucketOf,
-  COUNTER,
-  createMetricsMemory,
-  Metrics,
-  WorkerMetrics,
-} from "../../src/metrics.ts";
+import { bucketMiddleNs, bucketOf } from "../../src/histogram.ts";
+import { COUNTER, createMetricsMemory, Metrics, WorkerMetrics } from "../../src/metrics.ts";
 
 Deno.test("bucketOf() and bucketMiddleNs() agree within 2 % from 32 ns to a minute", () => {
   for (let ns = 32; ns < 60e9; ns = Math.ceil(ns * 1.003)) {

@@ -1,0 +1,128 @@
+// Gathers all numbers of the server into one snapshot, from shared memory alone: no worker is stopped or asked.
+import { bucketAbove, type Latency } from "../histogram.ts";
+import { NAMESPACES_TOLD_MAX } from "../limits.ts";
+import type { Counter } from "../metrics.ts";
+import type {
+  CommandNumbers,
+  DurationHistogram,
+  LogNumbers,
+  MetricsSnapshot,
+  NamespaceNumbers,
+} from "../metrics_snapshot.ts";
+import { CensusBoard } from "../namespace_census.ts";
+import { DATABASES, type Store } from "../store/store.ts";
+import { VERSION } from "../version.ts";
+import type { Services } from "./services.ts";
+
+/** Edges of the times that are told: powers of two of ns, at which the histogram's own buckets end. */
+const EDGE_EXPONENTS: readonly number[] = Array.from({ length: 22 }, (_, i) => 10 + i);
+export const DURATION_EDGES_S: readonly number[] = EDGE_EXPONENTS.map((exponent) =>
+  2 ** exponent / 1e9
+);
+
+/** The server's numbers at `nowMs`; `log` is what the log tells, if there is one. */
+export function collect(
+  services: Services,
+  store: Store,
+  nowMs: number,
+  log: LogNumbers | null = null,
+): MetricsSnapshot {
+  const { metrics, settings } = services, totals = store.totals(), cpu = services.cpuSeconds();
+  const counter = (name: Counter) => metrics.counter(name);
+  return {
+    version: VERSION,
+    runId: services.runId,
+    startedAtS: services.startedAtMs / 1000,
+    uptimeS: Math.max(0, (nowMs - services.startedAtMs) / 1000),
+    cpuUserS: cpu.user,
+    cpuSystemS: cpu.system,
+    commands: commandNumbers(services),
+    errorKinds: metrics.errorKinds(),
+    hits: counter("hits"),
+    misses: counter("misses"),
+    expired: totals.expired,
+    evicted: 0,
+    databases: databaseNumbers(services, store),
+    memory: {
+      usedBytes: totals.usedBytes,
+      limitBytes: totals.limitBytes,
+      indexBytes: totals.indexBytes,
+      freeSlotBytes: totals.freeSlotBytes,
+      freePageBytes: totals.freePageBytes,
+      rssBytes: services.residentBytes(),
+      inputBufferBytes: counter("inputBytesNow"),
+      outputBufferBytes: counter("outputBytesNow"),
+    },
+    connections: {
+      now: settings.connectedClients,
+      limit: settings.clientsMax,
+      monitors: metrics.monitors,
+      accepted: counter("connectionsAccepted"),
+      rejected: counter("connectionsRejected"),
+      droppedSlow: counter("connectionsDroppedSlow"),
+      droppedIdle: counter("connectionsDroppedIdle"),
+    },
+    receivedBytes: counter("bytesIn"),
+    sentBytes: counter("bytesOut"),
+    protocolErrors: counter("protocolErrors"),
+    outOfMemory: counter("outOfMemory"),
+    slowCommands: counter("slowCommands"),
+    monitorLinesLeftOut: counter("monitorLinesLeftOut"),
+    batches: counter("batches"),
+    writeGroups: counter("writeGroups"),
+    writesGrouped: counter("writesGrouped"),
+    workers: Array.from({ length: metrics.workerCount }, (_, worker) => ({
+      connections: metrics.counterOf("connectionsNow", worker),
+      loopLagMaxS: metrics.counterOf("loopLagMsMaxNow", worker) / 1000,
+      loopLagSumS: metrics.counterOf("loopLagMs", worker) / 1000,
+      loopLagCount: metrics.counterOf("loopLagSamples", worker),
+    })),
+    shards: store.shardNumbers().map(({ entries, ...rest }) => ({ keys: entries, ...rest })),
+    namespaces: namespaceNumbers(services),
+    log,
+  };
+}
+
+/** Namespaces by look-ups and by keys: those with the most look-ups first, then those with the most keys. */
+export function namespaceNumbers({ metrics }: Pick<Services, "metrics">): NamespaceNumbers[] {
+  const sizes = new CensusBoard(metrics.memory.census).read();
+  const sizeOf = new Map(sizes.map((size) => [size.name, size]));
+  const lookups = metrics.namespaces.top();
+  const known = new Set(lookups.map(({ name }) => name));
+  return [
+    ...lookups.map(({ name, hits, misses }) => {
+      const { keys = 0, bytes = 0 } = sizeOf.get(name) ?? {};
+      return { name, hits, misses, keys, bytes };
+    }),
+    ...sizes.filter(({ name }) => !known.has(name))
+      .map(({ name, keys, bytes }) => ({ name, hits: 0, misses: 0, keys, bytes })),
+  ].slice(0, NAMESPACES_TOLD_MAX);
+}
+
+function commandNumbers({ commandNames, metrics }: Services): CommandNumbers[] {
+  return commandNames.flatMap((name, number) => {
+    const totals = metrics.commands.totals(number);
+    if (totals === null) return [];
+    const { calls, failed, rejected } = totals;
+    const durations = durationHistogram(metrics.commands.latency(number));
+    return [{ name, ok: Math.max(0, calls - failed), failed, rejected, durations }];
+  });
+}
+
+/** Times as cumulative counts at DURATION_EDGES_S. */
+export function durationHistogram(latency: Latency): DurationHistogram {
+  let count = 0, bucket = 0;
+  const counts = EDGE_EXPONENTS.map((exponent) => {
+    for (const end = bucketAbove(exponent); bucket < end; bucket++) count += latency.counts[bucket];
+    return count;
+  });
+  for (; bucket < latency.counts.length; bucket++) count += latency.counts[bucket];
+  return { edgesS: DURATION_EDGES_S, counts, count, sumS: latency.sumNs / 1e9 };
+}
+
+function databaseNumbers({ settings }: Services, store: Store): MetricsSnapshot["databases"] {
+  return Array.from({ length: DATABASES }, (_, number) => {
+    const { entries, expiring } = store.entryCounts(settings.databaseAt(number));
+    return { number, keys: entries, expiring };
+  }).filter(({ number, keys }) => number === 0 || keys > 0);
+}

@@ -1,0 +1,158 @@
+// Takes a sample of all numbers each second for the history, and a look at some of the entries for the sizes of
+// namespaces; one worker does it for all.
+import { bucketAbove, Latency } from "../histogram.ts";
+import { FAMILIES, HEAT_BUCKETS, HEAT_EXPONENT_FIRST, History, type Sample } from "../history.ts";
+import {
+  CENSUS_ENTRIES_PER_SAMPLE,
+  CENSUS_ENTRIES_PER_STEP,
+  HISTORY_SAMPLE_MS,
+} from "../limits.ts";
+import { type Counter } from "../metrics.ts";
+import { CensusBoard, NamespaceEstimate } from "../namespace_census.ts";
+import { namespaceBytes } from "../namespace_metrics.ts";
+import { DATABASES, type Store } from "../store/store.ts";
+import { FAMILY_OF } from "./command_numbers.ts";
+import type { Services } from "./services.ts";
+
+/** Counters whose rate is told, with the sample's field. */
+const RATES: readonly (readonly [Counter, keyof Sample])[] = [
+  ["commands", "commandsPerS"],
+  ["hits", "hitsPerS"],
+  ["misses", "missesPerS"],
+  ["errors", "errorsPerS"],
+  ["bytesIn", "bytesInPerS"],
+  ["bytesOut", "bytesOutPerS"],
+];
+const ALL_DATABASES = -1;
+const decoder = new TextDecoder();
+
+/** Samples until the function that it gives is called. */
+export function startSampling(services: Services, store: Store, nowMs: () => number): () => void {
+  const history = new History(services.metrics.memory.history);
+  const sampler = new Sampler(services, store);
+  const census = new Census(services, store);
+  sampler.take(nowMs());
+  const timer = setInterval(() => {
+    history.add(sampler.take(nowMs()));
+    census.step(nowMs());
+  }, HISTORY_SAMPLE_MS);
+  return () => clearInterval(timer);
+}
+
+/** Turns totals into rates, each against the sample before. */
+export class Sampler {
+  readonly #before = new Map<string, number>();
+  #histogram: Float64Array | null = null;
+  #atMs = 0;
+
+  constructor(readonly services: Services, readonly store: Store) {}
+
+  /** The numbers since the last call; the first call's rates are those since the start. */
+  take(nowMs: number): Sample {
+    const { metrics, settings, commandNames } = this.services, totals = this.store.totals();
+    const seconds = this.#atMs === 0 ? 1 : Math.max(0.001, (nowMs - this.#atMs) / 1000);
+    this.#atMs = nowMs;
+    const rate = (name: string, total: number) => {
+      const change = total - (this.#before.get(name) ?? 0);
+      this.#before.set(name, total);
+      // CONFIG RESETSTAT in between: what was counted since.
+      return (change < 0 ? total : change) / seconds;
+    };
+    const rates = Object.fromEntries(
+      RATES.map(([counter, field]) => [field, rate(counter, metrics.counter(counter))]),
+    );
+    const families = FAMILIES.map(() => 0);
+    commandNames.forEach((_, number) => {
+      families[FAMILIES.indexOf(FAMILY_OF[number])] += metrics.commands.calls(number);
+    });
+    let lagMs = 0;
+    for (let i = 0; i < metrics.workerCount; i++) {
+      lagMs = Math.max(lagMs, metrics.counterOf("loopLagMsMaxNow", i));
+    }
+    return {
+      ...rates as Pick<Sample, "commandsPerS" | "hitsPerS" | "missesPerS" | "errorsPerS">,
+      ...rates as Pick<Sample, "bytesInPerS" | "bytesOutPerS">,
+      ...this.#times(metrics.latency(), seconds),
+      atMs: nowMs,
+      expiredPerS: rate("expired", totals.expired),
+      evictedPerS: 0,
+      keys: keyCount(this.store),
+      usedBytes: totals.usedBytes,
+      limitBytes: totals.limitBytes,
+      rssBytes: this.services.residentBytes(),
+      clients: settings.connectedClients,
+      loopLagMsMax: lagMs,
+      families: families.map((total, i) => rate(`family ${FAMILIES[i]}`, total)),
+    };
+  }
+
+  /** Percentiles and distribution of the commands since the last call. */
+  #times(now: Latency, seconds: number): Pick<Sample, "p50Us" | "p95Us" | "p99Us" | "heat"> {
+    const before = this.#histogram, change = now.counts.slice();
+    this.#histogram = now.counts;
+    let timed = 0;
+    for (let i = 0; i < change.length; i++) {
+      if (before !== null) change[i] = Math.max(0, change[i] - before[i]);
+      timed += change[i];
+    }
+    const recent = new Latency(change, 0, timed);
+    const heat: number[] = [];
+    for (let i = 0, from = 0; i < HEAT_BUCKETS; i++) {
+      const end = i === HEAT_BUCKETS - 1 ? change.length : bucketAbove(HEAT_EXPONENT_FIRST + i);
+      let count = 0;
+      for (; from < end; from++) count += change[from];
+      heat.push(count / seconds);
+    }
+    return {
+      p50Us: recent.percentileUs(0.5),
+      p95Us: recent.percentileUs(0.95),
+      p99Us: recent.percentileUs(0.99),
+      heat,
+    };
+  }
+}
+
+/**
+ * Looks at some hundred entries a second. A walk in the order of the index is a sample as good as any, because the
+ * hash decides where an entry lies; where all entries fit one step the sizes are exact.
+ */
+export class Census {
+  readonly #estimate = new NamespaceEstimate();
+  readonly #board: CensusBoard;
+  #cursor = 0;
+
+  constructor(readonly services: Services, readonly store: Store) {
+    this.#board = new CensusBoard(services.metrics.memory.census);
+  }
+
+  step(nowMs: number): void {
+    const store = this.store, keys = keyCount(store);
+    const isWhole = keys <= CENSUS_ENTRIES_PER_SAMPLE;
+    if (isWhole) this.#cursor = 0;
+    this.#estimate.begin(isWhole);
+    const visit = (key: Uint8Array<ArrayBuffer>, bytes: number) => {
+      const count = namespaceBytes(key, 0, key.length);
+      this.#estimate.add(decoder.decode(key.subarray(0, count)), bytes);
+    };
+    const stepsMax = CENSUS_ENTRIES_PER_SAMPLE / CENSUS_ENTRIES_PER_STEP * (isWhole ? 2 : 1);
+    for (let steps = 0; steps < stepsMax; steps++) {
+      this.#cursor = store.scan(
+        this.#cursor,
+        CENSUS_ENTRIES_PER_STEP,
+        ALL_DATABASES,
+        nowMs,
+        (key, shard, ref) => visit(key, store.bytesOf(shard, ref)),
+      );
+      if (this.#cursor === 0) break;
+    }
+    this.#board.write(this.#estimate.top(keys));
+  }
+}
+
+function keyCount(store: Store): number {
+  let keys = 0;
+  for (let database = 0; database < DATABASES; database++) {
+    keys += store.entryCounts(database).entries;
+  }
+  return keys;
+}
