@@ -127,7 +127,7 @@ export const SERVER_ID = Uint8Array.from({ length: 16 }, (_, i) => i + 1);
 
 /** A log that is written group by group. */
 export class LogMaker {
-  readonly ring = new Ring(createRingMemory(65_536));
+  readonly ring = new Ring(createRingMemory(2 ** 20));
   readonly writer: LogWriter;
   /** The state before the first group, and after each. */
   readonly states: string[];

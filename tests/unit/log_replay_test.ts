@@ -1,0 +1,139 @@
+// Replay into a real store: twice, and onto snapshots that are newer than where it begins, ends in the same state.
+import assert from "node:assert/strict";
+import { DirectoryWriter } from "../../src/log/directory_writer.ts";
+import { EffectWriter } from "../../src/log/record.ts";
+import { recover } from "../../src/log/recovery.ts";
+import { EntryLoader } from "../../src/persistence/entry_loader.ts";
+import { writeSnapshot } from "../../src/persistence/snapshot_writer.ts";
+import { DATABASES, record } from "../../src/store/store.ts";
+import { ByteDisk } from "../support/byte_disk.ts";
+import { type Effect, put, SERVER_ID, StateModel, writeEffect } from "../support/log_maker.ts";
+import { openStore, type Random, randomFrom, type StoreAccess } from "../support/store_access.ts";
+
+const SEED = Number(Deno.env.get("MAYFLY_SIM_SEED") ?? Date.now() % 1_000_000);
+const GROUPS = 60;
+const KEYS = 8;
+/** Beyond what a record holds in line: a block. */
+const LARGE_BYTES = 20_000;
+const IDENTITY = Uint8Array.from({ length: 16 }, (_, i) => i);
+
+/** Effects as commands make them: a key that is made anew is put whole. */
+function randomEffect(random: Random): Effect {
+  const key = `k${random.below(KEYS)}`, database = random.below(2);
+  const expiresAtMs = random.below(2) === 0 ? 0 : 2 ** 42 + random.below(1000);
+  switch (random.below(20)) {
+    case 0:
+      return { kind: "flush", database: random.below(3) - 1 };
+    case 1: {
+      const table = IDENTITY.slice(), other = random.below(16);
+      [table[0], table[other]] = [table[other], table[0]];
+      return { kind: "databases", table };
+    }
+    case 2:
+    case 3:
+    case 4:
+      return { kind: "remove", database, key };
+    case 5:
+    case 6:
+    case 7:
+      return { kind: "expire", database, key, expiresAtMs };
+    case 8:
+      return put(key, random.bytes(LARGE_BYTES), expiresAtMs, database);
+    default:
+      return put(key, random.bytes(random.below(50)), expiresAtMs, database);
+  }
+}
+
+function encoded(effects: readonly Effect[]): Uint8Array {
+  const writer = new EffectWriter(256);
+  for (const effect of effects) writeEffect(writer, effect);
+  return writer.bytes.subarray(0, writer.length);
+}
+
+/** A log of the groups, in several segments. */
+function makeLog(groups: readonly (readonly Effect[])[]): ByteDisk {
+  const disk = new ByteDisk();
+  const writer = new DirectoryWriter({ disk, serverId: SERVER_ID, segmentBytesMax: 30_000 });
+  writer.beginLog(1);
+  for (const group of groups) writer.group(encoded(group));
+  writer.finish();
+  return disk;
+}
+
+function openSmall(): StoreAccess {
+  return openStore({ shardCount: 2, maxmemoryBytes: 4 * 2 ** 20 });
+}
+
+/** All entries of the store, as the model writes them. */
+function stateOf(access: StoreAccess, table: Uint8Array | null): string {
+  const { store } = access;
+  const model = new StateModel();
+  model.table = table;
+  for (const shard of store.shards) {
+    const found: { database: number; key: Uint8Array; expiresAtMs: number }[] = [];
+    let cursor = 0;
+    do {
+      cursor = store.walk(shard, cursor, 32, (_, ref) => {
+        const start = record.keyStartOf(ref);
+        const key = shard.u8.slice(start, start + record.keyBytesOf(shard, ref));
+        const expiresAtMs = record.expiresAtMsOf(shard, ref);
+        found.push({ database: record.databaseOf(shard, ref), key, expiresAtMs });
+      });
+    } while (cursor !== 0);
+    for (const { database, key, expiresAtMs } of found) {
+      assert.ok(database < DATABASES);
+      const value = access.get(key, 0, database)!;
+      model.apply(put(new TextDecoder().decode(key), value, expiresAtMs, database));
+    }
+  }
+  return model.toString();
+}
+
+function replay(disk: ByteDisk, access: StoreAccess, times = 1): string {
+  const loader = new EntryLoader(access.store, 32_768);
+  for (let i = 0; i < times; i++) {
+    const result = recover(disk, loader);
+    assert.ok("ok" in result, JSON.stringify(result));
+  }
+  return stateOf(access, loader.table);
+}
+
+Deno.test("EntryLoader comes to the model's state from a log, and to the same from two replays", () => {
+  const random = randomFrom(SEED), model = new StateModel(), label = `MAYFLY_SIM_SEED=${SEED}`;
+  const groups = Array.from(
+    { length: GROUPS },
+    () => Array.from({ length: 1 + random.below(3) }, () => randomEffect(random)),
+  );
+  for (const effect of groups.flat()) model.apply(effect);
+  const disk = makeLog(groups);
+  assert.ok(disk.list().length > 2, "several segments");
+  assert.equal(replay(disk, openSmall()), model.toString(), label);
+  assert.equal(replay(disk, openSmall(), 2), model.toString(), label);
+});
+
+Deno.test("a log replayed onto a snapshot from later than its beginning comes to the same state", () => {
+  const random = randomFrom(SEED + 1), label = `MAYFLY_SIM_SEED=${SEED}`;
+  const groups = Array.from({ length: GROUPS }, () => [randomEffect(random)]);
+  const whole = makeLog(groups), end = new StateModel();
+  for (const [effect] of groups) end.apply(effect);
+  for (let walked = 0; walked <= GROUPS; walked += 6) {
+    // The walk saw everything up to `walked`; replay begins at or before that.
+    const access = openSmall(), loader = new EntryLoader(access.store, 32_768);
+    assert.ok("ok" in recover(makeLog(groups.slice(0, walked)), loader));
+    const sequence = 1 + random.below(walked + 1);
+    const disk = new ByteDisk(new Map(whole.files));
+    const made = writeSnapshot({
+      disk,
+      store: access.store,
+      serverId: SERVER_ID,
+      sequence,
+      nowMs: 0,
+      table: loader.table ?? IDENTITY,
+      pause: () => {},
+    });
+    disk.rename(made.temporaryName, made.name);
+    const expected = end.table === null ? `${IDENTITY.join()}${end}` : end.toString();
+    const found = replay(disk, openSmall());
+    assert.equal(found, expected, `${label}, walked to ${walked}, replay from ${sequence}`);
+  }
+});
