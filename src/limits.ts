@@ -39,6 +39,7 @@ export const REPLY_CHUNK_BYTES = 65_536;
 export const REPLY_CHUNKS_KEPT_MAX = 64;
 /** Replies that wait behind a write in flight start with a buffer of this size, and double up to the pool's. */
 export const QUEUED_CHUNK_BYTES_MIN = 1024;
+export const QUEUED_CHUNKS_KEPT_MAX = 1024;
 /** Log lines about clients that a worker writes between two sweeps. */
 export const LOG_LINES_PER_SWEEP_MAX = 10;
 /** Between two sweeps over the connections for idle and stalled ones. */
@@ -126,3 +127,6 @@ export const MONITOR_MESSAGE_CHARACTERS_MAX = 262_144;
 export const MONITOR_OUTPUT_BYTES_MAX = 32 * 1_048_576;
 /** Bytes of an argument that a line of MONITOR shows; the rest is counted. */
 export const MONITOR_ARGUMENT_BYTES_MAX = 16_384;
+/** Under `always`, a sync waits for more effects as long as some came in the last step, and at most so long. */
+export const GATHER_STEP_MS = 0.05;
+export const GATHER_MS_MAX = 1;

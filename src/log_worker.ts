@@ -2,7 +2,13 @@
 //
 // Once it serves it blocks for good between batches, so it is spoken to by words in the ring only; what it says
 // goes to main as messages. An error that is not the disk's is not caught: main ends the process.
-import { HEAL_TRY_MS, LOG_IDLE_ROUNDS, LOG_POLL_MS } from "./limits.ts";
+import {
+  GATHER_MS_MAX,
+  GATHER_STEP_MS,
+  HEAL_TRY_MS,
+  LOG_IDLE_ROUNDS,
+  LOG_POLL_MS,
+} from "./limits.ts";
 import { cleanUp } from "./log/clean_up.ts";
 import { DirectoryDisk } from "./log/disk.ts";
 import { LogWriter } from "./log/log_writer.ts";
@@ -166,6 +172,7 @@ function serve(ring: Ring, writer: LogWriter): void {
       continue;
     }
     try {
+      if (ring.fsync === FSYNC_ALWAYS && !ring.isEmpty) ring.gather(GATHER_STEP_MS, GATHER_MS_MAX);
       const wrote = writer.drain();
       const fsync = ring.fsync, nowMs = Date.now();
       if (wrote && ring.number("unsyncedSinceMs") === 0) ring.setNumber("unsyncedSinceMs", nowMs);

@@ -130,11 +130,12 @@ export class LogWriter {
     this.#ring.setNumber("segmentBytes", this.#at);
   }
 
-  /** Writes everything that is published; true if there was anything. Throws what the disk throws. */
+  /** Writes everything that is published by now; true if there was anything. Throws what the disk throws. */
   drain(): boolean {
-    const ring = this.#ring;
+    // Not what comes meanwhile: small frames would follow each other while somebody waits for the sync.
+    const ring = this.#ring, end = ring.tail;
     let wrote = false;
-    for (;;) {
+    while (((end - ring.head) | 0) > 0) {
       const head = ring.head;
       let cursor = head, groups = 0, bytes = 0;
       while (bytes < FRAME_PAYLOAD_BYTES_MAX) {
@@ -144,7 +145,7 @@ export class LogWriter {
         cursor = (cursor + units) | 0;
         bytes += units * 8;
         groups++;
-        if (cursor === ring.tail) break;
+        if (cursor === end) break;
       }
       if (groups === 0) {
         // What is published since the look above is none of it: only a group that has parts is written here.

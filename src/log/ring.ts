@@ -22,6 +22,8 @@ const REASON_LENGTH = 37;
 const WAKE = 48;
 const SLEEPING = 49;
 const CREDIT_WAITERS = 50;
+/** Always 0, and nobody wakes who waits on it. */
+const NEVER = 51;
 const FSYNC = 64;
 const INTERVAL_MS = 65;
 const REQUESTS = 66;
@@ -376,6 +378,23 @@ export class Ring {
   /** Rests so long, or until somebody lacks room. */
   rest(timeoutMs: number): void {
     Atomics.wait(this.words, WAKE, Atomics.load(this.words, WAKE), timeoutMs);
+  }
+
+  /**
+   * With several groups waiting: waits for those that are about to come, as long as they keep coming and at most so
+   * long. One sync for fifty clients costs little more than one for a single client.
+   */
+  gather(stepMs: number, timeoutMs: number): void {
+    let seen = Atomics.load(this.words, TAIL);
+    const head = this.words[HEAD], first = this.groupAt(head);
+    if (first < 0 || ((seen - head) | 0) <= unitsOf(first)) return;
+    const endMs = performance.now() + timeoutMs;
+    for (;;) {
+      Atomics.wait(this.words, NEVER, 0, stepMs);
+      const tail = Atomics.load(this.words, TAIL);
+      if (tail === seen || performance.now() >= endMs) return;
+      seen = tail;
+    }
   }
 
   /** Sleeps until `wake()`, at most so long; returns at once if `isNeeded()` once the sleep is announced. */

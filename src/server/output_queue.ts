@@ -161,8 +161,12 @@ export class OutputQueue {
       last.endBytes += count;
       return;
     }
-    const chunk = createChunk(Math.max(count, sizeBytesMin));
-    chunk.bytes.set(bytes.subarray(0, count));
+    const sizeBytes = Math.max(count, sizeBytesMin);
+    const chunk = sizeBytes > QUEUED_CHUNK_BYTES_MIN
+      ? createChunk(sizeBytes)
+      : this.#pool.takeSmall();
+    if (count < 32) { for (let i = 0; i < count; i++) chunk.bytes[i] = bytes[i]; }
+    else chunk.bytes.set(bytes.subarray(0, count));
     this.bytes += chunk.bytes.length;
     this.#push({ heldTo, chunk, source: null, endBytes: count });
   }
