@@ -17,6 +17,9 @@ export const RECLAIM_PAUSE_MS = 100;
 /** Appended under the lock without more ado; a copy of this size takes about 50 µs. */
 export const APPEND_LOCKED_BYTES_MAX = 262_144;
 
+/** The longest value that SET IFEQ compares with: under the lock, for about 0.3 ms. */
+export const COMPARE_BYTES_MAX = 262_144;
+
 /** A connection's first read buffer: 10,000 idle connections are to cost little. */
 export const READ_BUFFER_BYTES_START = 1016;
 /** A read buffer grows up to here because reads fill it, further only for a request that needs it. */
