@@ -36,6 +36,9 @@ export interface JsonFrame {
 /** `{"result":1}`, `{"error":"ERR syntax error"}`. */
 export const RESULT_FRAME: JsonFrame = { result: '{"result":', error: '{"error":', end: "}" };
 
+/** A reply alone. */
+export const BARE_FRAME: JsonFrame = { result: "", error: "", end: "" };
+
 /**
  * Strings that are UTF-8 become JSON strings, other bytes `{"base64": "..."}`; whole numbers beyond 2^53 become
  * strings of digits, which no reader rounds; maps become objects, and a name in them that is not UTF-8 is
@@ -70,6 +73,11 @@ export class JsonWriter implements ReplyWriter {
     this.isNil = false;
     this.errorText = null;
     this.#depth = 0;
+  }
+
+  /** Appends JSON that is not a reply, outside of arrays. */
+  raw(json: string): void {
+    this.#literal(utf8(json));
   }
 
   mark(): void {
@@ -277,7 +285,7 @@ const NULL = utf8("null");
 const NULL_NAME = utf8('"null"');
 
 /** Bytes as JSON: a string if they are UTF-8, else as the writer's comment says. */
-function quotedBytes(bytes: Uint8Array, isName: boolean): string {
+export function quotedBytes(bytes: Uint8Array, isName: boolean): string {
   let text: string;
   try {
     text = decoder.decode(bytes);

@@ -1,0 +1,160 @@
+// The one place where HTTP and WebSocket run commands: arguments in, replies into a writer; knows no route.
+//
+// The engine's errors are not caught as a request's are: a broken invariant ends the process.
+import { CLOSE, type Engine, PARKED } from "../../engine.ts";
+import { HTTP_SCRATCH_BYTES_KEPT } from "../../limits.ts";
+import {
+  BATCH_ARGUMENTS_SOFT_MAX,
+  BATCH_COMMANDS_MAX,
+  RequestBatch,
+  STYLE_RESP,
+} from "../../protocol/request_batch.ts";
+import type { ReplyWriter } from "../../protocol/reply_writer.ts";
+import type { Session } from "../../session.ts";
+import { StagedBlock } from "../../store/store.ts";
+
+/** Text goes as UTF-8; a block holds a value that was received straight into the store. */
+export type Argument = string | Uint8Array | StagedBlock;
+/** A command's name and its arguments. */
+export type Command = readonly Argument[];
+
+export interface RunnerOptions {
+  readonly engine: Engine;
+  /** The most that the replies to one request may take. */
+  replyBytesMax(): number;
+  /** What to wait for before anybody is told of what ran, null if for nothing. */
+  untilDurable(): Promise<void> | null;
+  /** Takes an error that no request can cause. */
+  fail(error: unknown): void;
+}
+
+/** The engine loads whole words past the end of an argument. */
+const SLACK_BYTES = 8;
+const encoder = new TextEncoder();
+
+export class CommandRunner {
+  readonly #options: RunnerOptions;
+  readonly #batch = new RequestBatch();
+  readonly #scratch = new Uint8Array(HTTP_SCRATCH_BYTES_KEPT);
+  readonly #scratchView = new DataView(this.#scratch.buffer);
+
+  constructor(options: RunnerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Runs the commands one after the other for the session. Null if all is done, else what to wait for; the writer
+   * then holds one reply for each, but for those that the session silenced or that came after its end.
+   */
+  run(session: Session, commands: readonly Command[], writer: ReplyWriter): Promise<void> | null {
+    try {
+      return this.#run(session, commands, 0, writer);
+    } catch (error) {
+      this.#options.fail(error);
+      throw error;
+    }
+  }
+
+  /**
+   * Memory for a large value that is about to come as the last of these arguments; null if the command cannot take
+   * it so, or there is no memory. Whoever holds it fills it, runs the command with it, and discards it.
+   */
+  stage(
+    session: Session,
+    before: readonly (string | Uint8Array)[],
+    lengthBytes: number,
+  ): StagedBlock | null {
+    this.#fill([before], 0);
+    const batch = this.#batch;
+    batch.argCount = 0;
+    batch.openBulkArgument = before.length;
+    batch.openBulkBytes = lengthBytes;
+    return this.#options.engine.stageOpenBulk(session, batch);
+  }
+
+  #run(
+    session: Session,
+    commands: readonly Command[],
+    from: number,
+    writer: ReplyWriter,
+  ): Promise<void> | null {
+    const { engine } = this.#options, batch = this.#batch;
+    while (from < commands.length && !session.isClosing) {
+      this.#fill(commands, from);
+      const ran = engine.run(session, batch, 0, writer, writer);
+      from += ran;
+      batch.stagedValue = null;
+      if (batch.bytes !== this.#scratch) batch.reset(this.#scratch, this.#scratchView);
+      batch.shrink();
+      if (engine.outcome === PARKED) {
+        return this.#goOn(session, commands, from, writer, engine.isParkedSilent);
+      }
+      if (engine.outcome === CLOSE) break;
+      if (writer.out.segmentBytes > this.#options.replyBytesMax()) session.kill();
+    }
+    return this.#options.untilDurable();
+  }
+
+  async #goOn(
+    session: Session,
+    commands: readonly Command[],
+    from: number,
+    writer: ReplyWriter,
+    isSilent: boolean,
+  ): Promise<void> {
+    const { engine, fail } = this.#options;
+    try {
+      // A command that was held back has not run: it comes again, and what it waited for writes nothing.
+      const finish = await engine.parked!;
+      finish(isSilent ? engine.silent : writer);
+      engine.silent.drop();
+      await this.#run(session, commands, from, writer);
+    } catch (error) {
+      fail(error);
+      throw error;
+    }
+  }
+
+  /** Puts as many of the commands as one batch takes into it. */
+  #fill(commands: readonly Command[], from: number): void {
+    const batch = this.#batch;
+    let bytesMax = SLACK_BYTES, args = 0, to = from;
+    for (; to < commands.length && to - from < BATCH_COMMANDS_MAX; to++) {
+      if (args >= BATCH_ARGUMENTS_SOFT_MAX) break;
+      const command = commands[to];
+      args += command.length;
+      for (const arg of command) {
+        // UTF-8 takes at most three bytes for each UTF-16 unit.
+        if (typeof arg === "string") bytesMax += arg.length * 3;
+        else if (arg instanceof Uint8Array) bytesMax += arg.length;
+      }
+    }
+    if (bytesMax <= this.#scratch.length) batch.reset(this.#scratch, this.#scratchView);
+    else {
+      const bytes = new Uint8Array(bytesMax);
+      batch.reset(bytes, new DataView(bytes.buffer));
+    }
+    batch.reserveArguments(args);
+    const { bytes, argStart, argEnd, commandArg, commandStyle } = batch;
+    let at = 0, arg = 0;
+    commandArg[0] = 0;
+    for (let i = from; i < to; i++) {
+      for (const each of commands[i]) {
+        argStart[arg] = at;
+        if (typeof each === "string") at += encoder.encodeInto(each, bytes.subarray(at)).written;
+        else if (each instanceof Uint8Array) {
+          bytes.set(each, at);
+          at += each.length;
+        } else {
+          batch.stagedArg = arg;
+          batch.stagedValue = each;
+        }
+        argEnd[arg++] = at;
+      }
+      commandStyle[i - from] = STYLE_RESP;
+      commandArg[i - from + 1] = arg;
+    }
+    batch.argCount = arg;
+    batch.commandCount = to - from;
+  }
+}

@@ -1,0 +1,27 @@
+// Entity tags of values: a checksum of the bytes, the same in every worker and after a restart.
+
+/**
+ * The tag, quoted as in the header. After cyrb53 (bryc): two multiplicative hashes of 32 bits that are mixed at
+ * the end, beside the length. It tells versions of a value apart, it is no signature.
+ */
+export function entityTag(bytes: Uint8Array): string {
+  let h1 = 0xdeadbeef, h2 = 0x41c6ce57;
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i];
+    h1 = Math.imul(h1 ^ byte, 0x9e3779b1);
+    h2 = Math.imul(h2 ^ byte, 0x5f356495);
+  }
+  h1 = Math.imul(h1 ^ (h1 >>> 16), 0x85ebca6b) ^ Math.imul(h2 ^ (h2 >>> 13), 0xc2b2ae35);
+  h2 = Math.imul(h2 ^ (h2 >>> 16), 0x85ebca6b) ^ Math.imul(h1 ^ (h1 >>> 13), 0xc2b2ae35);
+  return `"${(h1 >>> 0).toString(36)}.${(h2 >>> 0).toString(36)}.${bytes.length.toString(36)}"`;
+}
+
+/** Whether a tag is among those of `If-Match` or `If-None-Match`; `*` is any. Weak tags are `isWeakEnough` or never. */
+export function tagListHas(header: string, tag: string, isWeakEnough: boolean): boolean {
+  if (header.trim() === "*") return true;
+  for (const each of header.split(",")) {
+    const given = each.trim();
+    if (given === tag || (isWeakEnough && given === `W/${tag}`)) return true;
+  }
+  return false;
+}

@@ -1,0 +1,123 @@
+// GET /get and POST or PUT /put, with the words of the system whose clients they serve, byte for byte.
+import { HLD_TEXT_BYTES_MAX, HTTP_JSON_BYTES_MAX } from "../../limits.ts";
+import { BARE_FRAME, type JsonWriter } from "../../protocol/json_writer.ts";
+import type { Command } from "./command_runner.ts";
+import type { HttpTools } from "./http_tools.ts";
+import { takeJsonBody } from "./json_body.ts";
+import { formDecode, queryParameter } from "./percent_decoding.ts";
+import { commandProblem } from "./problem.ts";
+
+const JSON_HEADERS: [string, string][] = [["content-type", "application/json"]];
+const TEXT_HEADERS: [string, string][] = [["content-type", "text/plain;charset=UTF-8"]];
+const STORED = '{"status":"OK","message":"Key inserted/updated successfully."}';
+const NOT_FOUND = '{"status":"ERROR","message":"Key not found."}';
+const MS_PER_S = 1000;
+/** Error replies that the client's arguments cause: a key or value that is too long, a ttl out of range. */
+const CLIENT_ERROR = /^ERR /;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+export const unsupported = () =>
+  new Response("Unsupported request", { status: 404, headers: TEXT_HEADERS });
+const badRequest = () => new Response("Bad request", { status: 400, headers: TEXT_HEADERS });
+const keyRequired = () =>
+  new Response("Key parameter is required", { status: 400, headers: TEXT_HEADERS });
+
+/** What `/put` takes; `ttl`, in seconds, is an addition. */
+interface PutBody {
+  readonly key: string;
+  readonly value: string;
+  readonly ttl?: number;
+}
+
+export class FollowedRoutes {
+  readonly #tools: HttpTools;
+  /** The followed system's own bound for keys and values, where it was asked for. */
+  readonly #textBytesMax: number;
+
+  constructor(tools: HttpTools) {
+    this.#tools = tools;
+    this.#textBytesMax = tools.services.config.textDialect === "hld"
+      ? HLD_TEXT_BYTES_MAX
+      : Infinity;
+  }
+
+  /** GET /get?key= */
+  get(url: string): Response | Promise<Response> {
+    const text = queryParameter(url, "key");
+    if (text === null || text === "") return keyRequired();
+    const key = formDecode(text);
+    if (key.length > Math.min(this.#textBytesMax, this.#tools.services.config.keyBytesMax)) {
+      return badRequest();
+    }
+    const { runner, writers, session } = this.#tools, writer = writers.takeJson(BARE_FRAME);
+    writer.raw('{"status":"OK","key":');
+    writer.bulk(key, 0, key.length);
+    writer.raw(',"value":');
+    writer.begin(BARE_FRAME);
+    const waiting = runner.run(session, [["GET", key]], writer);
+    return waiting === null ? this.#found(writer) : waiting.then(() => this.#found(writer));
+  }
+
+  #found(writer: JsonWriter): Response {
+    const { writers, downloads } = this.#tools;
+    let response: Response;
+    if (writer.errorText !== null) response = commandProblem(writer.errorText);
+    else if (writer.isNil) response = new Response(NOT_FOUND, { headers: JSON_HEADERS });
+    else {
+      writer.raw("}");
+      const body = takeJsonBody(writer.out, downloads);
+      response = new Response(body, { headers: JSON_HEADERS });
+    }
+    writers.giveJson(writer);
+    return response;
+  }
+
+  /** POST /put, PUT /put */
+  async put(request: Request): Promise<Response> {
+    const { uploads, runner, writers, session } = this.#tools;
+    const bytes = await uploads.read(request, HTTP_JSON_BYTES_MAX);
+    if (typeof bytes === "string") return badRequest();
+    const body = parsePut(bytes);
+    if (body === null || this.#isTooLong(body)) return badRequest();
+    const command: Command = body.ttl === undefined
+      ? ["SET", body.key, body.value]
+      : ["SET", body.key, body.value, "PX", String(Math.ceil(body.ttl * MS_PER_S))];
+    const writer = writers.takeJson(BARE_FRAME);
+    const waiting = runner.run(session, [command], writer);
+    if (waiting !== null) await waiting;
+    const error = writer.errorText;
+    writers.giveJson(writer);
+    if (error === null) return new Response(STORED, { headers: JSON_HEADERS });
+    return CLIENT_ERROR.test(error) ? badRequest() : commandProblem(error);
+  }
+
+  #isTooLong({ key, value }: PutBody): boolean {
+    const { config, settings } = this.#tools.services;
+    return isLonger(key, Math.min(this.#textBytesMax, config.keyBytesMax)) ||
+      isLonger(value, Math.min(this.#textBytesMax, settings.valueBytesMax));
+  }
+}
+
+/** Null unless it is an object with a key and a value, both strings that UTF-8 can carry. */
+function parsePut(bytes: Uint8Array): PutBody | null {
+  let body: Partial<PutBody> | null;
+  try {
+    body = JSON.parse(decoder.decode(bytes));
+  } catch {
+    return null;
+  }
+  const { key, value, ttl } = body ?? {};
+  if (typeof key !== "string" || key === "" || !key.isWellFormed()) return null;
+  if (typeof value !== "string" || !value.isWellFormed()) return null;
+  if (ttl === undefined) return { key, value };
+  return typeof ttl === "number" && ttl > 0 && Number.isSafeInteger(Math.ceil(ttl * MS_PER_S))
+    ? { key, value, ttl }
+    : null;
+}
+
+function isLonger(text: string, bytesMax: number): boolean {
+  if (text.length > bytesMax) return true;
+  return text.length * 3 > bytesMax && encoder.encode(text).length > bytesMax;
+}

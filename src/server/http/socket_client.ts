@@ -1,0 +1,159 @@
+// One client of WebSocket: a JSON request per message, answered in order; knows no command.
+import {
+  HTTP_JSON_BYTES_MAX,
+  HTTP_SOCKET_BYTES_UNAUTHENTICATED,
+  HTTP_SOCKET_PENDING_MAX,
+} from "../../limits.ts";
+import type { JsonFrame } from "../../protocol/json_writer.ts";
+import type { HttpSession } from "./http_session.ts";
+import type { HttpTools } from "./http_tools.ts";
+import { takeJsonText } from "./json_body.ts";
+import { argumentOf, issueText, SocketRequest } from "./json_schemas.ts";
+
+/** RFC 6455's codes. */
+export const CLOSE_NORMAL = 1000;
+export const CLOSE_GOING_AWAY = 1001;
+const CLOSE_UNSUPPORTED = 1003;
+const CLOSE_POLICY = 1008;
+const CLOSE_TOO_LARGE = 1009;
+const CLOSE_TRY_LATER = 1013;
+
+export interface SocketListener {
+  onSubscribed(isOn: boolean): void;
+  /** Called at least once when the client is gone. */
+  onClosed(): void;
+}
+
+export class SocketClient {
+  readonly #tools: HttpTools;
+  readonly #socket: WebSocket;
+  readonly #listener: SocketListener;
+  /** Messages that came while a command waits. */
+  readonly #pending: string[] = [];
+  #pendingBytes = 0;
+  #isWaiting = false;
+
+  constructor(
+    tools: HttpTools,
+    socket: WebSocket,
+    readonly session: HttpSession,
+    listener: SocketListener,
+  ) {
+    this.#tools = tools;
+    this.#socket = socket;
+    this.#listener = listener;
+    session.onKill = () => this.close(CLOSE_POLICY, "killed");
+    socket.onmessage = ({ data }) => this.#received(data);
+    // The close event follows.
+    socket.onerror = () => {};
+    socket.onclose = () => this.#closed();
+  }
+
+  /** Bytes that the client has not taken yet. */
+  get waitingBytes(): number {
+    return this.#socket.bufferedAmount;
+  }
+
+  send(text: string): void {
+    if (this.#socket.readyState !== WebSocket.OPEN) return;
+    this.#socket.send(text);
+    const { clientOutputBytesMax } = this.#tools.services.settings;
+    if (this.waitingBytes > clientOutputBytesMax) {
+      this.close(CLOSE_POLICY, "replies were not read");
+    }
+  }
+
+  close(code: number, reason: string): void {
+    this.session.isClosing = true;
+    this.#pending.length = 0;
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.close(code, reason);
+  }
+
+  #closed(): void {
+    this.session.isClosing = true;
+    this.#pending.length = 0;
+    this.#listener.onClosed();
+  }
+
+  #received(data: unknown): void {
+    if (this.session.isClosing) return;
+    if (typeof data !== "string") return this.close(CLOSE_UNSUPPORTED, "messages are JSON text");
+    const isKnown = this.session.isAuthenticated;
+    if (data.length > (isKnown ? HTTP_JSON_BYTES_MAX : HTTP_SOCKET_BYTES_UNAUTHENTICATED)) {
+      return this.close(CLOSE_TOO_LARGE, "the message is too large");
+    }
+    if (!this.#isWaiting) return this.#answer(data);
+    this.#pendingBytes += data.length;
+    if (
+      this.#pending.length >= HTTP_SOCKET_PENDING_MAX || this.#pendingBytes > HTTP_JSON_BYTES_MAX
+    ) {
+      return this.close(CLOSE_TRY_LATER, "too many messages wait for a command");
+    }
+    this.#pending.push(data);
+  }
+
+  #answer(text: string): void {
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch (error) {
+      return this.#fail(`ERR the message is no JSON: ${(error as Error).message}`);
+    }
+    const parsed = SocketRequest.safeParse(value);
+    if (!parsed.success) return this.#fail(`ERR ${issueText(parsed.error)}`, value);
+    const request = parsed.data;
+    if ("command" in request) {
+      this.#run(request.command.map(argumentOf), prefixOf(request.id));
+    } else if (!this.session.isAuthenticated) this.#fail("NOAUTH Authentication required.");
+    else if ("subscribe" in request) {
+      this.send('{"subscribed":"stats"}');
+      this.#listener.onSubscribed(true);
+    } else {
+      this.#listener.onSubscribed(false);
+      this.send('{"unsubscribed":"stats"}');
+    }
+  }
+
+  #run(command: (string | Uint8Array)[], prefix: string): void {
+    const { runner, writers } = this.#tools;
+    const frame: JsonFrame = { result: `${prefix}"result":`, error: `${prefix}"error":`, end: "}" };
+    const writer = writers.takeJson(frame);
+    const finish = () => {
+      const count = writer.count, text = takeJsonText(writer.out);
+      writers.giveJson(writer);
+      // CLIENT REPLY may have silenced it.
+      if (count > 0) this.send(text);
+      if (this.session.isClosing) this.close(CLOSE_NORMAL, "");
+    };
+    const waiting = runner.run(this.session, [command], writer);
+    if (waiting === null) return finish();
+    this.#isWaiting = true;
+    void waiting.then(() => {
+      finish();
+      this.#isWaiting = false;
+      this.#goOn();
+    });
+  }
+
+  /** Answers what came meanwhile, until one of them waits again. */
+  #goOn(): void {
+    while (!this.#isWaiting && this.#pending.length > 0) {
+      const text = this.#pending.shift()!;
+      this.#pendingBytes -= text.length;
+      this.#answer(text);
+    }
+  }
+
+  /** An answer to what could not be run, with its id if it has one. */
+  #fail(text: string, request: unknown = null): void {
+    const id = typeof request === "object" && request !== null && "id" in request
+      ? request.id
+      : undefined;
+    const isId = typeof id === "string" || typeof id === "number" || id === null;
+    this.send(`${prefixOf(isId ? id : undefined)}"error":${JSON.stringify(text)}}`);
+  }
+}
+
+function prefixOf(id: string | number | null | undefined): string {
+  return id === undefined ? "{" : `{"id":${JSON.stringify(id)},`;
+}

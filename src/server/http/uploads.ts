@@ -1,0 +1,129 @@
+// Bodies on their way in: bounded while they come, and ended if they stop coming; knows no route.
+import {
+  HTTP_BODY_BYTES_START,
+  OUT_OF_LINE_BYTES_MIN,
+  REQUEST_OVERHEAD_BYTES_MAX,
+} from "../../limits.ts";
+import { COUNTER } from "../../metrics.ts";
+import type { ProblemName } from "./problem.ts";
+
+/** Why there is no body. */
+export type BodyFailure = Extract<
+  ProblemName,
+  "body-too-large" | "body-timeout" | "unavailable" | "bad-request"
+>;
+
+export interface UploadsOptions {
+  readonly counters: Float64Array;
+  /** What all unfinished bodies of this worker may take, beside one of the largest size. */
+  bufferBytesMax(): number;
+  valueBytesMax(): number;
+}
+
+interface Upload {
+  cameAtMs: number;
+  readonly end: (failure: BodyFailure) => void;
+}
+
+export class Uploads {
+  readonly #options: UploadsOptions;
+  readonly #open = new Set<Upload>();
+
+  constructor(options: UploadsOptions) {
+    this.#options = options;
+  }
+
+  /** The whole body, of at most `bytesMax` bytes. */
+  async read(request: Request, bytesMax: number): Promise<Uint8Array<ArrayBuffer> | BodyFailure> {
+    const lengthBytes = contentLength(request);
+    if (lengthBytes > bytesMax) return "body-too-large";
+    if (request.body === null) return new Uint8Array(0);
+    const { counters } = this.#options;
+    if (lengthBytes >= 0 && lengthBytes < OUT_OF_LINE_BYTES_MIN) {
+      const bytes = await this.#guarded(request.bytes());
+      if (typeof bytes !== "string") counters[COUNTER.bytesIn] += bytes.length;
+      return bytes;
+    }
+    let bytes = new Uint8Array(lengthBytes >= 0 ? lengthBytes : HTTP_BODY_BYTES_START);
+    if (!this.#take(bytes.length)) return "unavailable";
+    let filled = 0;
+    const failure = await this.receive(request, (chunk) => {
+      if (filled + chunk.length > bytesMax) return "body-too-large";
+      if (filled + chunk.length > bytes.length) {
+        const size = Math.min(bytesMax, Math.max(filled + chunk.length, bytes.length * 2));
+        if (!this.#take(size - bytes.length)) return "unavailable";
+        const larger = new Uint8Array(size);
+        larger.set(bytes.subarray(0, filled));
+        bytes = larger;
+      }
+      bytes.set(chunk, filled);
+      filled += chunk.length;
+      return null;
+    });
+    counters[COUNTER.inputBytesNow] -= bytes.length;
+    return failure ?? bytes.subarray(0, filled);
+  }
+
+  /** Hands the body's pieces over as they come, until one is refused; null once all were taken. */
+  async receive(
+    request: Request,
+    take: (chunk: Uint8Array) => BodyFailure | null,
+  ): Promise<BodyFailure | null> {
+    if (request.body === null) return null;
+    const { counters } = this.#options, reader = request.body.getReader();
+    for (;;) {
+      const next = await this.#guarded(reader.read());
+      let failure: BodyFailure | null = null;
+      if (typeof next === "string") failure = next;
+      else if (next.done) return null;
+      else {
+        counters[COUNTER.bytesIn] += next.value.length;
+        failure = take(next.value);
+      }
+      if (failure === null) continue;
+      // Whoever still sends learns it from the answer, and from the connection's end.
+      reader.cancel().catch(() => {});
+      return failure;
+    }
+  }
+
+  /** Ends those of which nothing came for `stallMs`. */
+  sweep(stallMs: number): void {
+    const nowMs = performance.now();
+    for (const upload of this.#open) {
+      if (nowMs - upload.cameAtMs >= stallMs) upload.end("body-timeout");
+    }
+  }
+
+  #guarded<Value>(coming: Promise<Value>): Promise<Value | BodyFailure> {
+    return new Promise((resolve) => {
+      const upload: Upload = {
+        cameAtMs: performance.now(),
+        end: (failure) => {
+          this.#open.delete(upload);
+          resolve(failure);
+        },
+      };
+      this.#open.add(upload);
+      coming.then((value) => {
+        this.#open.delete(upload);
+        resolve(value);
+        // The client went away, and nobody reads the answer.
+      }, () => upload.end("bad-request"));
+    });
+  }
+
+  #take(bytes: number): boolean {
+    const { counters, bufferBytesMax, valueBytesMax } = this.#options;
+    const bytesMax = Math.max(bufferBytesMax(), valueBytesMax() + REQUEST_OVERHEAD_BYTES_MAX);
+    if (counters[COUNTER.inputBytesNow] + bytes > bytesMax) return false;
+    counters[COUNTER.inputBytesNow] += bytes;
+    return true;
+  }
+}
+
+/** What the header says, −1 without one. */
+export function contentLength(request: Request): number {
+  const text = request.headers.get("content-length");
+  return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : -1;
+}
