@@ -1,7 +1,7 @@
 // Replies as JSON; knows no command, no route and no connection.
 import { INTEGER_BYTES_MAX, writeBigInteger, writeInteger } from "./number_format.ts";
 import type { ReplyBuffer, ValueSource } from "./reply_buffer.ts";
-import { clampLength, utf8 } from "./reply_copy.ts";
+import { clampLength, copyBytes, PIECE_BYTES_MAX, utf8 } from "./reply_copy.ts";
 import type { ReplyWriter } from "./reply_writer.ts";
 
 /** Arrays within arrays: COMMAND DOCS has about ten; more is a handler's mistake. */
@@ -51,6 +51,8 @@ export class JsonWriter implements ReplyWriter {
   /** Of the last reply that is no element: whether it was no value, and its text if it was an error. */
   isNil = false;
   errorText: string | null = null;
+  /** Whether all that was written since `begin()` is ASCII, sources not counted. */
+  isAscii = true;
 
   #frame: Uint8Array[] = frameBytes(RESULT_FRAME);
   /** Of each array and map that is open: elements still to come, how many came, and which it is. */
@@ -72,10 +74,11 @@ export class JsonWriter implements ReplyWriter {
     this.count = 0;
     this.isNil = false;
     this.errorText = null;
+    this.isAscii = true;
     this.#depth = 0;
   }
 
-  /** Appends JSON that is not a reply, outside of arrays. */
+  /** Appends JSON of ASCII that is not a reply, outside of arrays. */
   raw(json: string): void {
     this.#literal(utf8(json));
   }
@@ -115,9 +118,11 @@ export class JsonWriter implements ReplyWriter {
     if (this.#depth === 0) {
       this.#beginReply(1);
       this.errorText = text;
+      this.isAscii = false;
       this.#literal(utf8(JSON.stringify(text)));
     } else {
       this.#beginElement();
+      this.isAscii = false;
       this.#literal(utf8(`{"error":${JSON.stringify(text)}}`));
     }
     this.#end();
@@ -272,12 +277,15 @@ export class JsonWriter implements ReplyWriter {
         return;
       }
     }
+    this.isAscii = false;
     // A copy, because the value may lie in shared memory, which no decoder takes.
     this.#literal(utf8(quotedBytes(bytes.slice(start, start + length), this.#isName())));
   }
 
   #literal(bytes: Uint8Array): void {
-    this.out.write(bytes, 0, bytes.length);
+    const length = bytes.length;
+    if (length <= PIECE_BYTES_MAX) this.out.ensure(length);
+    copyBytes(this.out, bytes, 0, length);
   }
 }
 

@@ -28,6 +28,8 @@ export interface RunnerOptions {
   fail(error: unknown): void;
 }
 
+/** Texts up to here are tried as ASCII first: a loop beats a view and a native call. */
+const ASCII_LOOP_MAX = 64;
 /** The engine loads whole words past the end of an argument. */
 const SLACK_BYTES = 8;
 const encoder = new TextEncoder();
@@ -141,7 +143,7 @@ export class CommandRunner {
     for (let i = from; i < to; i++) {
       for (const each of commands[i]) {
         argStart[arg] = at;
-        if (typeof each === "string") at += encoder.encodeInto(each, bytes.subarray(at)).written;
+        if (typeof each === "string") at = putText(bytes, at, each);
         else if (each instanceof Uint8Array) {
           bytes.set(each, at);
           at += each.length;
@@ -157,4 +159,19 @@ export class CommandRunner {
     batch.argCount = arg;
     batch.commandCount = to - from;
   }
+}
+
+/** Puts a text as UTF-8 at that place, and gives the place behind it. */
+function putText(bytes: Uint8Array, start: number, text: string): number {
+  const length = text.length;
+  if (length <= ASCII_LOOP_MAX) {
+    let i = 0;
+    for (; i < length; i++) {
+      const code = text.charCodeAt(i);
+      if (code > 127) break;
+      bytes[start + i] = code;
+    }
+    if (i === length) return start + length;
+  }
+  return start + encoder.encodeInto(text, bytes.subarray(start)).written;
 }

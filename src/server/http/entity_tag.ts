@@ -1,19 +1,24 @@
 // Entity tags of values: a checksum of the bytes, the same in every worker and after a restart.
 
+/** Set by `entityTag()`: whether the bytes are ASCII. */
+export let taggedAscii = false;
+
 /**
- * The tag, quoted as in the header. After cyrb53 (bryc): two multiplicative hashes of 32 bits that are mixed at
- * the end, beside the length. It tells versions of a value apart, it is no signature.
+ * The tag of `bytes[start..end)`, quoted as in the header. After cyrb53 (bryc): two multiplicative hashes of 32 bits
+ * that are mixed at the end, beside the length. It tells versions of a value apart, it is no signature.
  */
-export function entityTag(bytes: Uint8Array): string {
-  let h1 = 0xdeadbeef, h2 = 0x41c6ce57;
-  for (let i = 0; i < bytes.length; i++) {
+export function entityTag(bytes: Uint8Array, start = 0, end = bytes.length): string {
+  let h1 = 0xdeadbeef, h2 = 0x41c6ce57, all = 0;
+  for (let i = start; i < end; i++) {
     const byte = bytes[i];
+    all |= byte;
     h1 = Math.imul(h1 ^ byte, 0x9e3779b1);
     h2 = Math.imul(h2 ^ byte, 0x5f356495);
   }
+  taggedAscii = all < 128;
   h1 = Math.imul(h1 ^ (h1 >>> 16), 0x85ebca6b) ^ Math.imul(h2 ^ (h2 >>> 13), 0xc2b2ae35);
   h2 = Math.imul(h2 ^ (h2 >>> 16), 0x85ebca6b) ^ Math.imul(h1 ^ (h1 >>> 13), 0xc2b2ae35);
-  return `"${(h1 >>> 0).toString(36)}.${(h2 >>> 0).toString(36)}.${bytes.length.toString(36)}"`;
+  return `"${(h1 >>> 0).toString(36)}.${(h2 >>> 0).toString(36)}.${(end - start).toString(36)}"`;
 }
 
 /** Whether a tag is among those of `If-Match` or `If-None-Match`; `*` is any. Weak tags are `isWeakEnough` or never. */

@@ -1,14 +1,15 @@
 // GET /get and POST or PUT /put, with the words of the system whose clients they serve, byte for byte.
 import { HLD_TEXT_BYTES_MAX, HTTP_JSON_BYTES_MAX } from "../../limits.ts";
-import { BARE_FRAME, type JsonWriter } from "../../protocol/json_writer.ts";
+import { BARE_FRAME, type JsonWriter, quotedBytes } from "../../protocol/json_writer.ts";
+import { strictText } from "./byte_text.ts";
 import type { Command } from "./command_runner.ts";
 import type { HttpTools } from "./http_tools.ts";
 import { takeJsonBody } from "./json_body.ts";
 import { formDecode, queryParameter } from "./percent_decoding.ts";
 import { commandProblem } from "./problem.ts";
 
-const JSON_HEADERS: [string, string][] = [["content-type", "application/json"]];
-const TEXT_HEADERS: [string, string][] = [["content-type", "text/plain;charset=UTF-8"]];
+const JSON_INIT = { headers: { "content-type": "application/json" } };
+const TEXT_HEADERS = { "content-type": "text/plain;charset=UTF-8" };
 const STORED = '{"status":"OK","message":"Key inserted/updated successfully."}';
 const NOT_FOUND = '{"status":"ERROR","message":"Key not found."}';
 const MS_PER_S = 1000;
@@ -16,7 +17,6 @@ const MS_PER_S = 1000;
 const CLIENT_ERROR = /^ERR /;
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { fatal: true });
 
 export const unsupported = () =>
   new Response("Unsupported request", { status: 404, headers: TEXT_HEADERS });
@@ -47,28 +47,31 @@ export class FollowedRoutes {
   get(url: string): Response | Promise<Response> {
     const text = queryParameter(url, "key");
     if (text === null || text === "") return keyRequired();
-    const key = formDecode(text);
+    // Letters and digits stand for themselves: no bytes are made of them, which cost as much as the look-up.
+    const key = /[%+]/.test(text) ? formDecode(text) : text;
     if (key.length > Math.min(this.#textBytesMax, this.#tools.services.config.keyBytesMax)) {
       return badRequest();
     }
     const { runner, writers, session } = this.#tools, writer = writers.takeJson(BARE_FRAME);
-    writer.raw('{"status":"OK","key":');
-    writer.bulk(key, 0, key.length);
-    writer.raw(',"value":');
-    writer.begin(BARE_FRAME);
     const waiting = runner.run(session, [["GET", key]], writer);
-    return waiting === null ? this.#found(writer) : waiting.then(() => this.#found(writer));
+    return waiting === null
+      ? this.#found(key, writer)
+      : waiting.then(() => this.#found(key, writer));
   }
 
-  #found(writer: JsonWriter): Response {
+  #found(key: string | Uint8Array, writer: JsonWriter): Response {
     const { writers, downloads } = this.#tools;
     let response: Response;
     if (writer.errorText !== null) response = commandProblem(writer.errorText);
-    else if (writer.isNil) response = new Response(NOT_FOUND, { headers: JSON_HEADERS });
+    else if (writer.isNil) response = new Response(NOT_FOUND, JSON_INIT);
     else {
-      writer.raw("}");
-      const body = takeJsonBody(writer.out, downloads);
-      response = new Response(body, { headers: JSON_HEADERS });
+      const name = typeof key === "string" ? JSON.stringify(key) : quotedBytes(key, false);
+      const value = takeJsonBody(writer, downloads);
+      const head = `{"status":"OK","key":${name},"value":`;
+      response = new Response(
+        typeof value === "string" ? `${head}${value}}` : downloads.framed(head, value, "}"),
+        JSON_INIT,
+      );
     }
     writers.giveJson(writer);
     return response;
@@ -89,7 +92,7 @@ export class FollowedRoutes {
     if (waiting !== null) await waiting;
     const error = writer.errorText;
     writers.giveJson(writer);
-    if (error === null) return new Response(STORED, { headers: JSON_HEADERS });
+    if (error === null) return new Response(STORED, JSON_INIT);
     return CLIENT_ERROR.test(error) ? badRequest() : commandProblem(error);
   }
 
@@ -102,9 +105,11 @@ export class FollowedRoutes {
 
 /** Null unless it is an object with a key and a value, both strings that UTF-8 can carry. */
 function parsePut(bytes: Uint8Array): PutBody | null {
+  const text = strictText(bytes);
+  if (text === null) return null;
   let body: Partial<PutBody> | null;
   try {
-    body = JSON.parse(decoder.decode(bytes));
+    body = JSON.parse(text);
   } catch {
     return null;
   }

@@ -7,7 +7,7 @@ import { FollowedRoutes } from "./followed_routes.ts";
 import type { HttpTools } from "./http_tools.ts";
 import { KeyRoutes, KEYS_PATH } from "./key_routes.ts";
 import { problem } from "./problem.ts";
-import { pathOf, type RequestGuard } from "./request_guard.ts";
+import { pathOf, type RequestGuard, SOCKET_PATH } from "./request_guard.ts";
 
 type Fetcher = (request: Request) => Response | Promise<Response>;
 
@@ -66,21 +66,23 @@ export class HttpHandler {
         return this.#followed.put(request);
       }
     }
-    if (request.headers.get("upgrade")?.toLowerCase() === "websocket" && pathOf(url) === "/ws") {
+    if (pathOf(url) === SOCKET_PATH && isUpgrade(request)) {
       return this.#upgrade(request, client);
     }
     return this.#fetch(request);
   }
 
-  async #counted(request: Request, coming: Promise<Response>): Promise<Response> {
+  #counted(request: Request, coming: Promise<Response>): Promise<Response> {
     const { guard } = this.#options;
     this.#requests++;
-    try {
-      const answer = await coming;
-      return guard.hasOrigins && answer.status !== 101 ? guard.withOrigin(request, answer) : answer;
-    } finally {
+    return coming.then((answer) => {
       this.#requests--;
-    }
+      const isPlain = !guard.hasOrigins || answer.status === 101;
+      return isPlain ? answer : guard.withOrigin(request, answer);
+    }, (error) => {
+      this.#requests--;
+      throw error;
+    });
   }
 
   async #fetch(request: Request): Promise<Response> {
@@ -103,6 +105,10 @@ export class HttpHandler {
     const sockets = await this.#options.openSockets();
     return sockets.upgrade(request, guard.isAuthenticated(request), addressOf(client.remoteAddr));
   }
+}
+
+function isUpgrade(request: Request): boolean {
+  return request.headers.get("upgrade")?.toLowerCase() === "websocket";
 }
 
 function hostnameOf(address: Deno.Addr): string {

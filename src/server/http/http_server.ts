@@ -109,7 +109,7 @@ export class HttpServer {
 
   #sweep(): void {
     this.#logLines = 0;
-    this.#uploads.sweep(HTTP_STALL_MS_MAX);
+    this.#uploads.sweep(HTTP_STALL_MS_MAX / CONNECTION_SWEEP_MS);
     this.#downloads.sweep(HTTP_STALL_MS_MAX);
     const idleMs = this.#options.services.settings.idleTimeoutS * 1000;
     void this.#sockets?.then((sockets) => sockets.sweep(Date.now(), idleMs));

@@ -1,25 +1,24 @@
 // What a JsonWriter gathered as the body of a response, or as a text; quotes the values that lie in blocks.
 import { COMPARE_BYTES_MAX, LARGE_PIECE_BYTES } from "../../limits.ts";
-import { quotedBytes } from "../../protocol/json_writer.ts";
+import { type JsonWriter, quotedBytes } from "../../protocol/json_writer.ts";
 import type { ReplyBuffer, Segment, ValueSource } from "../../protocol/reply_buffer.ts";
 import { utf8 } from "../../protocol/reply_copy.ts";
+import { asciiText, utf8Text } from "./byte_text.ts";
 import { type Downloads, type Pieces, sourceBytes } from "./downloads.ts";
 
 /** Bytes of a value that are looked at before the worker's loop has its turn. */
 const LOOK_BYTES = 1_048_576;
 /** Base64 is cut where it needs no filling. */
 const BASE64_BYTES = 3;
+const decoder = new TextDecoder();
 
 /** Takes all that was gathered; it is one piece unless a value is too large to be copied. */
 export function takeJsonBody(
-  out: ReplyBuffer,
+  writer: JsonWriter,
   downloads: Downloads,
-): Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>> {
-  if (out.segments.length === 0) {
-    const bytes = out.bytes.slice(0, out.position);
-    out.position = 0;
-    return bytes;
-  }
+): string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>> {
+  const { out } = writer;
+  if (out.segments.length === 0) return takeJsonText(writer);
   const segments = out.takeSegments();
   if (segments.some(({ source }) => source !== null && source.lengthBytes > COMPARE_BYTES_MAX)) {
     return downloads.stream(jsonPieces(segments, out), () => releaseAll(segments));
@@ -28,11 +27,12 @@ export function takeJsonBody(
 }
 
 /** Takes all that was gathered as one text. */
-export function takeJsonText(out: ReplyBuffer): string {
-  const bytes = out.segments.length === 0
-    ? out.bytes.subarray(0, out.position)
-    : joined(out.takeSegments(), out);
-  const text = new TextDecoder().decode(bytes);
+export function takeJsonText(writer: JsonWriter): string {
+  const { out } = writer;
+  if (out.segments.length > 0) return decoder.decode(joined(out.takeSegments(), out));
+  const text = writer.isAscii
+    ? asciiText(out.bytes, 0, out.position)
+    : utf8Text(out.bytes, 0, out.position);
   out.position = 0;
   return text;
 }

@@ -1,10 +1,13 @@
 // A resource per key: GET, HEAD, PUT and DELETE of /v1/keys/{key}, with bodies of any bytes.
 import { COMPARE_BYTES_MAX, OUT_OF_LINE_BYTES_MIN } from "../../limits.ts";
+import type { RawWriter } from "../../protocol/raw_writer.ts";
+import type { ValueSource } from "../../protocol/reply_buffer.ts";
 import { ErrorValue, type ReplyValue, SourceValue } from "../../protocol/value_writer.ts";
 import { StagedBlock } from "../../store/store.ts";
+import { asciiText } from "./byte_text.ts";
 import type { Argument, Command } from "./command_runner.ts";
 import { sourceBytes, sourcePieces } from "./downloads.ts";
-import { entityTag, tagListHas } from "./entity_tag.ts";
+import { entityTag, taggedAscii, tagListHas } from "./entity_tag.ts";
 import type { HttpTools } from "./http_tools.ts";
 import { percentDecode } from "./percent_decoding.ts";
 import { commandProblem, problem } from "./problem.ts";
@@ -17,11 +20,9 @@ const MS_PER_S = 1000;
 const NO_SUCH_KEY = "the key is not there, or has expired";
 const CONDITION_FAILED = "the key is not as the condition wants it";
 
-interface Found {
-  readonly value: Uint8Array<ArrayBuffer> | SourceValue;
-  /** Milliseconds left, below 0 for no end. */
-  readonly pttlMs: number;
-}
+const BYTES_INIT = { headers: { "content-type": "application/octet-stream" } };
+/** Text without percent signs stands for its own bytes. */
+type Key = string | Uint8Array;
 
 export class KeyRoutes {
   readonly #tools: HttpTools;
@@ -35,7 +36,8 @@ export class KeyRoutes {
     const { url, method } = request;
     const queryStart = url.indexOf("?", pathStart);
     const end = queryStart < 0 ? url.length : queryStart;
-    const key = percentDecode(url.slice(pathStart + KEYS_PATH.length, end));
+    const text = url.slice(pathStart + KEYS_PATH.length, end);
+    const key = text.includes("%") ? percentDecode(text) : text;
     if (key === null) return problem("bad-request", "a percent sign lacks its two digits");
     switch (method) {
       case "GET":
@@ -65,63 +67,72 @@ export class KeyRoutes {
 
   // ---- GET, HEAD ------------------------------------------------------------------------------------
 
-  #get(request: Request, key: Uint8Array, isHead: boolean): Response | Promise<Response> {
+  #get(request: Request, key: Key, isHead: boolean): Response | Promise<Response> {
+    const { runner, writers, session } = this.#tools, writer = writers.takeRaw();
     // Both look at one moment: a batch's reads are confirmed together.
-    const values = this.#run([["PTTL", key], ["GET", key]]);
-    return values instanceof Promise
-      ? values.then((each) => this.#gotten(request, each, isHead))
-      : this.#gotten(request, values, isHead);
+    const waiting = runner.run(session, [["PTTL", key], ["GET", key]], writer);
+    return waiting === null
+      ? this.#gotten(request, writer, isHead)
+      : waiting.then(() => this.#gotten(request, writer, isHead));
   }
 
-  #gotten(request: Request, [pttl, value]: ReplyValue[], isHead: boolean): Response {
-    if (value instanceof Uint8Array) {
-      return this.#respond(request, { value, pttlMs: Number(pttl) }, isHead);
+  #gotten(request: Request, writer: RawWriter, isHead: boolean): Response {
+    const response = this.#found(request, writer, isHead);
+    const { number } = writer;
+    if (number >= 0 && response.status < 400) {
+      const seconds = Math.floor((number + MS_PER_S / 2) / MS_PER_S);
+      response.headers.append("mayfly-ttl", String(seconds));
+      response.headers.append("mayfly-pttl", String(number));
     }
-    if (value instanceof SourceValue) {
-      const found = value.source.lengthBytes > COMPARE_BYTES_MAX
-        ? value
-        : sourceBytes(value.source);
-      return this.#respond(request, { value: found, pttlMs: Number(pttl) }, isHead);
-    }
-    if (value instanceof ErrorValue) return commandProblem(value.text);
-    return problem("key-not-found", NO_SUCH_KEY);
+    this.#tools.writers.giveRaw(writer);
+    return response;
   }
 
-  #respond(request: Request, { value, pttlMs }: Found, isHead: boolean): Response {
-    const headers: [string, string][] = [
-      ["content-type", "application/octet-stream"],
-      ["x-content-type-options", "nosniff"],
-    ];
-    if (pttlMs >= 0) {
-      headers.push(["mayfly-ttl", String(Math.floor((pttlMs + MS_PER_S / 2) / MS_PER_S))]);
-      headers.push(["mayfly-pttl", String(pttlMs)]);
+  #found(request: Request, writer: RawWriter, isHead: boolean): Response {
+    const { out, source } = writer;
+    if (writer.errorText !== null) return commandProblem(writer.errorText);
+    if (writer.isNil) return problem("key-not-found", NO_SUCH_KEY);
+    if (source !== null && source.lengthBytes > COMPARE_BYTES_MAX) {
+      return this.#large(source, isHead);
     }
-    if (value instanceof SourceValue) {
-      const { source } = value;
-      headers.push(["content-length", String(source.lengthBytes)]);
-      if (!isHead) {
-        const pieces = sourcePieces(source);
-        return new Response(this.#tools.downloads.stream(pieces, () => source.release()), {
-          headers,
-        });
-      }
-      source.release();
-      return new Response(null, { headers });
-    }
-    const tag = entityTag(value);
-    headers.push(["etag", tag]);
+    // The buffer holds the whole value in one chunk: longer ones come as a source.
+    const bytes = source === null ? out.bytes : sourceBytes(source);
+    const length = source === null ? out.position : bytes.length;
+    const tag = entityTag(bytes, 0, length);
     const known = request.headers.get("if-none-match");
     if (known !== null && tagListHas(known, tag, true)) {
-      return new Response(null, { status: 304, headers: headers.slice(2) });
+      return new Response(null, { status: 304, headers: { etag: tag } });
     }
-    if (!isHead) return new Response(value, { headers });
-    headers.push(["content-length", String(value.length)]);
+    const body = isHead
+      ? null
+      : taggedAscii
+      ? asciiText(bytes, 0, length)
+      : bytes.subarray(0, length) as Uint8Array<ArrayBuffer>;
+    const response = new Response(body, BYTES_INIT), { headers } = response;
+    // One by one: given at once they cost 3 µs more.
+    headers.append("etag", tag);
+    headers.append("x-content-type-options", "nosniff");
+    if (isHead) headers.append("content-length", String(length));
+    return response;
+  }
+
+  #large(source: ValueSource, isHead: boolean): Response {
+    const headers = {
+      "content-type": "application/octet-stream",
+      "x-content-type-options": "nosniff",
+      "content-length": String(source.lengthBytes),
+    };
+    if (!isHead) {
+      const body = this.#tools.downloads.stream(sourcePieces(source), () => source.release());
+      return new Response(body, { headers });
+    }
+    source.release();
     return new Response(null, { headers });
   }
 
   // ---- PUT ------------------------------------------------------------------------------------------
 
-  async #put(request: Request, key: Uint8Array, query: string): Promise<Response> {
+  async #put(request: Request, key: Key, query: string): Promise<Response> {
     const options = readPutOptions(query, request.headers);
     if (typeof options === "string") return problem("bad-request", options);
     const { runner, uploads, session, services } = this.#tools;
@@ -153,7 +164,7 @@ export class KeyRoutes {
   }
 
   async #store(
-    key: Uint8Array,
+    key: Key,
     body: Uint8Array<ArrayBuffer> | StagedBlock,
     args: readonly string[],
     ifMatch: string | null,
@@ -174,7 +185,7 @@ export class KeyRoutes {
   }
 
   /** The option of SET that holds a change to the value that `If-Match` speaks of, or why there is none. */
-  async #matching(key: Uint8Array, ifMatch: string): Promise<Argument[] | Response> {
+  async #matching(key: Key, ifMatch: string): Promise<Argument[] | Response> {
     const [value] = await this.#run([["GET", key]]);
     if (value instanceof ErrorValue) return commandProblem(value.text);
     if (value instanceof SourceValue && value.source.lengthBytes > COMPARE_BYTES_MAX) {
@@ -193,7 +204,7 @@ export class KeyRoutes {
 
   // ---- DELETE ---------------------------------------------------------------------------------------
 
-  async #delete(request: Request, key: Uint8Array): Promise<Response> {
+  async #delete(request: Request, key: Key): Promise<Response> {
     const ifMatch = request.headers.get("if-match");
     if (ifMatch !== null && ifMatch.trim() !== "*") {
       const condition = await this.#matching(key, ifMatch);

@@ -2,11 +2,13 @@
 import { HTTP_WRITERS_KEPT_MAX } from "../../limits.ts";
 import { type JsonFrame, JsonWriter } from "../../protocol/json_writer.ts";
 import { type ChunkPool, ReplyBuffer } from "../../protocol/reply_buffer.ts";
+import { RawWriter } from "../../protocol/raw_writer.ts";
 import { ValueWriter } from "../../protocol/value_writer.ts";
 
 export class ReplyWriters {
   readonly #pool: ChunkPool;
   readonly #json: JsonWriter[] = [];
+  readonly #raw: RawWriter[] = [];
   readonly #values: ValueWriter[] = [];
 
   constructor(pool: ChunkPool) {
@@ -23,6 +25,18 @@ export class ReplyWriters {
   giveJson(writer: JsonWriter): void {
     drop(writer.out);
     if (this.#json.length < HTTP_WRITERS_KEPT_MAX) this.#json.push(writer);
+    else this.#pool.give(writer.out.takeChunk());
+  }
+
+  takeRaw(): RawWriter {
+    const writer = this.#raw.pop() ?? new RawWriter(new ReplyBuffer(this.#pool));
+    writer.begin();
+    return writer;
+  }
+
+  giveRaw(writer: RawWriter): void {
+    drop(writer.out);
+    if (this.#raw.length < HTTP_WRITERS_KEPT_MAX) this.#raw.push(writer);
     else this.#pool.give(writer.out.takeChunk());
   }
 

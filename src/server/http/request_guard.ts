@@ -8,6 +8,8 @@ import { problem } from "./problem.ts";
 const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 /** What probes ask for without knowing the password. */
 const OPEN_PATHS: ReadonlySet<string> = new Set(["/healthz", "/readyz"]);
+/** Where clients of WebSocket ask for an upgrade: no preflight comes before it. */
+export const SOCKET_PATH = "/ws";
 const PREFLIGHT_SECONDS = "600";
 const ALLOWED_HEADERS = "authorization, content-type, if-match, if-none-match";
 const EXPOSED_HEADERS = "etag, mayfly-ttl, mayfly-pttl";
@@ -50,7 +52,8 @@ export class RequestGuard {
             "a browser here under its own name; set a password, or start with --protected-mode no",
         );
     }
-    if (!SAFE_METHODS.has(method) || request.headers.has("upgrade")) {
+    // Headers cost as much as a look-up: they are looked at where they can matter.
+    if (!SAFE_METHODS.has(method) || pathOf(url) === SOCKET_PATH) {
       const refused = this.#foreignPage(request);
       if (refused !== null) return refused;
     }
@@ -59,7 +62,7 @@ export class RequestGuard {
     }
     if (!this.#services.hasPassword || OPEN_PATHS.has(pathOf(url))) return null;
     // A browser cannot give a password with this one: it may send AUTH as its first message.
-    if (request.headers.get("upgrade")?.toLowerCase() === "websocket") return null;
+    if (pathOf(url) === SOCKET_PATH) return null;
     return this.isAuthenticated(request)
       ? null
       : problem("unauthorized", "give the password as a Bearer token, or with Basic for default");

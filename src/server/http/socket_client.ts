@@ -119,7 +119,7 @@ export class SocketClient {
     const frame: JsonFrame = { result: `${prefix}"result":`, error: `${prefix}"error":`, end: "}" };
     const writer = writers.takeJson(frame);
     const finish = () => {
-      const count = writer.count, text = takeJsonText(writer.out);
+      const count = writer.count, text = takeJsonText(writer);
       writers.giveJson(writer);
       // CLIENT REPLY may have silenced it.
       if (count > 0) this.send(text);

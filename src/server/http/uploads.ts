@@ -21,7 +21,8 @@ export interface UploadsOptions {
 }
 
 interface Upload {
-  cameAtMs: number;
+  /** Sweeps since something came. */
+  idleSweeps: number;
   readonly end: (failure: BodyFailure) => void;
 }
 
@@ -87,18 +88,17 @@ export class Uploads {
     }
   }
 
-  /** Ends those of which nothing came for `stallMs`. */
-  sweep(stallMs: number): void {
-    const nowMs = performance.now();
+  /** Called at even intervals: ends those of which nothing came in `sweepsMax` of them. */
+  sweep(sweepsMax: number): void {
     for (const upload of this.#open) {
-      if (nowMs - upload.cameAtMs >= stallMs) upload.end("body-timeout");
+      if (++upload.idleSweeps > sweepsMax) upload.end("body-timeout");
     }
   }
 
   #guarded<Value>(coming: Promise<Value>): Promise<Value | BodyFailure> {
     return new Promise((resolve) => {
       const upload: Upload = {
-        cameAtMs: performance.now(),
+        idleSweeps: 0,
         end: (failure) => {
           this.#open.delete(upload);
           resolve(failure);
