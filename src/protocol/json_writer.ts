@@ -54,7 +54,8 @@ export class JsonWriter implements ReplyWriter {
   /** Whether all that was written since `begin()` is ASCII, sources not counted. */
   isAscii = true;
 
-  #frame: Uint8Array[] = frameBytes(RESULT_FRAME);
+  #frame: JsonFrame = RESULT_FRAME;
+  #frameBytes: readonly Uint8Array[] = frameBytes(RESULT_FRAME);
   /** Of each array and map that is open: elements still to come, how many came, and which it is. */
   #depth = 0;
   readonly #left = new Int32Array(NESTING_MAX + 1);
@@ -70,7 +71,10 @@ export class JsonWriter implements ReplyWriter {
 
   /** Starts anew, over an empty buffer, with this frame around each reply. */
   begin(frame: JsonFrame): void {
-    this.#frame = frameBytes(frame);
+    if (frame !== this.#frame) {
+      this.#frame = frame;
+      this.#frameBytes = frameBytes(frame);
+    }
     this.count = 0;
     this.isNil = false;
     this.errorText = null;
@@ -241,7 +245,7 @@ export class JsonWriter implements ReplyWriter {
       out.ensure(1);
       out.bytes[out.position++] = COMMA;
     }
-    this.#literal(this.#frame[frameIndex]);
+    this.#literal(this.#frameBytes[frameIndex]);
   }
 
   /** Closes what is complete. */
@@ -255,7 +259,7 @@ export class JsonWriter implements ReplyWriter {
       out.bytes[out.position++] = this.#isMap[depth] === 1 ? CLOSE_MAP : CLOSE_ARRAY;
       this.#depth--;
     }
-    this.#literal(this.#frame[2]);
+    this.#literal(this.#frameBytes[2]);
   }
 
   #string(bytes: Uint8Array, start: number, length: number): void {
@@ -304,14 +308,6 @@ export function quotedBytes(bytes: Uint8Array, isName: boolean): string {
   return JSON.stringify(text);
 }
 
-const frames = new WeakMap<JsonFrame, Uint8Array[]>();
-
-/** Frames are few and used again: their bytes are made once. */
-function frameBytes(frame: JsonFrame): Uint8Array[] {
-  let bytes = frames.get(frame);
-  if (bytes === undefined) {
-    bytes = [utf8(frame.result), utf8(frame.error), utf8(frame.end)];
-    frames.set(frame, bytes);
-  }
-  return bytes;
+function frameBytes({ result, error, end }: JsonFrame): readonly Uint8Array[] {
+  return [utf8(result), utf8(error), utf8(end)];
 }

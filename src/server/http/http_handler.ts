@@ -44,21 +44,28 @@ export class HttpHandler {
 
   /** The answer; rejects only for what no request can cause. */
   handle(request: Request, client: RemoteClient): Response | Promise<Response> {
-    const { guard } = this.#options;
-    const refused = guard.refusal(request, () => hostnameOf(client.remoteAddr));
-    const answer = refused ?? this.#route(request, client);
+    const { guard } = this.#options, { url } = request;
+    // Where the path begins: behind the first slash that is none of `://`.
+    const pathStart = url.indexOf("/", "http://".length + 1);
+    const remoteHost = () => hostnameOf(client.remoteAddr);
+    const refused = guard.refusal(request, url, pathStart, remoteHost);
+    const answer = refused ?? this.#route(request, url, pathStart, client);
     if (answer instanceof Promise) return this.#counted(request, answer);
     return guard.hasOrigins ? guard.withOrigin(request, answer) : answer;
   }
 
-  #route(request: Request, client: RemoteClient): Response | Promise<Response> {
-    const { url, method } = request;
+  #route(
+    request: Request,
+    url: string,
+    pathStart: number,
+    client: RemoteClient,
+  ): Response | Promise<Response> {
+    const { method } = request;
     if (this.#requests >= HTTP_REQUESTS_MAX) {
       return problem("unavailable", `${HTTP_REQUESTS_MAX} requests wait already`, {
         "retry-after": "1",
       });
     }
-    const pathStart = url.indexOf("/", url.indexOf("://") + 3);
     if (pathStart > 0) {
       if (method === "GET" && url.startsWith("/get?", pathStart)) return this.#followed.get(url);
       if (url.startsWith(KEYS_PATH, pathStart)) return this.#keys.answer(request, pathStart);

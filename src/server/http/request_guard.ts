@@ -40,9 +40,17 @@ export class RequestGuard {
     this.#isLocalOnly = config.protectedMode && !services.hasPassword;
   }
 
-  /** Null if the request may go on, else its answer. `remoteHost` gives the client's address. */
-  refusal(request: Request, remoteHost: () => string): Response | null {
-    const { url, method } = request;
+  /**
+   * Null if the request may go on, else its answer. The path begins at `pathStart` of its URL; `remoteHost` gives
+   * the client's address.
+   */
+  refusal(
+    request: Request,
+    url: string,
+    pathStart: number,
+    remoteHost: () => string,
+  ): Response | null {
+    const { method } = request;
     if (this.#isLocalOnly && !this.#isLocal(url, remoteHost)) {
       return this.#config.listensBeyondLoopback && !isLoopback(remoteHost())
         ? problem("protected-mode", "set a password, or start with --protected-mode no")
@@ -53,16 +61,18 @@ export class RequestGuard {
         );
     }
     // Headers cost as much as a look-up: they are looked at where they can matter.
-    if (!SAFE_METHODS.has(method) || pathOf(url) === SOCKET_PATH) {
+    const isSocket = url.startsWith(SOCKET_PATH, pathStart);
+    if (isSocket || !(method === "GET" || SAFE_METHODS.has(method))) {
       const refused = this.#foreignPage(request);
       if (refused !== null) return refused;
     }
     if (method === "OPTIONS" && request.headers.has("access-control-request-method")) {
       return this.#preflight(request);
     }
-    if (!this.#services.hasPassword || OPEN_PATHS.has(pathOf(url))) return null;
+    if (!this.#services.hasPassword) return null;
+    if (OPEN_PATHS.has(pathOf(url))) return null;
     // A browser cannot give a password with this one: it may send AUTH as its first message.
-    if (pathOf(url) === SOCKET_PATH) return null;
+    if (isSocket && pathOf(url) === SOCKET_PATH) return null;
     return this.isAuthenticated(request)
       ? null
       : problem("unauthorized", "give the password as a Bearer token, or with Basic for default");

@@ -38,13 +38,14 @@ export class Uploads {
   async read(request: Request, bytesMax: number): Promise<Uint8Array<ArrayBuffer> | BodyFailure> {
     const lengthBytes = contentLength(request);
     if (lengthBytes > bytesMax) return "body-too-large";
-    if (request.body === null) return new Uint8Array(0);
     const { counters } = this.#options;
+    // Before anybody asks for `body`: that makes a stream, which takes as long as all the rest.
     if (lengthBytes >= 0 && lengthBytes < OUT_OF_LINE_BYTES_MIN) {
       const bytes = await this.#guarded(request.bytes());
       if (typeof bytes !== "string") counters[COUNTER.bytesIn] += bytes.length;
       return bytes;
     }
+    if (request.body === null) return new Uint8Array(0);
     let bytes = new Uint8Array(lengthBytes >= 0 ? lengthBytes : HTTP_BODY_BYTES_START);
     if (!this.#take(bytes.length)) return "unavailable";
     let filled = 0;
