@@ -1,5 +1,5 @@
 // A resource per key: GET, HEAD, PUT and DELETE of /v1/keys/{key}, with bodies of any bytes.
-import { COMPARE_BYTES_MAX, OUT_OF_LINE_BYTES_MIN } from "../../limits.ts";
+import { COMPARE_BYTES_MAX } from "../../limits.ts";
 import type { RawWriter } from "../../protocol/raw_writer.ts";
 import type { ValueSource } from "../../protocol/reply_buffer.ts";
 import { ErrorValue, type ReplyValue, SourceValue } from "../../protocol/value_writer.ts";
@@ -146,7 +146,8 @@ export class KeyRoutes {
         connection: "close",
       });
     if (lengthBytes > valueBytesMax) return tooLarge();
-    const block = lengthBytes >= OUT_OF_LINE_BYTES_MIN
+    // A value that is to have a tag is gathered, a longer one goes straight into the store.
+    const block = lengthBytes > COMPARE_BYTES_MAX
       ? runner.stage(session, ["SET", key], lengthBytes)
       : null;
     try {
