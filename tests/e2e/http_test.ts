@@ -36,22 +36,22 @@ Deno.test("every worker serves HTTP on one port, over the data that TCP serves",
   using client = await connect(server.port);
   await client.command("SET", "a", "from TCP");
   const url = `http://127.0.0.1:${server.httpPort}`;
-  const workers = new Set<string>();
   // The kernel chooses a worker by the client's port: both are met before long.
-  for (let i = 0; i < 200 && workers.size < 2; i++) {
+  await using peers = new AsyncDisposableStack();
+  let counts: number[] = [];
+  for (let i = 0; i < 100 && !(counts[0] > 0 && counts[1] > 0); i++) {
+    peers.use(await SocketPeer.open(server.httpPort));
+    const { result } = await postCommand(server.httpPort, ["INFO", "clients"]) as {
+      result: string;
+    };
+    counts = /worker0_clients:(\d+)\r\nworker1_clients:(\d+)/.exec(result)!.slice(1).map(Number);
     using socket = await Deno.connect({ hostname: "127.0.0.1", port: server.httpPort });
     await send(socket, "GET /get?key=a HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
     assert.match(await answerOf(socket), /\r\n\r\n\{"status":"OK","key":"a","value":"from TCP"\}$/);
-    await using peer = await SocketPeer.open(server.httpPort);
-    const info = await postCommand(server.httpPort, ["INFO", "clients"]) as { result: string };
-    // The one before may be counted still: then this says nothing.
-    const [, first, second] = /worker0_clients:(\d+)\r\nworker1_clients:(\d+)/.exec(info.result)!;
-    if (Number(first) > 0 && Number(second) === 0) workers.add("first");
-    if (Number(second) > 0 && Number(first) === 0) workers.add("second");
-    peer.send({ command: ["PING"] });
-    await peer.next();
+    // Two connections a round might be given to the same worker for ever, where the kernel counts ports by twos.
+    if (i % 3 === 0) (await Deno.connect({ hostname: "127.0.0.1", port: server.httpPort })).close();
   }
-  assert.ok(workers.size >= 2, "all clients were given to one worker");
+  assert.ok(counts[0] > 0 && counts[1] > 0, "all clients were given to one worker");
   await fetch(`${url}/v1/keys/b`, { method: "PUT", body: "from HTTP" }).then((each) =>
     each.body?.cancel()
   );
