@@ -206,6 +206,42 @@ Deno.test("/ws answers what it cannot read, streams the numbers, and closes for 
   assert.match(info.result, /\r\nconnected_clients:0\r\n/, "whoever left is counted no more");
 });
 
+/** A short text message of a client, masked with zeros. */
+function frame(text: string): Uint8Array {
+  const payload = new TextEncoder().encode(text);
+  assert.ok(payload.length < 126);
+  return Uint8Array.of(0x81, 0x80 | payload.length, 0, 0, 0, 0, ...payload);
+}
+
+Deno.test("/ws drops a client that asks and does not read, and serves the others", async () => {
+  const flags = ["--client-output-bytes-max", "1mb"];
+  await using server = await startServer({ workers: 1, flags });
+  using client = await connect(server.port);
+  await client.command("SET", "a", "x".repeat(100_000));
+  using socket = await Deno.connect({ hostname: "127.0.0.1", port: server.httpPort });
+  await send(
+    socket,
+    "GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+  );
+  await answerOf(socket, (text) => text.includes("\r\n\r\n"));
+  const message = frame('{"command":["GET","a"]}');
+  const connected = async () => {
+    const info = await postCommand(server.httpPort, ["INFO", "clients"]) as { result: string };
+    return Number(/connected_clients:(\d+)/.exec(info.result)![1]);
+  };
+  assert.equal(await connected(), 2);
+  // The kernels' buffers take some MB of the replies before any waits in the server.
+  for (let i = 0; i < 1000; i++) {
+    try {
+      await socket.write(message);
+    } catch {
+      break;
+    }
+  }
+  await until("the client's end", async () => await connected() === 1);
+});
+
 Deno.test("/ws counts to --max-clients", async () => {
   await using server = await startServer({ workers: 1, flags: ["--max-clients", "1"] });
   await using peer = await SocketPeer.open(server.httpPort);
