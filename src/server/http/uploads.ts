@@ -35,17 +35,24 @@ export class Uploads {
   }
 
   /** The whole body, of at most `bytesMax` bytes. */
-  async read(request: Request, bytesMax: number): Promise<Uint8Array<ArrayBuffer> | BodyFailure> {
+  read(request: Request, bytesMax: number): Promise<Uint8Array<ArrayBuffer> | BodyFailure> {
     const lengthBytes = contentLength(request);
-    if (lengthBytes > bytesMax) return "body-too-large";
-    const { counters } = this.#options;
+    if (lengthBytes > bytesMax) return Promise.resolve("body-too-large");
     // Before anybody asks for `body`: that makes a stream, which takes as long as all the rest.
     if (lengthBytes >= 0 && lengthBytes < OUT_OF_LINE_BYTES_MIN) {
-      const bytes = await this.#guarded(request.bytes());
-      if (typeof bytes !== "string") counters[COUNTER.bytesIn] += bytes.length;
-      return bytes;
+      this.#options.counters[COUNTER.bytesIn] += lengthBytes;
+      return this.#guarded(request.bytes());
     }
+    return this.#gather(request, lengthBytes, bytesMax);
+  }
+
+  async #gather(
+    request: Request,
+    lengthBytes: number,
+    bytesMax: number,
+  ): Promise<Uint8Array<ArrayBuffer> | BodyFailure> {
     if (request.body === null) return new Uint8Array(0);
+    const { counters } = this.#options;
     let bytes = new Uint8Array(lengthBytes >= 0 ? lengthBytes : HTTP_BODY_BYTES_START);
     if (!this.#take(bytes.length)) return "unavailable";
     let filled = 0;
