@@ -78,10 +78,13 @@ export class FollowedRoutes {
   }
 
   /** POST /put, PUT /put */
-  async put(request: Request): Promise<Response> {
-    const { uploads, runner, writers, session } = this.#tools;
-    const bytes = await uploads.read(request, HTTP_JSON_BYTES_MAX);
-    if (typeof bytes === "string") return badRequest();
+  put(request: Request): Promise<Response> {
+    const coming = this.#tools.uploads.read(request, HTTP_JSON_BYTES_MAX);
+    return coming.then((bytes) => typeof bytes === "string" ? badRequest() : this.#store(bytes));
+  }
+
+  #store(bytes: Uint8Array): Response | Promise<Response> {
+    const { runner, writers, session } = this.#tools;
     const body = parsePut(bytes);
     if (body === null || this.#isTooLong(body)) return badRequest();
     const command: Command = body.ttl === undefined
@@ -89,9 +92,12 @@ export class FollowedRoutes {
       : ["SET", body.key, body.value, "PX", String(Math.ceil(body.ttl * MS_PER_S))];
     const writer = writers.takeJson(BARE_FRAME);
     const waiting = runner.run(session, [command], writer);
-    if (waiting !== null) await waiting;
+    return waiting === null ? this.#stored(writer) : waiting.then(() => this.#stored(writer));
+  }
+
+  #stored(writer: JsonWriter): Response {
     const error = writer.errorText;
-    writers.giveJson(writer);
+    this.#tools.writers.giveJson(writer);
     if (error === null) return new Response(STORED, JSON_INIT);
     return CLIENT_ERROR.test(error) ? badRequest() : commandProblem(error);
   }
