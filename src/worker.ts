@@ -120,8 +120,8 @@ function start(message: StartMessage): void {
     services,
     engine,
     counters: metrics.counters,
-    untilDurable: () => null,
-    notReadyReason: () => notReadyReason(settings),
+    gate: ring === null ? null : new ReplyGate(ring, () => recorder!.published),
+    notReadyReason: () => notReadyReason(settings, ring),
     log: (level, text) => logger[level](text),
     fail: reportError,
   });
@@ -165,7 +165,9 @@ function start(message: StartMessage): void {
 }
 
 /** What /readyz tells; null: requests are welcome. */
-function notReadyReason(settings: Settings): string | null {
-  if (settings.state === ProcessState.READY) return null;
+function notReadyReason(settings: Settings, ring: Ring | null): string | null {
+  if (settings.state === ProcessState.READY) {
+    return ring?.isFailed ? `writes are refused: ${ring.reason}` : null;
+  }
   return settings.state === ProcessState.STARTING ? "loading" : "stopping";
 }

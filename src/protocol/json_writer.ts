@@ -82,6 +82,11 @@ export class JsonWriter implements ReplyWriter {
     this.#depth = 0;
   }
 
+  /** Lets go of all that was written. */
+  discard(): void {
+    this.out.discard();
+  }
+
   /** Appends JSON of ASCII that is not a reply, outside of arrays. */
   raw(json: string): void {
     this.#literal(utf8(json));

@@ -14,8 +14,7 @@ export class RawWriter implements ReplyWriter {
   number = NaN;
   isNil = false;
   errorText: string | null = null;
-  /** A value that is sent from where it lies; whoever takes it has to release it. */
-  source: ValueSource | null = null;
+  #source: ValueSource | null = null;
   #markNumber = NaN;
 
   constructor(readonly out: ReplyBuffer) {}
@@ -25,7 +24,21 @@ export class RawWriter implements ReplyWriter {
     this.number = NaN;
     this.isNil = false;
     this.errorText = null;
-    this.source = null;
+    this.#source = null;
+  }
+
+  /** A value that is sent from where it lies, null if there is none; whoever takes it has to release it. */
+  takeSource(): ValueSource | null {
+    const source = this.#source;
+    this.#source = null;
+    return source;
+  }
+
+  /** Lets go of all that was written. */
+  discard(): void {
+    this.out.discard();
+    this.#source?.release();
+    this.#source = null;
   }
 
   mark(): void {
@@ -38,8 +51,8 @@ export class RawWriter implements ReplyWriter {
     this.number = this.#markNumber;
     this.isNil = false;
     this.errorText = null;
-    this.source?.release();
-    this.source = null;
+    this.#source?.release();
+    this.#source = null;
   }
 
   ok(): void {}
@@ -77,7 +90,7 @@ export class RawWriter implements ReplyWriter {
   }
 
   bulkSource(source: ValueSource): void {
-    this.source = source;
+    this.#source = source;
   }
 
   nil(): void {

@@ -43,6 +43,12 @@ export class ValueWriter implements ReplyWriter {
     return taken;
   }
 
+  /** Lets go of all that was written. */
+  discard(): void {
+    for (const value of this.take()) if (value instanceof SourceValue) value.source.release();
+    this.out.discard();
+  }
+
   mark(): void {
     this.out.mark();
     this.#markValues = this.values.length;

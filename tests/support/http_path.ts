@@ -36,7 +36,7 @@ export class HttpPath {
       services: this.services,
       engine,
       counters: engine.metrics.counters,
-      untilDurable: () => null,
+      gate: null,
       notReadyReason: () => null,
       log: (_level, text) => {
         throw new Error(`logged: ${text}`);

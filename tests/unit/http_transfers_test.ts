@@ -107,63 +107,94 @@ Deno.test("Downloads lets a source go once: read to its end, left, or not read f
   assert.equal(bytes.releases, 1);
 });
 
-Deno.test("no route answers before what untilDurable() gave has come", async () => {
-  let isDurable = () => {};
-  let waits = 0;
-  const http = new HttpPath({
-    server: {
-      untilDurable: () => {
-        waits++;
-        return new Promise((resolve) => isDurable = resolve);
-      },
-    },
-  });
+/** A log that says of each place in turn when it is on disk. */
+class TestGate {
+  begins = 0;
+  waits = 0;
+  tell: (isKept: boolean) => void = () => {};
+  isLost = false;
+
+  begin(): void {
+    this.begins++;
+  }
+
+  judge(): number | null {
+    return this.isLost ? NaN : 7;
+  }
+
+  until(): Promise<boolean> {
+    this.waits++;
+    return new Promise((resolve) => this.tell = resolve);
+  }
+}
+
+const REQUESTS: readonly [method: string, path: string, body?: string][] = [
+  ["POST", "/put", '{"key":"a","value":"1"}'],
+  ["GET", "/get?key=a"],
+  ["PUT", "/v1/keys/a", "1"],
+  ["GET", "/v1/keys/a"],
+  ["HEAD", "/v1/keys/a"],
+  ["DELETE", "/v1/keys/a"],
+  ["GET", "/v1/keys"],
+  ["POST", "/v1/mset", '{"entries":[{"key":"a","value":"1"}]}'],
+  ["POST", "/v1/mset", '{"entries":[{"key":"a","value":"1","ttl":5}]}'],
+  ["POST", "/v1/mget", '{"keys":["a"]}'],
+  ["POST", "/v1/delete", '{"keys":["a"]}'],
+  ["POST", "/v1/command", '["SET","a","1"]'],
+  ["POST", "/v1/command", '[["SET","a","1"],["GET","a"]]'],
+  ["GET", "/stats"],
+];
+
+Deno.test("no route answers before the log has what it tells of, nor anything if the log failed", async () => {
+  const gate = new TestGate(), http = new HttpPath({ server: { gate } });
   const json = { "content-type": "application/json" };
-  const requests: [string, string, string?][] = [
-    ["POST", "/put", '{"key":"a","value":"1"}'],
-    ["GET", "/get?key=a"],
-    ["PUT", "/v1/keys/a", "1"],
-    ["GET", "/v1/keys/a"],
-    ["HEAD", "/v1/keys/a"],
-    ["DELETE", "/v1/keys/a"],
-    ["GET", "/v1/keys"],
-    ["POST", "/v1/mset", '{"entries":[{"key":"a","value":"1"}]}'],
-    ["POST", "/v1/mset", '{"entries":[{"key":"a","value":"1","ttl":5}]}'],
-    ["POST", "/v1/mget", '{"keys":["a"]}'],
-    ["POST", "/v1/delete", '{"keys":["a"]}'],
-    ["POST", "/v1/command", '["SET","a","1"]'],
-    ["POST", "/v1/command", '[["SET","a","1"],["GET","a"]]'],
-    ["GET", "/stats"],
-  ];
-  for (const [method, path, body] of requests) {
-    const before = waits;
+  for (const [method, path, body] of REQUESTS) {
+    const before = gate.waits;
     let answer: Response | null = null;
     const init = { method, headers: json, ...body === undefined ? {} : { body } };
     const coming = http.request(path, init).then((each) => answer = each);
-    for (let i = 0; i < 100 && waits === before; i++) await new Promise((r) => setTimeout(r, 1));
-    assert.equal(waits, before + 1, `${method} ${path} waits once`);
+    for (let i = 0; i < 100 && gate.waits === before; i++) {
+      await new Promise((r) => setTimeout(r, 1));
+    }
+    assert.equal(gate.waits, before + 1, `${method} ${path} waits once`);
     await new Promise((resolve) => setTimeout(resolve, 2));
     assert.equal(answer, null, `${method} ${path} was answered too early`);
-    isDurable();
+    gate.tell(true);
     assert.ok((await coming).status < 300, `${method} ${path}`);
     await answer!.body?.cancel();
+
+    const unknown = http.request(path, init);
+    for (let i = 0; i < 100 && gate.waits === before + 1; i++) {
+      await new Promise((r) => setTimeout(r, 1));
+    }
+    gate.tell(false);
+    assert.equal((await unknown).status, 500, `${method} ${path}`);
+    gate.isLost = true;
+    const lost = await http.request(path, init);
+    assert.match(await lost.text(), method === "HEAD" ? /^/ : /outcome-unknown/);
+    assert.equal(lost.status, 500, `${method} ${path}`);
+    gate.isLost = false;
   }
 });
 
-Deno.test("a condition by a tag waits for the look and for the change", async () => {
-  let waits = 0;
-  const http = new HttpPath({
-    server: {
-      untilDurable: () => {
-        waits++;
-        return Promise.resolve();
-      },
-    },
-  });
-  await http.request("/v1/keys/a", { method: "PUT", body: "1" });
-  const etag = (await http.request("/v1/keys/a")).headers.get("etag")!;
-  waits = 0;
-  const init = { method: "PUT", body: "2", headers: { "if-match": etag } };
-  assert.equal((await http.request("/v1/keys/a", init)).status, 204);
-  assert.equal(waits, 2);
+Deno.test("what a parked command's list did before it waits for its own part of the log", async () => {
+  const gate = new TestGate(), http = new HttpPath({ server: { gate } });
+  http.services.settings.pause(Date.now() + 60, true);
+  let answer: Response | null = null;
+  const commands = [["GET", "a"], ["SET", "a", "1"], ["GET", "a"]];
+  const coming = http.post("/v1/command", commands).then((each) => answer = each);
+  for (let i = 0; i < 500 && gate.waits < 1; i++) await new Promise((r) => setTimeout(r, 1));
+  gate.tell(true);
+  for (let i = 0; i < 500 && gate.waits < 2; i++) {
+    await new Promise((r) => setTimeout(r, 1));
+    if (gate.waits === 1) gate.tell(true);
+  }
+  for (let i = 0; i < 500 && answer === null; i++) {
+    gate.tell(true);
+    await new Promise((r) => setTimeout(r, 1));
+  }
+  assert.deepEqual(await (await coming).json(), [{ result: null }, { result: "OK" }, {
+    result: "1",
+  }]);
+  assert.ok(gate.waits >= 2 && gate.begins === gate.waits, `${gate.begins} ${gate.waits}`);
 });

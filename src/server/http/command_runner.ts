@@ -18,12 +18,34 @@ export type Argument = string | Uint8Array | StagedBlock;
 /** A command's name and its arguments. */
 export type Command = readonly Argument[];
 
+/** What the runner asks of the log; ReplyGate's part for whoever waits by promises. */
+export interface AnswerGate {
+  begin(): void;
+  /** What the answer waits for since `begin()`: a place in the log, null for nothing, NaN if it is lost. */
+  judge(): number | null;
+  /** For a place that was just given: true once it is on disk, false if the log failed. */
+  until(cursor: number): Promise<boolean>;
+}
+
+/** A writer whose replies may turn out to be nobody's. */
+export interface RunnerWriter extends ReplyWriter {
+  /** Lets go of all that was written. */
+  discard(): void;
+}
+
+/** The log failed while commands ran: whether their changes are there after a crash is unknown, so nothing is said. */
+export class OutcomeUnknown extends Error {
+  constructor() {
+    super("the log failed while the request ran: whether its changes are kept is unknown");
+  }
+}
+
 export interface RunnerOptions {
   readonly engine: Engine;
   /** The most that the replies to one request may take. */
   replyBytesMax(): number;
-  /** What to wait for before anybody is told of what ran, null if for nothing. */
-  untilDurable(): Promise<void> | null;
+  /** Holds answers back until the log has what they tell of; null without a log. */
+  readonly gate: AnswerGate | null;
   /** Takes an error that no request can cause. */
   fail(error: unknown): void;
 }
@@ -46,9 +68,10 @@ export class CommandRunner {
 
   /**
    * Runs the commands one after the other for the session. Null if all is done, else what to wait for; the writer
-   * then holds one reply for each, but for those that the session silenced or that came after its end.
+   * then holds one reply for each, but for those that the session silenced or that came after its end. Rejects
+   * with OutcomeUnknown, and an empty writer, where nothing may be told.
    */
-  run(session: Session, commands: readonly Command[], writer: ReplyWriter): Promise<void> | null {
+  run(session: Session, commands: readonly Command[], writer: RunnerWriter): Promise<void> | null {
     try {
       return this.#run(session, commands, 0, writer);
     } catch (error) {
@@ -78,9 +101,10 @@ export class CommandRunner {
     session: Session,
     commands: readonly Command[],
     from: number,
-    writer: ReplyWriter,
+    writer: RunnerWriter,
   ): Promise<void> | null {
-    const { engine } = this.#options, batch = this.#batch;
+    const { engine, gate } = this.#options, batch = this.#batch;
+    gate?.begin();
     while (from < commands.length && !session.isClosing) {
       this.#fill(commands, from);
       const ran = engine.run(session, batch, 0, writer, writer);
@@ -89,32 +113,53 @@ export class CommandRunner {
       if (batch.bytes !== this.#scratch) batch.reset(this.#scratch, this.#scratchView);
       batch.shrink();
       if (engine.outcome === PARKED) {
-        return this.#goOn(session, commands, from, writer, engine.isParkedSilent);
+        // What ran before it waits for its own part of the log.
+        const before = gate === null ? null : this.#held(gate.judge(), writer);
+        return this.#goOn(session, commands, from, writer, before);
       }
       if (engine.outcome === CLOSE) break;
       if (writer.out.segmentBytes > this.#options.replyBytesMax()) session.kill();
     }
-    return this.#options.untilDurable();
+    return gate === null ? null : this.#held(gate.judge(), writer);
+  }
+
+  /** Waits until what the replies tell of is on disk; null if it is. */
+  #held(cursor: number | null, writer: RunnerWriter): Promise<void> | null {
+    if (cursor === null) return null;
+    if (Number.isNaN(cursor)) {
+      writer.discard();
+      return Promise.reject(new OutcomeUnknown());
+    }
+    return this.#options.gate!.until(cursor).then((isKept) => {
+      if (isKept) return;
+      writer.discard();
+      throw new OutcomeUnknown();
+    });
   }
 
   async #goOn(
     session: Session,
     commands: readonly Command[],
     from: number,
-    writer: ReplyWriter,
-    isSilent: boolean,
+    writer: RunnerWriter,
+    before: Promise<void> | null,
   ): Promise<void> {
-    const { engine, fail } = this.#options;
+    const { engine, fail } = this.#options, { isParkedSilent } = engine;
+    const parked = engine.parked!;
+    // Nothing is waited for where the outcome is unknown already; the command itself goes on.
+    if (before !== null) await before;
+    let rest: Promise<void> | null;
     try {
       // A command that was held back has not run: it comes again, and what it waited for writes nothing.
-      const finish = await engine.parked!;
-      finish(isSilent ? engine.silent : writer);
+      const finish = await parked;
+      finish(isParkedSilent ? engine.silent : writer);
       engine.silent.drop();
-      await this.#run(session, commands, from, writer);
+      rest = this.#run(session, commands, from, writer);
     } catch (error) {
       fail(error);
       throw error;
     }
+    if (rest !== null) await rest;
   }
 
   /** Puts as many of the commands as one batch takes into it. */

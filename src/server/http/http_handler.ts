@@ -3,6 +3,7 @@
 // The short-cuts answer exactly as the application's routes do, by the same functions: Hono's way costs as much as
 // the rest of a look-up. The application, with schemas and document, is loaded with the first request that needs it.
 import { HTTP_REQUESTS_MAX } from "../../limits.ts";
+import { OutcomeUnknown } from "./command_runner.ts";
 import { FollowedRoutes } from "./followed_routes.ts";
 import type { HttpTools } from "./http_tools.ts";
 import { KeyRoutes, KEYS_PATH } from "./key_routes.ts";
@@ -88,6 +89,7 @@ export class HttpHandler {
       return isPlain ? answer : guard.withOrigin(request, answer);
     }, (error) => {
       this.#requests--;
+      if (error instanceof OutcomeUnknown) return problem("outcome-unknown", error.message);
       throw error;
     });
   }
@@ -101,6 +103,7 @@ export class HttpHandler {
     const { createApiApp } = await import("./api_app.ts");
     const app = createApiApp(this.#options.tools, this.#followed);
     app.onError((error) => {
+      if (error instanceof OutcomeUnknown) return problem("outcome-unknown", error.message);
       this.#options.logError(error);
       return problem("internal", "the log tells more");
     });

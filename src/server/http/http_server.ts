@@ -8,7 +8,7 @@ import {
   LOG_LINES_PER_SWEEP_MAX,
 } from "../../limits.ts";
 import { ReplyChunkPool } from "../chunk_pool.ts";
-import { CommandRunner } from "./command_runner.ts";
+import { type AnswerGate, CommandRunner } from "./command_runner.ts";
 import { Downloads } from "./downloads.ts";
 import { HttpHandler } from "./http_handler.ts";
 import { HttpSession } from "./http_session.ts";
@@ -23,8 +23,8 @@ export interface HttpServerOptions {
   readonly services: Services;
   readonly engine: Engine;
   readonly counters: Float64Array;
-  /** What a client waits for before it is told of what ran, null for nothing. */
-  untilDurable(): Promise<void> | null;
+  /** Holds answers back until the log has what they tell of; null without a log. */
+  readonly gate: AnswerGate | null;
   /** Why the server should get no requests now, null if it may. */
   notReadyReason(): string | null;
   log(level: "info" | "warning", text: string): void;
@@ -57,7 +57,7 @@ export class HttpServer {
       runner: new CommandRunner({
         engine,
         replyBytesMax: () => settings.clientOutputBytesMax,
-        untilDurable: options.untilDurable,
+        gate: options.gate,
         fail: options.fail,
       }),
       writers: new ReplyWriters(new ReplyChunkPool()),

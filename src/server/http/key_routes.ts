@@ -89,7 +89,7 @@ export class KeyRoutes {
   }
 
   #found(request: Request, writer: RawWriter, isHead: boolean): Response {
-    const { out, source } = writer;
+    const { out } = writer, source = writer.takeSource();
     if (writer.errorText !== null) return commandProblem(writer.errorText);
     if (writer.isNil) return problem("key-not-found", NO_SUCH_KEY);
     if (source !== null && source.lengthBytes > COMPARE_BYTES_MAX) {

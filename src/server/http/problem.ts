@@ -20,6 +20,7 @@ const PROBLEMS = {
   "media-type": [415, "The body must be JSON"],
   "upgrade-required": [426, "This resource speaks WebSocket"],
   "reply-too-large": [413, "The reply would be too large"],
+  "outcome-unknown": [500, "Whether it was kept is unknown"],
   "internal": [500, "The request could not be answered"],
   "unavailable": [503, "The server cannot answer now"],
   "out-of-memory": [507, "There is no memory for it"],

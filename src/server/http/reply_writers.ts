@@ -23,7 +23,7 @@ export class ReplyWriters {
   }
 
   giveJson(writer: JsonWriter): void {
-    drop(writer.out);
+    writer.discard();
     if (this.#json.length < HTTP_WRITERS_KEPT_MAX) this.#json.push(writer);
     else this.#pool.give(writer.out.takeChunk());
   }
@@ -35,7 +35,7 @@ export class ReplyWriters {
   }
 
   giveRaw(writer: RawWriter): void {
-    drop(writer.out);
+    writer.discard();
     if (this.#raw.length < HTTP_WRITERS_KEPT_MAX) this.#raw.push(writer);
     else this.#pool.give(writer.out.takeChunk());
   }
@@ -48,16 +48,4 @@ export class ReplyWriters {
     if (this.#values.length < HTTP_WRITERS_KEPT_MAX) this.#values.push(writer);
     else this.#pool.give(writer.out.takeChunk());
   }
-}
-
-/** What nobody took: a miss's beginning, an error's text. */
-function drop(out: ReplyBuffer): void {
-  out.errors.length = 0;
-  if (out.segments.length > 0) {
-    for (const { chunk, source } of out.takeSegments()) {
-      if (chunk !== null) out.pool.give(chunk);
-      else source.release();
-    }
-  }
-  out.position = 0;
 }

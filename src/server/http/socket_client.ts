@@ -16,6 +16,7 @@ export const CLOSE_GOING_AWAY = 1001;
 const CLOSE_UNSUPPORTED = 1003;
 const CLOSE_POLICY = 1008;
 const CLOSE_TOO_LARGE = 1009;
+const CLOSE_INTERNAL = 1011;
 const CLOSE_TRY_LATER = 1013;
 
 export interface SocketListener {
@@ -128,11 +129,12 @@ export class SocketClient {
     const waiting = runner.run(this.session, [command], writer);
     if (waiting === null) return finish();
     this.#isWaiting = true;
-    void waiting.then(() => {
+    waiting.then(() => {
       finish();
       this.#isWaiting = false;
       this.#goOn();
-    });
+      // The log failed, and nothing may be told of what ran; or the process is about to end.
+    }, () => this.close(CLOSE_INTERNAL, "whether the changes are kept is unknown"));
   }
 
   /** Answers what came meanwhile, until one of them waits again. */

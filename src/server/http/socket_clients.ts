@@ -91,8 +91,11 @@ export class SocketClients {
   /** One reading for all who listen; whoever is behind misses it. */
   async #sendStats(): Promise<void> {
     const { runner, writers, session } = this.#options.tools, writer = writers.takeValues();
-    const waiting = runner.run(session, [["STATS"]], writer);
-    if (waiting !== null) await waiting;
+    try {
+      await runner.run(session, [["STATS"]], writer);
+    } catch {
+      return; // the log failed meanwhile; the next reading tells
+    }
     const [value] = writer.take();
     writers.giveValues(writer);
     if (!(value instanceof Uint8Array)) return; // still loading
