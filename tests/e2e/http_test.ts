@@ -271,3 +271,39 @@ Deno.test("mayfly refuses a port for HTTP that is taken, and serves none with of
   await assert.rejects(Deno.connect({ hostname: "127.0.0.1", port: without.httpPort }));
   assert.doesNotMatch(without.output().stderr, /HTTP/);
 });
+
+Deno.test("what HTTP and /ws have answered under --fsync always is there after kill -9", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const flags = ["--persistence", "on", "--fsync", "always", "--data-dir", folder];
+    const answered: string[] = [];
+    {
+      await using server = await startServer({ workers: 2, flags });
+      await using peer = await SocketPeer.open(server.httpPort);
+      const url = `http://127.0.0.1:${server.httpPort}`;
+      await Promise.all(Array.from({ length: 20 }, async (_, i) => {
+        const put = await fetch(`${url}/v1/keys/put${i}`, { method: "PUT", body: "1" });
+        assert.equal(put.status, 201);
+        const posted = await fetch(`${url}/put`, {
+          method: "POST",
+          body: JSON.stringify({ key: `posted${i}`, value: "1" }),
+        });
+        assert.equal((await posted.json()).status, "OK");
+        answered.push(`put${i}`, `posted${i}`);
+      }));
+      for (let i = 0; i < 20; i++) peer.send({ id: `ws${i}`, command: ["SET", `ws${i}`, "1"] });
+      for (let i = 0; i < 20; i++) {
+        assert.deepEqual(await peer.next(), { id: `ws${i}`, result: "OK" });
+        answered.push(`ws${i}`);
+      }
+      await server.kill();
+    }
+    await using again = await startServer({ workers: 2, flags });
+    const { result } = await postCommand(again.httpPort, ["EXISTS", ...answered]) as {
+      result: number;
+    };
+    assert.equal(result, answered.length);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
