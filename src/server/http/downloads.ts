@@ -48,22 +48,6 @@ export class Downloads {
     });
   }
 
-  /** A body with a text before and one behind it. */
-  framed(
-    head: string,
-    body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>>,
-    end: string,
-  ): ReadableStream<Uint8Array<ArrayBuffer>> {
-    const pieces = body instanceof Uint8Array ? ReadableStream.from([body]) : body;
-    const encoder = new TextEncoder();
-    return pieces.pipeThrough(
-      new TransformStream({
-        start: (controller) => controller.enqueue(encoder.encode(head)),
-        flush: (controller) => controller.enqueue(encoder.encode(end)),
-      }),
-    );
-  }
-
   /** Ends those of which nothing was taken for `stallMs`. */
   sweep(stallMs: number): void {
     const nowMs = performance.now();

@@ -2,9 +2,10 @@
 import { HLD_TEXT_BYTES_MAX, HTTP_JSON_BYTES_MAX } from "../../limits.ts";
 import { BARE_FRAME, type JsonWriter, quotedBytes } from "../../protocol/json_writer.ts";
 import { strictText } from "./byte_text.ts";
+import type { RawWriter } from "../../protocol/raw_writer.ts";
 import type { Command } from "./command_runner.ts";
 import type { HttpTools } from "./http_tools.ts";
-import { takeJsonBody } from "./json_body.ts";
+import { quotedSource, quotedText } from "./json_body.ts";
 import { formDecode, queryParameter } from "./percent_decoding.ts";
 import { commandProblem } from "./problem.ts";
 
@@ -52,28 +53,28 @@ export class FollowedRoutes {
     if (key.length > Math.min(this.#textBytesMax, this.#tools.services.config.keyBytesMax)) {
       return badRequest();
     }
-    const { runner, writers, session } = this.#tools, writer = writers.takeJson(BARE_FRAME);
+    const { runner, writers, session } = this.#tools, writer = writers.takeRaw();
     const waiting = runner.run(session, [["GET", key]], writer);
     return waiting === null
       ? this.#found(key, writer)
       : waiting.then(() => this.#found(key, writer));
   }
 
-  #found(key: string | Uint8Array, writer: JsonWriter): Response {
-    const { writers, downloads } = this.#tools;
+  #found(key: string | Uint8Array, writer: RawWriter): Response {
+    const { writers, downloads } = this.#tools, source = writer.takeSource();
     let response: Response;
     if (writer.errorText !== null) response = commandProblem(writer.errorText);
     else if (writer.isNil) response = new Response(NOT_FOUND, JSON_INIT);
     else {
       const name = typeof key === "string" ? JSON.stringify(key) : quotedBytes(key, false);
-      const value = takeJsonBody(writer, downloads);
       const head = `{"status":"OK","key":${name},"value":`;
-      response = new Response(
-        typeof value === "string" ? `${head}${value}}` : downloads.framed(head, value, "}"),
-        JSON_INIT,
-      );
+      const { out } = writer;
+      const body = source === null
+        ? `${head}${quotedText(out.bytes, 0, out.position)}}`
+        : quotedSource(source, head, "}", downloads);
+      response = new Response(body, JSON_INIT);
     }
-    writers.giveJson(writer);
+    writers.giveRaw(writer);
     return response;
   }
 

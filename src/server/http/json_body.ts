@@ -37,6 +37,35 @@ export function takeJsonText(writer: JsonWriter): string {
   return text;
 }
 
+/** A text or any bytes, `bytes[start..end)`, as JSON. */
+export function quotedText(bytes: Uint8Array, start: number, end: number): string {
+  for (let i = start; i < end; i++) {
+    const byte = bytes[i];
+    if (byte < 32 || byte > 126 || byte === 34 || byte === 92) {
+      return quotedBytes(bytes.slice(start, end), false);
+    }
+  }
+  return `"${asciiText(bytes, start, end)}"`;
+}
+
+/** A value that lies in blocks as JSON, with a text before and one behind it; large ones piece by piece. */
+export function quotedSource(
+  source: ValueSource,
+  head: string,
+  end: string,
+  downloads: Downloads,
+): string | ReadableStream<Uint8Array<ArrayBuffer>> {
+  if (source.lengthBytes <= COMPARE_BYTES_MAX) {
+    return `${head}${quotedBytes(sourceBytes(source), false)}${end}`;
+  }
+  const pieces = async function* (): Pieces {
+    yield copy(head);
+    yield* quotedPieces(source);
+    yield copy(end);
+  };
+  return downloads.stream(pieces(), () => source.release());
+}
+
 function joined(segments: readonly Segment[], out: ReplyBuffer): Uint8Array<ArrayBuffer> {
   const parts: Uint8Array[] = segments.map(({ chunk, endBytes, source }) =>
     chunk === null
