@@ -1,6 +1,6 @@
 // GET /get and POST or PUT /put, with the words of the system whose clients they serve, byte for byte.
 import { HLD_TEXT_BYTES_MAX, HTTP_JSON_BYTES_MAX } from "../../limits.ts";
-import { BARE_FRAME, type JsonWriter, quotedBytes } from "../../protocol/json_writer.ts";
+import { quotedBytes } from "../../protocol/json_writer.ts";
 import { strictText } from "./byte_text.ts";
 import type { RawWriter } from "../../protocol/raw_writer.ts";
 import type { Command } from "./command_runner.ts";
@@ -91,14 +91,14 @@ export class FollowedRoutes {
     const command: Command = body.ttl === undefined
       ? ["SET", body.key, body.value]
       : ["SET", body.key, body.value, "PX", String(Math.ceil(body.ttl * MS_PER_S))];
-    const writer = writers.takeJson(BARE_FRAME);
+    const writer = writers.takeRaw();
     const waiting = runner.run(session, [command], writer);
     return waiting === null ? this.#stored(writer) : waiting.then(() => this.#stored(writer));
   }
 
-  #stored(writer: JsonWriter): Response {
+  #stored(writer: RawWriter): Response {
     const error = writer.errorText;
-    this.#tools.writers.giveJson(writer);
+    this.#tools.writers.giveRaw(writer);
     if (error === null) return new Response(STORED, JSON_INIT);
     return CLIENT_ERROR.test(error) ? badRequest() : commandProblem(error);
   }
