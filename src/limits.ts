@@ -57,6 +57,8 @@ export const PAUSE_LOOK_MS = 20;
 
 /** A body that has to be understood as JSON, or a message of WebSocket: parsing holds the worker up, 16 MiB for 0.1 s. */
 export const HTTP_JSON_BYTES_MAX = 16_777_216;
+/** Commands of one request that run before the worker's other clients have their turn: a few ms. */
+export const HTTP_COMMANDS_PER_TURN = 8192;
 /** A body that comes in pieces begins with a buffer of this size, and doubles. */
 export const HTTP_BODY_BYTES_START = 16_384;
 /** How long an upload may give no byte, and a download take none. */

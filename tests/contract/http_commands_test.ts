@@ -77,3 +77,21 @@ Deno.test("CLIENT KILL ends a client of WebSocket, on whichever worker it is", a
   assert.deepEqual(await postCommand(server.httpPort, ["CLIENT", "KILL", "ID", id]), { result: 1 });
   assert.equal(await peer.closed(), 1008);
 });
+
+Deno.test("the longest and deepest replies are JSON, with objects where there are maps", async () => {
+  await using server = await startServer({ workers: 1 });
+  const replies = await postCommand(server.httpPort, [
+    ["COMMAND", "DOCS"],
+    ["COMMAND"],
+    ["CONFIG", "GET", "*"],
+    ["MEMORY", "STATS"],
+    ["INFO", "everything"],
+    ["STATS"],
+  ]) as { result: Record<string, unknown> }[];
+  for (const reply of replies) assert.ok("result" in reply, JSON.stringify(reply).slice(0, 200));
+  const [docs, table, config, memory] = replies.map(({ result }) => result);
+  assert.equal((docs.set as { group: string }).group, "string");
+  assert.ok(Array.isArray(table) && table.length > 50);
+  assert.equal(config["maxclients"], "10000");
+  assert.equal(typeof memory["keys.count"], "number");
+});

@@ -272,6 +272,8 @@ Deno.test("mayfly refuses a port for HTTP that is taken, and serves none with of
   assert.doesNotMatch(without.output().stderr, /HTTP/);
 });
 
+const LARGE = new Uint8Array(1_000_000).map((_, i) => (i * 31 + (i >> 8)) & 255);
+
 Deno.test("what HTTP and /ws have answered under --fsync always is there after kill -9", async () => {
   const folder = await Deno.makeTempDir();
   try {
@@ -291,6 +293,8 @@ Deno.test("what HTTP and /ws have answered under --fsync always is there after k
         assert.equal((await posted.json()).status, "OK");
         answered.push(`put${i}`, `posted${i}`);
       }));
+      const large = await fetch(`${url}/v1/keys/large`, { method: "PUT", body: LARGE });
+      assert.equal(large.status, 201);
       for (let i = 0; i < 20; i++) peer.send({ id: `ws${i}`, command: ["SET", `ws${i}`, "1"] });
       for (let i = 0; i < 20; i++) {
         assert.deepEqual(await peer.next(), { id: `ws${i}`, result: "OK" });
@@ -303,6 +307,8 @@ Deno.test("what HTTP and /ws have answered under --fsync always is there after k
       result: number;
     };
     assert.equal(result, answered.length);
+    const large = await fetch(`http://127.0.0.1:${again.httpPort}/v1/keys/large`);
+    assert.deepEqual(await large.bytes(), LARGE);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -422,3 +422,44 @@ Deno.test("/openapi.json names every route with its schemas, and /docs shows the
   assert.doesNotMatch(html, /<script|https?:\/\//);
   for (const path of Object.keys(document.paths)) assert.ok(html.includes(` ${path}</h3>`), path);
 });
+
+Deno.test("replies that are too large are refused, and the worker goes on answering", async () => {
+  const http = new HttpPath();
+  http.services.settings.clientOutputBytesMax = 1024 * 1024;
+  const value = "x".repeat(10_000);
+  const entries = Array.from({ length: 300 }, (_, i) => ({ key: `${i}${value}`, value }));
+  assert.equal((await http.post("/v1/mset", { entries })).status, 200);
+  const keys = entries.map(({ key }) => key);
+  const large = [
+    http.post("/v1/mget", { keys }),
+    http.post("/v1/command", keys.map((key) => ["GET", key])),
+    http.post("/v1/command", ["KEYS", "*"]),
+    http.request("/v1/keys?count=100000"),
+  ];
+  for (const answer of await Promise.all(large)) {
+    assert.deepEqual(await problemOf(answer), [413, "reply-too-large"]);
+  }
+  assert.equal((await http.request("/v1/keys?count=1")).status, 200);
+  assert.equal((await http.request(`/v1/keys/${keys[0]}`)).status, 200);
+  assert.equal((await http.post("/v1/mget", { keys: keys.slice(0, 3) })).status, 200);
+});
+
+Deno.test("a long list of commands lets others have their turn", async () => {
+  const http = new HttpPath();
+  const order: string[] = [];
+  const list = http.post("/v1/command", Array.from({ length: 60_000 }, () => ["INCR", "n"]))
+    .then(async (answer) => {
+      order.push("list");
+      return await answer.json();
+    });
+  // Some turns later, when the list has begun.
+  for (let i = 0; i < 50; i++) {
+    const { result } = await (await http.post("/v1/command", ["GET", "n"])).json();
+    if (Number(result) > 0) order.push(result === "60000" ? "late" : "between");
+    if (order.length > 0) break;
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  const replies = await list;
+  assert.equal(order[0], "between");
+  assert.deepEqual([replies.length, replies.at(-1)], [60_000, { result: 60_000 }]);
+});

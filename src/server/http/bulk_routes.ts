@@ -22,6 +22,7 @@ import { commandProblem, problem } from "./problem.ts";
 const JSON_INIT = { headers: { "content-type": "application/json" } };
 const VALUES_FRAME: JsonFrame = { result: '{"values":', error: "", end: "}" };
 const DELETED_FRAME: JsonFrame = { result: '{"deleted":', error: "", end: "}" };
+const TOO_LARGE = "the replies are longer than --client-output-bytes-max";
 const COUNT_DEFAULT = "100";
 const JSON_TYPE = /^application\/(?:[a-z0-9.+-]+\+)?json(?:;|$)/i;
 
@@ -85,12 +86,14 @@ export class BulkRoutes {
       }
       command.push(name.toUpperCase(), bytes);
     }
-    const { runner, writers, session } = this.#tools, writer = writers.takeJson(BARE_FRAME);
+    const { runner, writers } = this.#tools, writer = writers.takeJson(BARE_FRAME);
+    const session = this.#tools.createSession();
     const waiting = runner.run(session, [command], writer);
     if (waiting !== null) await waiting;
     const failed = writer.errorText;
-    const page = failed === null ? takeJsonText(writer) : "";
+    const page = failed === null && !session.isKilled ? takeJsonText(writer) : "";
     writers.giveJson(writer);
+    if (session.isKilled) return problem("reply-too-large", TOO_LARGE);
     if (failed !== null) return commandProblem(failed);
     const [next, keys] = JSON.parse(page);
     return new Response(JSON.stringify({ cursor: next, keys }), JSON_INIT);
@@ -134,8 +137,8 @@ export class BulkRoutes {
 
   /** Runs commands whose replies say nothing but whether they failed; all run, and the first error is given. */
   async #firstError(commands: readonly Command[]): Promise<string | null> {
-    const { runner, writers, session } = this.#tools, writer = writers.takeValues();
-    const waiting = runner.run(session, commands, writer);
+    const { runner, writers } = this.#tools, writer = writers.takeValues();
+    const waiting = runner.run(this.#tools.createSession(), commands, writer);
     if (waiting !== null) await waiting;
     const failed = writer.take().find((value) => value instanceof ErrorValue);
     writers.giveValues(writer);

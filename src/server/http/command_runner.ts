@@ -1,8 +1,9 @@
 // The one place where HTTP and WebSocket run commands: arguments in, replies into a writer; knows no route.
 //
 // The engine's errors are not caught as a request's are: a broken invariant ends the process.
+import type { Finish } from "../../commands/context.ts";
 import { CLOSE, type Engine, PARKED } from "../../engine.ts";
-import { HTTP_SCRATCH_BYTES_KEPT } from "../../limits.ts";
+import { HTTP_COMMANDS_PER_TURN, HTTP_SCRATCH_BYTES_KEPT } from "../../limits.ts";
 import {
   BATCH_ARGUMENTS_SOFT_MAX,
   BATCH_COMMANDS_MAX,
@@ -104,6 +105,7 @@ export class CommandRunner {
     writer: RunnerWriter,
   ): Promise<void> | null {
     const { engine, gate } = this.#options, batch = this.#batch;
+    const begun = from;
     gate?.begin();
     while (from < commands.length && !session.isClosing) {
       this.#fill(commands, from);
@@ -115,10 +117,14 @@ export class CommandRunner {
       if (engine.outcome === PARKED) {
         // What ran before it waits for its own part of the log.
         const before = gate === null ? null : this.#held(gate.judge(), writer);
-        return this.#goOn(session, commands, from, writer, before);
+        return this.#goOn(session, commands, from, writer, before, engine.parked!);
       }
       if (engine.outcome === CLOSE) break;
       if (writer.out.segmentBytes > this.#options.replyBytesMax()) session.kill();
+      if (from - begun >= HTTP_COMMANDS_PER_TURN && from < commands.length) {
+        const before = gate === null ? null : this.#held(gate.judge(), writer);
+        return this.#goOn(session, commands, from, writer, before, othersTurn());
+      }
     }
     return gate === null ? null : this.#held(gate.judge(), writer);
   }
@@ -143,9 +149,9 @@ export class CommandRunner {
     from: number,
     writer: RunnerWriter,
     before: Promise<void> | null,
+    parked: Promise<Finish>,
   ): Promise<void> {
     const { engine, fail } = this.#options, { isParkedSilent } = engine;
-    const parked = engine.parked!;
     // Nothing is waited for where the outcome is unknown already; the command itself goes on.
     if (before !== null) await before;
     let rest: Promise<void> | null;
@@ -204,6 +210,11 @@ export class CommandRunner {
     batch.argCount = arg;
     batch.commandCount = to - from;
   }
+}
+
+/** Resolves once what waits in the event loop was served. */
+function othersTurn(): Promise<Finish> {
+  return new Promise((resolve) => setTimeout(() => resolve(() => {}), 0));
 }
 
 /** Puts a text as UTF-8 at that place, and gives the place behind it. */

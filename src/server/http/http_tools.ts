@@ -12,7 +12,7 @@ export interface HttpTools {
   readonly writers: ReplyWriters;
   readonly uploads: Uploads;
   readonly downloads: Downloads;
-  /** The session of requests that cannot change what a session remembers. */
+  /** The session of requests whose commands cannot change what it remembers, nor reply enough to have it killed. */
   readonly session: HttpSession;
   /** A session for a request that may. */
   createSession(): HttpSession;
