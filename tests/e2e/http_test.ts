@@ -295,10 +295,17 @@ Deno.test("what HTTP and /ws have answered under --fsync always is there after k
       }));
       const large = await fetch(`${url}/v1/keys/large`, { method: "PUT", body: LARGE });
       assert.equal(large.status, 201);
-      for (let i = 0; i < 20; i++) peer.send({ id: `ws${i}`, command: ["SET", `ws${i}`, "1"] });
-      for (let i = 0; i < 20; i++) {
+      // What waits for the log, what waits for all workers and what waits for nothing keep their order.
+      for (let i = 0; i < 200; i++) {
+        peer.send({ id: `ws${i}`, command: ["SET", `ws${i}`, "1"] });
+        if (i % 50 === 7) peer.send({ id: "list", command: ["CLIENT", "LIST"] });
+        if (i % 50 === 9) peer.sendRaw("{");
+      }
+      for (let i = 0; i < 200; i++) {
         assert.deepEqual(await peer.next(), { id: `ws${i}`, result: "OK" });
         answered.push(`ws${i}`);
+        if (i % 50 === 7) assert.equal((await peer.next() as { id: string }).id, "list");
+        if (i % 50 === 9) assert.match(JSON.stringify(await peer.next()), /no JSON/);
       }
       await server.kill();
     }

@@ -58,6 +58,8 @@ const SLACK_BYTES = 8;
 const encoder = new TextEncoder();
 
 export class CommandRunner {
+  /** After `start()`: whether a command waits, and so replies are to come; not only the log. */
+  isParked = false;
   readonly #options: RunnerOptions;
   readonly #batch = new RequestBatch();
   readonly #scratch = new Uint8Array(HTTP_SCRATCH_BYTES_KEPT);
@@ -73,6 +75,23 @@ export class CommandRunner {
    * with OutcomeUnknown, and an empty writer, where nothing may be told.
    */
   run(session: Session, commands: readonly Command[], writer: RunnerWriter): Promise<void> | null {
+    const waiting = this.start(session, commands, writer);
+    return waiting === null ? null : waiting.then(undefined, (error) => {
+      writer.discard();
+      throw error;
+    });
+  }
+
+  /**
+   * The same, but where it rejects, the replies are still there: for who takes them before the log has what they
+   * tell of, which is allowed unless `isParked`.
+   */
+  start(
+    session: Session,
+    commands: readonly Command[],
+    writer: ReplyWriter,
+  ): Promise<void> | null {
+    this.isParked = false;
     try {
       return this.#run(session, commands, 0, writer);
     } catch (error) {
@@ -102,7 +121,7 @@ export class CommandRunner {
     session: Session,
     commands: readonly Command[],
     from: number,
-    writer: RunnerWriter,
+    writer: ReplyWriter,
   ): Promise<void> | null {
     const { engine, gate } = this.#options, batch = this.#batch;
     const begun = from;
@@ -115,31 +134,28 @@ export class CommandRunner {
       if (batch.bytes !== this.#scratch) batch.reset(this.#scratch, this.#scratchView);
       batch.shrink();
       if (engine.outcome === PARKED) {
+        this.isParked = true;
         // What ran before it waits for its own part of the log.
-        const before = gate === null ? null : this.#held(gate.judge(), writer);
+        const before = gate === null ? null : this.#held(gate.judge());
         return this.#goOn(session, commands, from, writer, before, engine.parked!);
       }
       if (engine.outcome === CLOSE) break;
       if (writer.out.segmentBytes > this.#options.replyBytesMax()) session.kill();
       if (from - begun >= HTTP_COMMANDS_PER_TURN && from < commands.length) {
-        const before = gate === null ? null : this.#held(gate.judge(), writer);
+        const before = gate === null ? null : this.#held(gate.judge());
+        this.isParked = true;
         return this.#goOn(session, commands, from, writer, before, othersTurn());
       }
     }
-    return gate === null ? null : this.#held(gate.judge(), writer);
+    return gate === null ? null : this.#held(gate.judge());
   }
 
   /** Waits until what the replies tell of is on disk; null if it is. */
-  #held(cursor: number | null, writer: RunnerWriter): Promise<void> | null {
+  #held(cursor: number | null): Promise<void> | null {
     if (cursor === null) return null;
-    if (Number.isNaN(cursor)) {
-      writer.discard();
-      return Promise.reject(new OutcomeUnknown());
-    }
+    if (Number.isNaN(cursor)) return Promise.reject(new OutcomeUnknown());
     return this.#options.gate!.until(cursor).then((isKept) => {
-      if (isKept) return;
-      writer.discard();
-      throw new OutcomeUnknown();
+      if (!isKept) throw new OutcomeUnknown();
     });
   }
 
@@ -147,7 +163,7 @@ export class CommandRunner {
     session: Session,
     commands: readonly Command[],
     from: number,
-    writer: RunnerWriter,
+    writer: ReplyWriter,
     before: Promise<void> | null,
     parked: Promise<Finish>,
   ): Promise<void> {

@@ -4,7 +4,7 @@ import {
   HTTP_SOCKET_BYTES_UNAUTHENTICATED,
   HTTP_SOCKET_PENDING_MAX,
 } from "../../limits.ts";
-import type { JsonFrame } from "../../protocol/json_writer.ts";
+import type { JsonFrame, JsonWriter } from "../../protocol/json_writer.ts";
 import type { HttpSession } from "./http_session.ts";
 import type { HttpTools } from "./http_tools.ts";
 import { takeJsonText } from "./json_body.ts";
@@ -33,6 +33,10 @@ export class SocketClient {
   readonly #pending: string[] = [];
   #pendingBytes = 0;
   #isWaiting = false;
+  /** Answers that wait for the log or for a command, in their order. */
+  #unsent = 0;
+  #unsentBytes = 0;
+  #last: Promise<void> = Promise.resolve();
 
   constructor(
     tools: HttpTools,
@@ -107,11 +111,11 @@ export class SocketClient {
       this.#run(request.command.map(argumentOf), prefixOf(request.id));
     } else if (!this.session.isAuthenticated) this.#fail("NOAUTH Authentication required.");
     else if ("subscribe" in request) {
-      this.send('{"subscribed":"stats"}');
+      this.#tellInOrder('{"subscribed":"stats"}');
       this.#listener.onSubscribed(true);
     } else {
       this.#listener.onSubscribed(false);
-      this.send('{"unsubscribed":"stats"}');
+      this.#tellInOrder('{"unsubscribed":"stats"}');
     }
   }
 
@@ -119,22 +123,59 @@ export class SocketClient {
     const { runner, writers } = this.#tools;
     const frame: JsonFrame = { result: `${prefix}"result":`, error: `${prefix}"error":`, end: "}" };
     const writer = writers.takeJson(frame);
-    const finish = () => {
-      const count = writer.count, text = takeJsonText(writer);
-      writers.giveJson(writer);
-      // CLIENT REPLY may have silenced it.
-      if (count > 0) this.send(text);
-      if (this.session.isClosing) this.close(CLOSE_NORMAL, "");
-    };
-    const waiting = runner.run(this.session, [command], writer);
-    if (waiting === null) return finish();
+    const waiting = runner.start(this.session, [command], writer);
+    if (!runner.isParked) {
+      // If only the log is waited for, the next message may run meanwhile, as over TCP.
+      const text = this.#textOf(writer);
+      if (waiting === null && this.#unsent === 0) this.#tell(text);
+      else this.#tellAfter(waiting, () => text, text.length);
+      return;
+    }
     this.#isWaiting = true;
-    waiting.then(() => {
-      finish();
+    const replied = waiting!.catch((error) => {
+      writer.discard();
+      throw error;
+    });
+    this.#tellAfter(replied, () => {
       this.#isWaiting = false;
+      return this.#textOf(writer);
+    }, 0);
+  }
+
+  #tellInOrder(text: string): void {
+    if (this.#unsent === 0) this.send(text);
+    else this.#tellAfter(null, () => text, text.length);
+  }
+
+  /** The answer, empty if CLIENT REPLY has silenced it; the writer is given back. */
+  #textOf(writer: JsonWriter): string {
+    const text = writer.count > 0 ? takeJsonText(writer) : "";
+    this.#tools.writers.giveJson(writer);
+    return text;
+  }
+
+  #tell(text: string): void {
+    if (text !== "") this.send(text);
+    if (this.session.isClosing && this.#unsent === 0) this.close(CLOSE_NORMAL, "");
+  }
+
+  /** Sends an answer behind those before it, once what it waits for has come; then goes on. */
+  #tellAfter(waiting: Promise<void> | null, text: () => string, bytes: number): void {
+    this.#unsent++;
+    this.#unsentBytes += bytes;
+    // Looked at when its turn comes; until then it must not count as nobody's.
+    waiting?.catch(() => {});
+    this.#last = this.#last.then(() => waiting).then(() => {
+      this.#unsent--;
+      this.#unsentBytes -= bytes;
+      this.#tell(text());
       this.#goOn();
       // The log failed, and nothing may be told of what ran; or the process is about to end.
-    }, () => this.close(CLOSE_INTERNAL, "whether the changes are kept is unknown"));
+    }).catch(() => this.close(CLOSE_INTERNAL, "whether the changes are kept is unknown"));
+    const { clientOutputBytesMax } = this.#tools.services.settings;
+    if (this.#unsent > HTTP_SOCKET_PENDING_MAX || this.#unsentBytes > clientOutputBytesMax) {
+      this.close(CLOSE_TRY_LATER, "too many answers wait for the log");
+    }
   }
 
   /** Answers what came meanwhile, until one of them waits again. */
@@ -152,7 +193,7 @@ export class SocketClient {
       ? request.id
       : undefined;
     const isId = typeof id === "string" || typeof id === "number" || id === null;
-    this.send(`${prefixOf(isId ? id : undefined)}"error":${JSON.stringify(text)}}`);
+    this.#tellInOrder(`${prefixOf(isId ? id : undefined)}"error":${JSON.stringify(text)}}`);
   }
 }
 
