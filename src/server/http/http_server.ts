@@ -51,7 +51,7 @@ export class HttpServer {
       bufferBytesMax: () => settings.allClientsOutputBytesMax / config.workerCount,
       valueBytesMax: () => settings.valueBytesMax,
     });
-    const createSession = () => new HttpSession(settings, true, "", "", Date.now());
+    const createSession = () => new HttpSession(settings, true, "http", "", Date.now());
     this.#tools = {
       services,
       runner: new CommandRunner({

@@ -18,6 +18,9 @@ export class HttpSession implements Session {
   isNoTouch = false;
   isNoEvict = false;
   isClosing = false;
+  isMonitor = false;
+  /** Takes what is sent unasked: lines of MONITOR, as RESP has them. Null for a request, which has its one answer. */
+  onPush: ((bytes: Uint8Array, waitingBytesMax: number) => void) | null = null;
   /** What CLIENT KILL, and a reply that is too large, do besides. */
   onKill: (() => void) | null = null;
   /** Whether `kill()` was called: for one request, because its replies would take too much. */
@@ -44,6 +47,10 @@ export class HttpSession implements Session {
     this.isKilled = true;
     this.isClosing = true;
     this.onKill?.();
+  }
+
+  push(bytes: Uint8Array, waitingBytesMax: number): void {
+    this.onPush?.(bytes, waitingBytesMax);
   }
 
   bufferedBytes(): { input: number; output: number } {

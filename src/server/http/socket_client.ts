@@ -48,6 +48,7 @@ export class SocketClient {
     this.#socket = socket;
     this.#listener = listener;
     session.onKill = () => this.close(CLOSE_POLICY, "killed");
+    session.onPush = (bytes, waitingBytesMax) => this.#watched(bytes, waitingBytesMax);
     socket.onmessage = ({ data }) => this.#received(data);
     // The close event follows.
     socket.onerror = () => {};
@@ -66,6 +67,13 @@ export class SocketClient {
     if (this.waitingBytes > clientOutputBytesMax) {
       this.close(CLOSE_POLICY, "replies were not read");
     }
+  }
+
+  /** Lines of MONITOR: `+line\r\n` each. */
+  #watched(bytes: Uint8Array, waitingBytesMax: number): void {
+    const lines = new TextDecoder().decode(bytes).split("\r\n").slice(0, -1);
+    this.send(JSON.stringify({ monitor: lines.map((line) => line.slice(1)) }));
+    if (this.waitingBytes > waitingBytesMax) this.close(CLOSE_POLICY, "replies were not read");
   }
 
   close(code: number, reason: string): void {

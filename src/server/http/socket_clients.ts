@@ -51,6 +51,7 @@ export class SocketClients {
         if (!this.#clients.delete(client)) return;
         this.#subscribe(client, false);
         sessions.delete(session.id);
+        tools.services.monitor.end(session);
         settings.disconnectClient();
         counters[COUNTER.connectionsNow]--;
       },
