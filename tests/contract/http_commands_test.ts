@@ -95,3 +95,22 @@ Deno.test("the longest and deepest replies are JSON, with objects where there ar
   assert.equal(config["maxclients"], "10000");
   assert.equal(typeof memory["keys.count"], "number");
 });
+
+Deno.test("MONITOR tells a client of /ws what others run, and ends with a request of HTTP", async () => {
+  await using server = await startServer({ workers: 2 });
+  const monitors = async () => {
+    const { result } = await postCommand(server.httpPort, ["INFO", "stats"]) as { result: string };
+    return /\r\nmonitors:(\d+)/.exec(result)?.[1];
+  };
+  assert.deepEqual(await postCommand(server.httpPort, ["MONITOR"]), { result: "OK" });
+  assert.equal(await monitors(), "0");
+  await using peer = await SocketPeer.open(server.httpPort);
+  peer.send({ id: 1, command: ["MONITOR"] });
+  assert.deepEqual(await peer.next(), { id: 1, result: "OK" });
+  assert.equal(await monitors(), "1");
+  await postCommand(server.httpPort, ["SET", "watched", "1"]);
+  const seen: string[] = [];
+  while (!seen.some((line) => /^\d+\.\d+ \[0 http\] "SET" "watched" "1"$/i.test(line))) {
+    seen.push(...(await peer.next() as { monitor: string[] }).monitor);
+  }
+});

@@ -376,6 +376,13 @@ Deno.test("routes tell their methods, and the server itself", async () => {
   assert.deepEqual(await told(await http.request("/readyz")), [200, '{"status":"ready"}']);
   const stats = await (await http.request("/stats")).json();
   assert.equal(typeof stats.total_requests, "number");
+  const metrics = await http.request("/metrics");
+  assert.match(metrics.headers.get("content-type")!, /^text\/plain; version=0\.0\.4/);
+  assert.match(await metrics.text(), /^mayfly_\w+_total(?:\{[^}]*\})? \d/m);
+  const accept = "application/openmetrics-text; version=1.0.0";
+  const open = await http.request("/metrics", { headers: { accept } });
+  assert.match(open.headers.get("content-type")!, /^application\/openmetrics-text/);
+  assert.match(await open.text(), /\n# EOF\n$/);
   const late = new HttpPath({ server: { notReadyReason: () => "loading" } });
   assert.deepEqual(
     await told(await late.request("/readyz")),
@@ -394,6 +401,7 @@ Deno.test("/openapi.json names every route with its schemas, and /docs shows the
     "delete /v1/keys/{key}",
     "get /get",
     "get /healthz",
+    "get /metrics",
     "get /readyz",
     "get /stats",
     "get /v1/keys",

@@ -203,6 +203,13 @@ function rows(tools: HttpTools, followed: FollowedRoutes): Row[] {
     }, () => server.stats()],
     [{
       method: "get",
+      path: "/metrics",
+      tags: ["server"],
+      summary: "The same numbers and more for Prometheus; OpenMetrics if Accept asks for it",
+      responses: { 200: plain("one sample a line") },
+    }, (request) => server.metrics(request)],
+    [{
+      method: "get",
       path: "/healthz",
       tags: ["server"],
       summary: "Whether the server is alive; needs no password",

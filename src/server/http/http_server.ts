@@ -1,4 +1,5 @@
 // The listening side of HTTP in one worker: Deno.serve on the shared port, the sweep over slow clients, the stop.
+import { collect } from "../../commands/collect.ts";
 import type { Services } from "../../commands/services.ts";
 import type { Engine } from "../../engine.ts";
 import {
@@ -7,6 +8,7 @@ import {
   HTTP_STOP_MS_MAX,
   LOG_LINES_PER_SWEEP_MAX,
 } from "../../limits.ts";
+import { metricsText } from "../../metrics_text.ts";
 import { ReplyChunkPool } from "../chunk_pool.ts";
 import { type AnswerGate, CommandRunner } from "./command_runner.ts";
 import { Downloads } from "./downloads.ts";
@@ -65,6 +67,8 @@ export class HttpServer {
       downloads: this.#downloads,
       session: createSession(),
       createSession,
+      metricsText: (format) =>
+        metricsText(collect(services, engine.store, engine.clock.nowMs()), format),
       notReadyReason: options.notReadyReason,
     };
     this.handler = new HttpHandler({

@@ -1,5 +1,6 @@
 // What all routes of one worker share; it holds no behaviour.
 import type { Services } from "../../commands/services.ts";
+import type { MetricsFormat } from "../../metrics_text.ts";
 import type { CommandRunner } from "./command_runner.ts";
 import type { Downloads } from "./downloads.ts";
 import type { ReplyWriters } from "./reply_writers.ts";
@@ -16,6 +17,8 @@ export interface HttpTools {
   readonly session: HttpSession;
   /** A session for a request that may. */
   createSession(): HttpSession;
+  /** The server's numbers as text for Prometheus. */
+  metricsText(format: MetricsFormat): string;
   /** Why the server should get no requests now, null if it may. */
   notReadyReason(): string | null;
 }

@@ -1,4 +1,5 @@
 // What the server tells of itself: whether it lives, whether it is ready, its numbers.
+import { METRICS_CONTENT_TYPES, metricsFormat } from "../../metrics_text.ts";
 import { ErrorValue } from "../../protocol/value_writer.ts";
 import type { HttpTools } from "./http_tools.ts";
 import { commandProblem } from "./problem.ts";
@@ -30,6 +31,14 @@ export class ServerRoutes {
         status: 503,
         headers: HEADERS,
       });
+  }
+
+  /** GET /metrics: for Prometheus, or as OpenMetrics if the request accepts that. */
+  metrics(request: Request): Response {
+    const format = metricsFormat(request.headers.get("accept"));
+    return new Response(this.#tools.metricsText(format), {
+      headers: { "content-type": METRICS_CONTENT_TYPES[format], "cache-control": "no-store" },
+    });
   }
 
   /** GET /stats: what STATS replies. */
