@@ -212,5 +212,5 @@ Deno.test("ValueWriter gives replies as values and releases sources that it take
   assert.deepEqual(values.slice(3, 6), [new ArrayHead(1), null, new ErrorValue("ERR y")]);
   assert.ok(values[6] instanceof SourceValue);
   assert.deepEqual(writer.values, []);
-  assert.deepEqual(writer.out.errors, ["ERR y"]);
+  assert.deepEqual(writer.out.errors.texts, ["ERR y"]);
 });
