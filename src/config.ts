@@ -55,14 +55,15 @@ export interface Config {
   readonly inlineReply: "auto" | "resp" | "text";
   readonly logLevel: LogLevel;
   readonly logFormat: "text" | "json";
-  readonly httpPort: number;
+  /** Null: no HTTP. */
+  readonly httpPort: number | null;
+  /** Origins whose pages may use HTTP besides the server's own; `*` is any. */
+  readonly httpOrigins: readonly string[];
   readonly dataDir: string;
   /** Whether entries are kept over a restart. */
   readonly isPersistent: boolean;
   readonly fsync: "always" | "interval" | "never";
   readonly fsyncIntervalMs: number;
-  /** One line each about flags that were accepted and have no effect in this build. */
-  readonly notices: readonly string[];
 }
 
 /** `print` is the whole text that --help or --version asks for; `error` is one line without a prefix. */
@@ -128,27 +129,31 @@ export function parseConfig(
   if (given.has("requirepass") && given.has("requirepass-file")) {
     return { error: "MAYFLY_REQUIREPASS and --requirepass-file are both given: give one of them" };
   }
-  return { ok: toConfig(values as Partial<Values> & DefaultedValues, given, facts) };
+  if (values.port === values["http-port"] && values.port !== 0) {
+    return { error: `--port and --http-port are both ${values.port}: give two ports` };
+  }
+  return { ok: toConfig(values as Partial<Values> & DefaultedValues, facts) };
 }
 
 type DefaultedValues = Omit<
   Values,
-  "config" | "unix-socket" | "unix-socket-perm" | "workers" | "requirepass" | "requirepass-file"
+  | "config"
+  | "http-cors"
+  | "unix-socket"
+  | "unix-socket-perm"
+  | "workers"
+  | "requirepass"
+  | "requirepass-file"
 >;
 
 function toConfig(
   values: Partial<Values> & DefaultedValues,
-  given: ReadonlySet<FlagName>,
   facts: HostFacts,
 ): Config {
   const maxmemoryDefaultBytes = Math.min(
     MAXMEMORY_BYTES_MAX,
     Math.max(MAXMEMORY_BYTES_MIN, Math.floor(facts.memoryBytes / 2)),
   );
-  const notices: string[] = [];
-  if (given.has("http-port")) {
-    notices.push(`--http-port ${values["http-port"]}: this build does not serve HTTP yet`);
-  }
   return {
     hosts: values.host,
     port: values.port,
@@ -173,12 +178,12 @@ function toConfig(
     enablesDebug: values["enable-debug-command"],
     logLevel: values["log-level"],
     logFormat: values["log-format"],
-    httpPort: values["http-port"],
+    httpPort: values["http-port"] === "off" ? null : values["http-port"],
+    httpOrigins: values["http-cors"] ?? [],
     dataDir: values["data-dir"],
     isPersistent: values.persistence === "on",
     fsync: values.fsync,
     fsyncIntervalMs: values["fsync-interval-ms"],
-    notices,
   };
 }
 
@@ -188,7 +193,9 @@ function readCommandLine(
 ): { texts: Map<FlagName, string> } | { print: string } | { error: string } {
   let printed = "";
   const program = new Command("mayfly")
-    .description("An in-memory key-value cache that speaks the Redis protocol and plain text.")
+    .description(
+      "An in-memory key-value cache that speaks the Redis protocol, plain text and HTTP.",
+    )
     .addArgument(new Argument("[command]", "what to do").choices(["serve"]).default("serve"))
     .addHelpText(
       "before",

@@ -14,6 +14,7 @@ export const CLIENT_OUTPUT_BYTES_MIN = MIB;
 /** Threads beyond this are a mistake in a flag, not a machine. */
 export const WORKERS_MAX = 128;
 const HOSTS_MAX = 16;
+const ORIGINS_MAX = 64;
 /** The system's own bound is 107. */
 const UNIX_PATH_BYTES_MAX = 100;
 const PASSWORD_CHARACTERS_MAX = 512;
@@ -77,6 +78,15 @@ function parseHosts(text: string): readonly string[] | undefined {
     /^[0-9a-z._-]{1,253}$/i.test(host) || /^[0-9a-f:.]{2,45}$/i.test(host)
   );
   return wellFormed && hosts.length <= HOSTS_MAX ? [...new Set(hosts)] : undefined;
+}
+
+/** As a browser writes them: scheme, host, and the port unless it is the scheme's own; in small letters. */
+function parseOrigins(text: string): readonly string[] | undefined {
+  const origins = text.split(",").map((origin) => origin.trim());
+  const wellFormed = origins.every((origin) =>
+    origin === "*" || (URL.canParse(origin) && new URL(origin).origin === origin)
+  );
+  return wellFormed && origins.length <= ORIGINS_MAX ? [...new Set(origins)] : undefined;
 }
 
 export const FLAGS = {
@@ -199,9 +209,19 @@ export const FLAGS = {
     help: "log lines on standard error, for people or for machines",
   },
   "http-port": {
-    ...wholeNumber("<number>", 0, 65_535),
+    placeholder: "<number|off>",
+    accepts: "a whole number from 0 to 65535, or off",
+    parse: (text: string) => text === "off" ? text : wholeNumber("<number>", 0, 65_535).parse(text),
     fallback: "7171",
-    help: "port for HTTP; this build does not listen on it yet",
+    help: "port for HTTP and WebSocket; 0 takes a free one and logs it, off serves no HTTP",
+  },
+  "http-cors": {
+    placeholder: "<origins>",
+    accepts:
+      `one to ${ORIGINS_MAX} origins such as https://app.example.org, parted by commas, or *`,
+    parse: parseOrigins,
+    fallback: null,
+    help: "browser pages of these origins may use HTTP; without it only those of the server itself",
   },
   "data-dir": {
     placeholder: "<path>",

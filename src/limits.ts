@@ -17,6 +17,9 @@ export const RECLAIM_PAUSE_MS = 100;
 /** Appended under the lock without more ado; a copy of this size takes about 50 µs. */
 export const APPEND_LOCKED_BYTES_MAX = 262_144;
 
+/** The longest value that SET IFEQ compares with: under the lock, for about 0.3 ms. */
+export const COMPARE_BYTES_MAX = 262_144;
+
 /** A connection's first read buffer: 10,000 idle connections are to cost little. */
 export const READ_BUFFER_BYTES_START = 1016;
 /** A read buffer grows up to here because reads fill it, further only for a request that needs it. */
@@ -52,6 +55,32 @@ export const EXPIRY_SWEEP_CHAINS = 64;
 
 /** Between two looks of a held-back command at whether CLIENT PAUSE is over. */
 export const PAUSE_LOOK_MS = 20;
+
+/** A body that has to be understood as JSON, or a message of WebSocket: parsing holds the worker up, 16 MiB for 0.1 s. */
+export const HTTP_JSON_BYTES_MAX = 16_777_216;
+/** Commands of one request that run before the worker's other clients have their turn: a few ms. */
+export const HTTP_COMMANDS_PER_TURN = 8192;
+/** A body that comes in pieces begins with a buffer of this size, and doubles. */
+export const HTTP_BODY_BYTES_START = 16_384;
+/** How long an upload may give no byte, and a download take none. */
+export const HTTP_STALL_MS_MAX = 30_000;
+/** Requests of a worker that are not answered yet; what comes beyond is told to come back. */
+export const HTTP_REQUESTS_MAX = 10_000;
+/** What the runner copies arguments into, kept between requests; longer ones get a buffer of their own. */
+export const HTTP_SCRATCH_BYTES_KEPT = 65_536;
+/** Reply writers that a worker keeps: more than one is in use only while commands wait. */
+export const HTTP_WRITERS_KEPT_MAX = 16;
+/** Messages of one client of WebSocket that may wait behind a command. */
+export const HTTP_SOCKET_PENDING_MAX = 10_000;
+/** A message of a client that has not given the password: AUTH is short. */
+export const HTTP_SOCKET_BYTES_UNAUTHENTICATED = 16_384;
+/** A client of WebSocket that answers no ping for so long is gone. */
+export const HTTP_SOCKET_IDLE_SECONDS = 30;
+/** Between two readings of the numbers for those who listen; who is further behind than this misses one. */
+export const HTTP_SOCKET_STATS_MS = 1000;
+export const HTTP_SOCKET_STATS_BEHIND_BYTES = 65_536;
+/** How long requests in flight may take once the server stops. */
+export const HTTP_STOP_MS_MAX = 2_000;
 
 /** Keys and values of text in the dialect `hld`: the bound of the system that it follows. */
 export const HLD_TEXT_BYTES_MAX = 256;

@@ -58,7 +58,8 @@ async function serve(): Promise<void> {
     const taken = await freeUnixSocket(asked.unixSocket);
     if (taken !== null) refuse(taken, EXIT_ENVIRONMENT);
   }
-  const config: Config = { ...asked, hosts: probed.ok.hosts, port: probed.ok.port };
+  const { hosts, port } = probed.ok;
+  const config: Config = { ...asked, hosts, port, httpPort: probeHttpPort(asked.httpPort, hosts) };
 
   const settingsMemory = createSettingsMemory(config);
   const settings = new Settings(settingsMemory);
@@ -71,7 +72,6 @@ async function serve(): Promise<void> {
   for (const host of probed.ok.skipped) {
     logger.info(`not listening on ${host}: the machine lacks this address family`);
   }
-  for (const notice of config.notices) logger.info(notice);
 
   const memory = reserveMemory(config);
   const ring = openRing(config);
@@ -157,6 +157,14 @@ function spawnLogThread(name: "log" | "keeper"): Worker {
     : new Worker(new URL("./keeper.ts", import.meta.url), options);
 }
 
+/** The port for HTTP on the hosts that TCP has, or the end of the process. */
+function probeHttpPort(port: number | null, hosts: readonly string[]): number | null {
+  if (port === null) return null;
+  const probed = probePorts(hosts, port, Deno.listen, "--http-port");
+  if ("error" in probed) refuse(probed.error, EXIT_ENVIRONMENT);
+  return probed.ok.port;
+}
+
 function reserveMemory(config: Config): { storeMemory: unknown; metricsMemory: unknown } {
   const { maxmemoryBytes, valueBytesMax, workerCount } = config;
   try {
@@ -175,11 +183,13 @@ function reserveMemory(config: Config): { storeMemory: unknown; metricsMemory: u
   }
 }
 
-/** `ready: 127.0.0.1:6379, [::1]:6379, 1 worker, maxmemory 11.7 GiB` */
-function readyLine({ hosts, port, unixSocket, workerCount, maxmemoryBytes }: Config): string {
+/** `ready: 127.0.0.1:6379, [::1]:6379, HTTP on port 7171, 1 worker, maxmemory 11.7 GiB` */
+function readyLine(config: Config): string {
+  const { hosts, port, httpPort, unixSocket, workerCount, maxmemoryBytes } = config;
   const addresses = [
     ...hosts.map((host) => hostAndPort(host, port)),
     ...unixSocket === null ? [] : [unixSocket],
+    ...httpPort === null ? [] : [`HTTP on port ${httpPort}`],
   ].join(", ");
   const workers = `${workerCount} worker${workerCount === 1 ? "" : "s"}`;
   return `ready: ${addresses}, ${workers}, maxmemory ${formatMemorySize(maxmemoryBytes)}`;

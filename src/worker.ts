@@ -19,10 +19,11 @@ import { EffectRecorder } from "./persistence/effect_recorder.ts";
 import { SilentWriter } from "./protocol/silent_writer.ts";
 import { createPasswordCheck } from "./server/auth.ts";
 import { ReplyChunkPool } from "./server/chunk_pool.ts";
+import { HttpServer } from "./server/http/http_server.ts";
 import { ReplyGate } from "./server/reply_gate.ts";
 import { TcpServer } from "./server/tcp.ts";
 import type { Sessions } from "./session.ts";
-import { Settings } from "./settings.ts";
+import { ProcessState, Settings } from "./settings.ts";
 import { Store, type StoreMemory } from "./store/store.ts";
 import type { MessageFromWorker, MessageToWorker, StartMessage } from "./worker_messages.ts";
 
@@ -103,25 +104,32 @@ function start(message: StartMessage): void {
     cpuSeconds,
   };
   registerClientAnswers(bus, services);
+  const silent = new SilentWriter(new ReplyChunkPool());
+  const engine = new Engine(store, services, clock, metrics, recorder, silent);
   const server = new TcpServer({
     config,
     settings,
-    engine: new Engine(
-      store,
-      services,
-      clock,
-      metrics,
-      recorder,
-      new SilentWriter(new ReplyChunkPool()),
-    ),
+    engine,
     sessions,
     counters: metrics.counters,
     hasPassword: services.hasPassword,
     gate: ring === null ? null : new ReplyGate(ring, () => recorder!.published),
     log: (level, text, client) => logger[level](text, client === "" ? {} : { client }),
   });
+  const http = new HttpServer({
+    services,
+    engine,
+    counters: metrics.counters,
+    gate: ring === null ? null : new ReplyGate(ring, () => recorder!.published),
+    notReadyReason: () => notReadyReason(settings, ring),
+    log: (level, text) => logger[level](text),
+    fail: reportError,
+  });
   try {
-    for (const host of config.hosts) server.listen(host, config.port);
+    for (const host of config.hosts) {
+      server.listen(host, config.port);
+      if (config.httpPort !== null) http.listen(host, config.httpPort);
+    }
     if (workerIndex === 0 && config.unixSocket !== null) {
       server.listenUnix(config.unixSocket, config.unixSocketMode);
     }
@@ -146,7 +154,7 @@ function start(message: StartMessage): void {
     ? startSampling(services, store, () => clock.nowMs())
     : null;
   stop = async () => {
-    await server.stop();
+    await Promise.all([server.stop(), http.stop()]);
     recorder?.close();
     endLagWatch();
     endSampling?.();
@@ -154,4 +162,12 @@ function start(message: StartMessage): void {
     clearInterval(sweep);
   };
   scope.postMessage({ type: "listening" });
+}
+
+/** What /readyz tells; null: requests are welcome. */
+function notReadyReason(settings: Settings, ring: Ring | null): string | null {
+  if (settings.state === ProcessState.READY) {
+    return ring?.isFailed ? `writes are refused: ${ring.reason}` : null;
+  }
+  return settings.state === ProcessState.STARTING ? "loading" : "stopping";
 }

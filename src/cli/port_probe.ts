@@ -19,15 +19,16 @@ const FREE_PORT_TRIES_MAX = 16;
 
 /**
  * Binds and closes `port` on each host; 0 becomes one free port for all of them. The error is one
- * line that names the address and the remedy.
+ * line that names the address and the remedy; `flag` is the one that the port came from.
  */
 export function probePorts(
   hosts: readonly string[],
   port: number,
   listen: Listen = Deno.listen,
+  flag = "--port",
 ): { readonly ok: ProbedPorts } | { readonly error: string } {
   for (let attempt = 1;; attempt++) {
-    const found = probeOnce(hosts, port, listen);
+    const found = probeOnce(hosts, port, listen, flag);
     if (port !== 0 || !("taken" in found) || attempt === FREE_PORT_TRIES_MAX) return found;
   }
 }
@@ -36,6 +37,7 @@ function probeOnce(
   hosts: readonly string[],
   wantedPort: number,
   listen: Listen,
+  flag: string,
 ): { ok: ProbedPorts } | { error: string; taken?: true } {
   const usable: string[] = [];
   const skipped: string[] = [];
@@ -51,7 +53,7 @@ function probeOnce(
         skipped.push(host);
         continue;
       }
-      const text = `cannot listen on ${hostAndPort(host, port)}: ${reasonOf(error)}`;
+      const text = `cannot listen on ${hostAndPort(host, port)}: ${reasonOf(error, flag)}`;
       return error instanceof Deno.errors.AddrInUse
         ? { error: text, taken: true }
         : { error: text };
@@ -74,15 +76,15 @@ function lacksFamily(host: string, error: unknown): boolean {
   return error instanceof Deno.errors.AddrNotAvailable && ALWAYS_THERE.includes(host);
 }
 
-function reasonOf(error: unknown): string {
+function reasonOf(error: unknown, flag: string): string {
   if (error instanceof Deno.errors.AddrInUse) {
-    return "address in use; stop what listens there or choose another --port";
+    return `address in use; stop what listens there or choose another ${flag}`;
   }
   if (error instanceof Deno.errors.AddrNotAvailable) {
     return "the machine has no such address; choose another --host";
   }
   if (error instanceof Deno.errors.PermissionDenied) {
-    return "permission denied; ports below 1024 may need more rights, choose another --port";
+    return `permission denied; ports below 1024 may need more rights, choose another ${flag}`;
   }
   if (error instanceof Deno.errors.NotCapable) return "started without --allow-net for it";
   return error instanceof Error ? error.message.split("\n")[0]! : String(error);

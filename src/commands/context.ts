@@ -322,6 +322,18 @@ export class CommandContext {
     return shard.u8[record.valueStartOf(shard, this.ref) + offset];
   }
 
+  /** Whether the value found is argument `index`, byte for byte; under the lock. */
+  valueEquals(index: number): boolean {
+    const bytes = this.batch.bytes, start = this.argStart(index), count = this.argLength(index);
+    if (this.valueBytes !== count) return false;
+    for (let at = 0; at < count;) {
+      const piece = this.piece(at, count - at);
+      for (let i = 0; i < piece.length; i++) if (piece[i] !== bytes[start + at + i]) return false;
+      at += piece.length;
+    }
+    return true;
+  }
+
   /** Changes a byte of the value that `openString()` opened. */
   setByte(offset: number, byte: number): void {
     const shard = this.shard;

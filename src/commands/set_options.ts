@@ -1,5 +1,6 @@
 // The options of SET, in any order; it reads arguments and changes nothing.
-import { invalidExpire, NOT_AN_INTEGER, SYNTAX } from "../errors.ts";
+import { COMPARISON_TOO_LONG, invalidExpire, NOT_AN_INTEGER, SYNTAX } from "../errors.ts";
+import { COMPARE_BYTES_MAX } from "../limits.ts";
 import type { CommandContext } from "./context.ts";
 import { EX, EXAT, OUT_OF_RANGE, PX, PXAT, readMoment, type TimeForm } from "./moments.ts";
 
@@ -9,6 +10,8 @@ export interface SetOptions {
   onlyPresent: boolean;
   keepsExpiry: boolean;
   repliesOld: boolean;
+  /** The argument that the value has to equal if anything is to change, 0 for none. */
+  equalIndex: number;
   /** 0 for never. A moment that is past is taken as it is. */
   expiresAtMs: number;
 }
@@ -21,6 +24,7 @@ export function readSetOptions(c: CommandContext, from: number, options: SetOpti
     options.repliesOld =
       false;
   options.expiresAtMs = 0;
+  options.equalIndex = 0;
   let form: TimeForm | null = null, timeIndex = 0;
   for (let i = from; i < c.argCount; i++) {
     const asked = timeForm(c, i);
@@ -31,15 +35,27 @@ export function readSetOptions(c: CommandContext, from: number, options: SetOpti
       }
       form = asked;
       timeIndex = ++i;
-    } else if (c.argIs(i, "NX") && !options.onlyPresent) options.onlyAbsent = true;
-    else if (c.argIs(i, "XX") && !options.onlyAbsent) options.onlyPresent = true;
+    } else if (c.argIs(i, "NX") && !options.onlyPresent && options.equalIndex === 0) {
+      options.onlyAbsent = true;
+    } else if (c.argIs(i, "XX") && !options.onlyAbsent && options.equalIndex === 0) {
+      options.onlyPresent = true;
+    } else if (c.argIs(i, "IFEQ") && isComparison(c, i, options)) options.equalIndex = ++i;
     else if (c.argIs(i, "GET")) options.repliesOld = true;
     else if (c.argIs(i, "KEEPTTL") && form === null) options.keepsExpiry = true;
     else return failed(c, SYNTAX);
   }
+  if (options.equalIndex !== 0 && c.argLength(options.equalIndex) > COMPARE_BYTES_MAX) {
+    return failed(c, COMPARISON_TOO_LONG);
+  }
   if (form === null) return true;
   options.expiresAtMs = readExpiry(c, timeIndex, form, "set");
   return options.expiresAtMs !== 0;
+}
+
+/** Whether IFEQ at argument `index` has its value, and stands alone among the conditions. */
+function isComparison(c: CommandContext, index: number, options: SetOptions): boolean {
+  return index + 1 < c.argCount && !options.onlyAbsent && !options.onlyPresent &&
+    options.equalIndex === 0;
 }
 
 /**

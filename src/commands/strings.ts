@@ -13,6 +13,7 @@ const options: SetOptions = {
   onlyPresent: false,
   keepsExpiry: false,
   repliesOld: false,
+  equalIndex: 0,
   expiresAtMs: 0,
 };
 
@@ -34,7 +35,7 @@ function mgetOne(c: CommandContext, index: number): void {
   else c.replyValue();
 }
 
-/** SET key value [NX | XX] [GET] [EX s | PX ms | EXAT s | PXAT ms | KEEPTTL] */
+/** SET key value [NX | XX | IFEQ comparison] [GET] [EX s | PX ms | EXAT s | PXAT ms | KEEPTTL] */
 export function set(c: CommandContext): void {
   if (c.argCount === 3) {
     if (c.put(1, 2, 0)) c.reply.ok();
@@ -42,12 +43,14 @@ export function set(c: CommandContext): void {
 }
 
 function setWith(c: CommandContext): void {
-  const { onlyAbsent, onlyPresent, keepsExpiry, repliesOld } = options;
+  const { onlyAbsent, onlyPresent, keepsExpiry, repliesOld, equalIndex } = options;
   let expiresAtMs = options.expiresAtMs;
-  if (onlyAbsent || onlyPresent || keepsExpiry || repliesOld) {
+  if (onlyAbsent || onlyPresent || keepsExpiry || repliesOld || equalIndex !== 0) {
     const isThere = c.findForChange(1) !== 0;
     if (repliesOld && !replyOld(c)) return;
-    if (isThere ? onlyAbsent : onlyPresent) {
+    if (isThere && equalIndex !== 0 && !repliesOld && !c.requireString()) return;
+    const isOther = equalIndex !== 0 && !(isThere && c.valueEquals(equalIndex));
+    if (isOther || (isThere ? onlyAbsent : onlyPresent)) {
       if (!repliesOld) c.reply.nil();
       return;
     }

@@ -115,6 +115,18 @@ export class ReplyBuffer {
     if (this.errors.length > this.#markErrors) this.errors.length = this.#markErrors;
   }
 
+  /** Lets go of everything. */
+  discard(): void {
+    this.errors.length = 0;
+    if (this.segments.length > 0) {
+      for (const { chunk, source } of this.takeSegments()) {
+        if (chunk !== null) this.pool.give(chunk);
+        else source.release();
+      }
+    }
+    this.position = 0;
+  }
+
   /** Makes room for `count` more bytes in one piece. */
   ensure(count: number): void {
     if (this.position + count > this.capacity) this.#grow(count);

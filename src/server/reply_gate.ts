@@ -3,19 +3,27 @@
 // Invariant under `always`: a reply goes out only when everything that was in the ring as its batch ended is
 // synced, its own writes and those of others that it may have read. One wait serves all connections.
 import { FSYNC_ALWAYS, type Ring } from "../log/ring.ts";
-import type { OutputQueue, ReplyHold } from "./output_queue.ts";
+import type { ReplyHold } from "./output_queue.ts";
 
 /** The replies of this batch must not be sent: the log failed while it ran. No place in the ring has this number. */
 export const LOST = NaN;
 /** A wait is looked after this often even if nobody wakes it. */
 const WAIT_MS = 1000;
 
+/** What waits: a connection's queue, or a promise. */
+interface Waiter {
+  /** The log went on; gives whether there is still something to wait for. */
+  resume(): boolean;
+  /** The log failed: what waits must never be told. */
+  abandon(): void;
+}
+
 export class ReplyGate implements ReplyHold {
   readonly #ring: Ring;
   /** Groups that this worker has put into the ring. */
   readonly #published: () => number;
   /** Connections with replies that wait, and how often the log had failed before those were made. */
-  readonly #waiting = new Map<OutputQueue, number>();
+  readonly #waiting = new Map<Waiter, number>();
   #isRunning = false;
   #publishedAtBegin = 0;
   #failuresAtBegin = 0;
@@ -47,9 +55,23 @@ export class ReplyGate implements ReplyHold {
   }
 
   /** Called while a batch's replies are taken: those of the queue wait from now on. */
-  wait(queue: OutputQueue): void {
+  wait(queue: Waiter): void {
     if (!this.#waiting.has(queue)) this.#waiting.set(queue, this.#failuresAtBegin);
     if (!this.#isRunning) void this.#run();
+  }
+
+  /** For the place that `judge()` gave a moment ago: true once it is on disk, false if the log failed before. */
+  until(cursor: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      this.wait({
+        resume: () => {
+          const isReached = this.isReached(cursor);
+          if (isReached) resolve(true);
+          return !isReached;
+        },
+        abandon: () => resolve(false),
+      });
+    });
   }
 
   async #run(): Promise<void> {

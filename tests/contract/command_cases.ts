@@ -105,6 +105,30 @@ export const CASES: readonly Case[] = [
     ],
   },
   {
+    name: "SET under the condition of a value",
+    calls: [
+      [["SET", "a", "1", "IFEQ", ""], null],
+      [w("SET a 1"), "+OK"],
+      [["SET", "a", "2", "IFEQ", "x"], null],
+      [["SET", "a", "2", "IFEQ", "11"], null],
+      [["SET", "a", "2", "IFEQ", "1"], "+OK"],
+      [["SET", "a", "3", "GET", "ifeq", "1"], "2"],
+      [["SET", "a", "3", "GET", "IFEQ", "2", "EX", "100"], "2"],
+      [w("TTL a"), 100],
+      [["SET", "a", "4", "KEEPTTL", "IFEQ", "3"], "+OK"],
+      [w("TTL a"), 100],
+      [["SET", "a", "4", "NX", "IFEQ", "3"], "-ERR syntax error"],
+      [["SET", "a", "4", "IFEQ", "3", "XX"], "-ERR syntax error"],
+      [["SET", "a", "4", "IFEQ"], "-ERR syntax error"],
+      // What has expired when it comes takes away what was there, if that was equal.
+      [["SET", "a", "5", "IFEQ", "3", "PXAT", "1"], null],
+      [w("GET a"), "4"],
+      [["SET", "a", "5", "IFEQ", "4", "PXAT", "1"], "+OK"],
+      [w("EXISTS a"), 0],
+    ],
+    inText: false,
+  },
+  {
     name: "PUT is SET without options",
     calls: [
       [w("PUT a 1"), "+OK"],

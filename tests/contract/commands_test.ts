@@ -85,6 +85,17 @@ Deno.test("commands treat large values as they do small ones", async () => {
   assert.equal(await client.command("SETNX", "v", two), 0);
   assert.equal(await client.command("SETNX", "w", two), 1);
   assert.equal(plain(await client.command("SETEX", "x", "50", one)), "+OK");
+  const block = pattern(200_000, 7), other = pattern(200_000, 8);
+  assert.equal(plain(await client.command("SET", "z", block)), "+OK");
+  assert.equal(await client.command("SET", "z", one, "IFEQ", other), null);
+  await equalBulk(client, "z", block);
+  assert.equal(plain(await client.command("SET", "z", one, "IFEQ", block)), "+OK");
+  await equalBulk(client, "z", one);
+  assert.equal(
+    plain(await client.command("SET", "z", small, "IFEQ", one)),
+    "-ERR IFEQ compares with at most 262144 bytes",
+  );
+  assert.equal(await client.command("DEL", "z"), 1);
   assert.deepEqual(await client.command("MGET", "v", "nosuch", "w", "x"), [one, null, two, one]);
   assert.equal(plain(await client.command("MSET", "v", two, "y", small, "w", one)), "+OK");
   assert.deepEqual(await client.command("MGET", "v", "y", "w"), [two, small, one]);

@@ -177,7 +177,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
         "run",
         ...permissionFlags(readServeTask()),
         `${ROOT}src/main.ts`,
-        ...["--port", "0", "--workers", "1", "--log-format", "json"],
+        ...["--port", "0", "--http-port", "0", "--workers", "1", "--log-format", "json"],
       ],
       env: { MAYFLY_DATA_DIR: `${folder}/data` },
       stdout: "null",

@@ -14,7 +14,7 @@ const PORT_TRIES_MAX = 3;
 const OUTPUT_CHARS_MAX = 1 << 20;
 
 export interface ServerOptions {
-  /** Added after `--port`, `--persistence off --http-port 0`; a later flag wins. */
+  /** Added after `--port`, `--persistence off` and `--http-port`; a later flag wins. */
   readonly flags?: readonly string[];
   /** Added to this process's environment less its own `MAYFLY_*` variables. */
   readonly env?: Readonly<Record<string, string>>;
@@ -39,11 +39,15 @@ export interface Output {
  */
 export async function startServer(options: ServerOptions = {}): Promise<RunningServer> {
   for (let attempt = 1;; attempt++) {
-    const port = options.port ?? freePort();
+    const port = options.port ?? freePort(), httpPort = freePort();
     const workers = options.workers === undefined ? [] : ["--workers", String(options.workers)];
-    const args = ["serve", "--port", String(port), "--persistence", "off", "--http-port", "0"];
-    const process = new MayflyProcess([...args, ...workers, ...options.flags ?? []], options);
-    const server = new RunningServer(process, port);
+    const args = ["serve", "--port", String(port), "--persistence", "off"];
+    const http = ["--http-port", String(httpPort)];
+    const process = new MayflyProcess(
+      [...args, ...http, ...workers, ...options.flags ?? []],
+      options,
+    );
+    const server = new RunningServer(process, port, httpPort);
     const problem = await untilReady(server, process, options.hostname ?? "127.0.0.1");
     if (problem === null) return server;
     await server.kill();
@@ -77,13 +81,16 @@ export async function runMayfly(
 /** A server that answered. Use with `await using server = await startServer()`. */
 export class RunningServer {
   readonly port: number;
+  /** Free when the server was started. */
+  readonly httpPort: number;
   readonly pid: number;
   readonly #process: MayflyProcess;
   /** Whether the test itself asked how the server ended. */
   #exitSeen = false;
 
-  constructor(process: MayflyProcess, port: number) {
+  constructor(process: MayflyProcess, port: number, httpPort: number) {
     this.#process = process;
+    this.httpPort = httpPort;
     this.pid = process.pid;
     this.port = port;
   }
@@ -153,7 +160,13 @@ class MayflyProcess {
       ],
       cwd: ROOT,
       clearEnv: true,
-      env: { ...Object.fromEntries(inherited), NO_COLOR: "1", ...options.env },
+      // Any free port for HTTP: many servers run beside each other.
+      env: {
+        ...Object.fromEntries(inherited),
+        NO_COLOR: "1",
+        MAYFLY_HTTP_PORT: "0",
+        ...options.env,
+      },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",

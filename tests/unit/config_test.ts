@@ -53,11 +53,11 @@ Deno.test("parseConfig() gives the documented defaults without flags and with se
     logLevel: "info",
     logFormat: "text",
     httpPort: 7171,
+    httpOrigins: [],
     dataDir: "./data",
     isPersistent: true,
     fsync: "interval",
     fsyncIntervalMs: 100,
-    notices: [],
   });
 });
 
@@ -103,7 +103,10 @@ Deno.test("parseConfig() names the flag and what is accepted for every wrong val
     ["inline-reply", "json", /auto, resp, text/],
     ["log-level", "loud", /debug, info, warning, error/],
     ["log-format", "xml", /text or json/],
-    ["http-port", "http", /from 0 to 65535/],
+    ["http-port", "http", /from 0 to 65535, or off/],
+    ["http-port", "65536", /from 0 to 65535, or off/],
+    ["http-cors", "example.org", /origins such as/],
+    ["http-cors", "https://example.org/", /origins such as/],
     ["persistence", "maybe", /on or off/],
     ["fsync-interval-ms", "0", /from 1 to 10000/],
     ["fsync", "sometimes", /always, interval, never/],
@@ -142,12 +145,6 @@ Deno.test("parseConfig() refuses a password on the command line and never repeat
   assert.equal(accepted([], { MAYFLY_REQUIREPASS: "hunter2" }).requirepass, "hunter2");
 });
 
-Deno.test("parseConfig() notes flags without effect only where they are given", () => {
-  const config = accepted(["--http-port", "8080"]);
-  assert.equal(config.notices.length, 1);
-  assert.match(config.notices[0]!, /8080.*HTTP/);
-});
-
 Deno.test("parseConfig() takes persistence from flags, and from variables", () => {
   const config = accepted(["--data-dir", "/tmp/d", "--fsync-interval-ms", "7"], {
     MAYFLY_PERSISTENCE: "off",
@@ -155,6 +152,19 @@ Deno.test("parseConfig() takes persistence from flags, and from variables", () =
   });
   const { dataDir, isPersistent, fsync, fsyncIntervalMs } = config;
   assert.deepEqual([dataDir, isPersistent, fsync, fsyncIntervalMs], ["/tmp/d", false, "always", 7]);
+});
+
+Deno.test("parseConfig() takes a port for HTTP or none, and origins as browsers write them", () => {
+  assert.equal(accepted(["--http-port", "0"]).httpPort, 0);
+  assert.equal(accepted(["--http-port", "off"]).httpPort, null);
+  const origins = "https://a.example.org, http://localhost:3000,https://a.example.org";
+  assert.deepEqual(
+    accepted(["--http-cors", origins]).httpOrigins,
+    ["https://a.example.org", "http://localhost:3000"],
+  );
+  assert.deepEqual(accepted(["--http-cors", "*"]).httpOrigins, ["*"]);
+  assert.match(refused(["--port", "7171"]), /both 7171/);
+  assert.equal(accepted(["--port", "0", "--http-port", "0"]).port, 0);
 });
 
 Deno.test("parseConfig() prints help that lists every flag with its variable", () => {

@@ -12,7 +12,8 @@ Deno.test("startServer() gives a server that answered, and stop() its exit code"
   const args = JSON.parse(server.output().stdout.trim());
   const port = String(server.port);
   assert.deepEqual(args.slice(0, 3), ["serve", "--port", port]);
-  assert.deepEqual(args.slice(3, 7), ["--persistence", "off", "--http-port", "0"]);
+  const httpPort = String(server.httpPort);
+  assert.deepEqual(args.slice(3, 7), ["--persistence", "off", "--http-port", httpPort]);
   assert.deepEqual(args.slice(7), ["--workers", "3", "--load", "--extra", "a b"]);
   assert.equal(Deno.readTextFileSync(`/proc/${server.pid}/cmdline`).includes("\0run\0"), true);
   assert.equal(await server.stop(), 0);

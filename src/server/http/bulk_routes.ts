@@ -1,0 +1,176 @@
+// Many keys at once, any command, and the walk over the keys: the JSON routes of /v1.
+import type { z } from "@hono/zod-openapi";
+import { HTTP_JSON_BYTES_MAX } from "../../limits.ts";
+import { BARE_FRAME, type JsonFrame, RESULT_FRAME } from "../../protocol/json_writer.ts";
+import { ErrorValue } from "../../protocol/value_writer.ts";
+import { strictText } from "./byte_text.ts";
+import type { Command } from "./command_runner.ts";
+import type { HttpTools } from "./http_tools.ts";
+import { takeJsonBody, takeJsonText } from "./json_body.ts";
+import {
+  argumentOf,
+  CommandBody,
+  type CommandWords,
+  EntriesBody,
+  issueText,
+  KeysBody,
+} from "./json_schemas.ts";
+import { queryDecode, queryParameter } from "./percent_decoding.ts";
+import { commandProblem, problem } from "./problem.ts";
+
+/** One header alone is quick to make: others cost 3 µs. Browsers never take JSON for anything else. */
+const JSON_INIT = { headers: { "content-type": "application/json" } };
+const VALUES_FRAME: JsonFrame = { result: '{"values":', error: "", end: "}" };
+const DELETED_FRAME: JsonFrame = { result: '{"deleted":', error: "", end: "}" };
+const TOO_LARGE = "the replies are longer than --client-output-bytes-max";
+const COUNT_DEFAULT = "100";
+const JSON_TYPE = /^application\/(?:[a-z0-9.+-]+\+)?json(?:;|$)/i;
+
+export class BulkRoutes {
+  readonly #tools: HttpTools;
+
+  constructor(tools: HttpTools) {
+    this.#tools = tools;
+  }
+
+  /** POST /v1/mget */
+  async mget(request: Request): Promise<Response> {
+    const body = await this.#read(request, KeysBody);
+    if (body instanceof Response) return body;
+    return this.#reply([["MGET", ...body.keys.map(argumentOf)]], VALUES_FRAME);
+  }
+
+  /** POST /v1/delete */
+  async delete(request: Request): Promise<Response> {
+    const body = await this.#read(request, KeysBody);
+    if (body instanceof Response) return body;
+    return this.#reply([["DEL", ...body.keys.map(argumentOf)]], DELETED_FRAME);
+  }
+
+  /** POST /v1/mset: at one moment unless any entry has an end; then one after the other. */
+  async mset(request: Request): Promise<Response> {
+    const body = await this.#read(request, EntriesBody);
+    if (body instanceof Response) return body;
+    const { entries } = body;
+    const hasEnd = entries.some(({ ttl, pttl }) => ttl !== undefined || pttl !== undefined);
+    const commands: Command[] = hasEnd
+      ? entries.map(({ key, value, ttl, pttl }) => [
+        "SET",
+        argumentOf(key),
+        argumentOf(value),
+        ...ttl === undefined ? [] : ["EX", String(ttl)],
+        ...pttl === undefined ? [] : ["PX", String(pttl)],
+      ])
+      : [["MSET", ...entries.flatMap(({ key, value }) => [argumentOf(key), argumentOf(value)])]];
+    const failed = await this.#firstError(commands);
+    if (failed !== null) return commandProblem(failed);
+    return new Response(JSON.stringify({ stored: entries.length }), JSON_INIT);
+  }
+
+  /** GET /v1/keys?match=&cursor=&count=&type= */
+  async keys(request: Request): Promise<Response> {
+    const command: (string | Uint8Array)[] = ["SCAN"];
+    const given = (name: string) => queryParameter(request.url, name);
+    const cursor = given("cursor") ?? "0", count = given("count") ?? COUNT_DEFAULT;
+    if (!/^\d{1,16}$/.test(cursor)) return problem("bad-request", "cursor is a whole number");
+    if (!/^[1-9]\d{0,6}$/.test(count)) {
+      return problem("bad-request", "count is a whole number from 1 to 9999999");
+    }
+    command.push(cursor, "COUNT", count);
+    for (const name of ["match", "type"]) {
+      const text = given(name);
+      if (text === null || text === "") continue;
+      const bytes = queryDecode(text);
+      if (bytes === null) {
+        return problem("bad-request", `${name}: a percent sign lacks its two digits`);
+      }
+      command.push(name.toUpperCase(), bytes);
+    }
+    const { runner, writers } = this.#tools, writer = writers.takeJson(BARE_FRAME);
+    const session = this.#tools.createSession();
+    const waiting = runner.run(session, [command], writer);
+    if (waiting !== null) await waiting;
+    const failed = writer.errorText;
+    const page = failed === null && !session.isKilled ? takeJsonText(writer) : "";
+    writers.giveJson(writer);
+    if (session.isKilled) return problem("reply-too-large", TOO_LARGE);
+    if (failed !== null) return commandProblem(failed);
+    const [next, keys] = JSON.parse(page);
+    return new Response(JSON.stringify({ cursor: next, keys }), JSON_INIT);
+  }
+
+  /** POST /v1/command: one command, or a list of commands that share a session. */
+  async command(request: Request): Promise<Response> {
+    const body = await this.#read(request, CommandBody);
+    if (body instanceof Response) return body;
+    const isList = Array.isArray(body[0]);
+    const commands = (isList ? body : [body]) as z.infer<typeof CommandWords>[];
+    return this.#reply(commands.map((words) => words.map(argumentOf)), RESULT_FRAME, isList);
+  }
+
+  async #reply(
+    commands: readonly Command[],
+    frame: JsonFrame,
+    isList = false,
+  ): Promise<Response> {
+    const { runner, writers, downloads } = this.#tools, writer = writers.takeJson(frame);
+    const session = this.#tools.createSession();
+    if (isList) writer.raw("[");
+    const waiting = runner.run(session, commands, writer);
+    if (waiting !== null) await waiting;
+    // MONITOR lasts as long as the session.
+    this.#tools.services.monitor.end(session);
+    let response: Response;
+    if (session.isKilled) {
+      response = problem(
+        "reply-too-large",
+        "the replies are longer than --client-output-bytes-max",
+      );
+    } else if (!isList && writer.errorText !== null) response = commandProblem(writer.errorText);
+    else {
+      // CLIENT REPLY OFF: nothing was said.
+      if (!isList && writer.count === 0) writer.nil();
+      if (isList) writer.raw("]");
+      response = new Response(takeJsonBody(writer, downloads), JSON_INIT);
+    }
+    writers.giveJson(writer);
+    return response;
+  }
+
+  /** Runs commands whose replies say nothing but whether they failed; all run, and the first error is given. */
+  async #firstError(commands: readonly Command[]): Promise<string | null> {
+    const { runner, writers } = this.#tools, writer = writers.takeValues();
+    const waiting = runner.run(this.#tools.createSession(), commands, writer);
+    if (waiting !== null) await waiting;
+    const failed = writer.take().find((value) => value instanceof ErrorValue);
+    writers.giveValues(writer);
+    return failed?.text ?? null;
+  }
+
+  /** The body, if it is JSON of that shape; else the answer that says why not. */
+  async #read<Schema extends z.ZodType>(
+    request: Request,
+    schema: Schema,
+  ): Promise<z.infer<Schema> | Response> {
+    // A page of another origin can send other types without being asked whether it may.
+    if (!JSON_TYPE.test(request.headers.get("content-type") ?? "")) {
+      return problem("media-type", "content-type has to be application/json");
+    }
+    const bytes = await this.#tools.uploads.read(request, HTTP_JSON_BYTES_MAX);
+    if (typeof bytes === "string") {
+      return problem(bytes, `the body did not come whole, within ${HTTP_JSON_BYTES_MAX} bytes`, {
+        connection: "close",
+      });
+    }
+    const text = strictText(bytes);
+    if (text === null) return problem("bad-request", "the body is no UTF-8");
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch (error) {
+      return problem("bad-request", `the body is no JSON: ${(error as Error).message}`);
+    }
+    const parsed = schema.safeParse(value);
+    return parsed.success ? parsed.data : problem("bad-request", issueText(parsed.error));
+  }
+}

@@ -1,0 +1,81 @@
+// Large values on their way out: bodies that are sent piece by piece, and ended if nobody takes them.
+//
+// Each holds a pin on its value's memory, so a client that stops to read may not keep it for ever.
+import { LARGE_PIECE_BYTES } from "../../limits.ts";
+import type { ValueSource } from "../../protocol/reply_buffer.ts";
+
+/** Piece after piece; whoever ends early calls `return()`. */
+export type Pieces = AsyncGenerator<Uint8Array<ArrayBuffer>, void, void>;
+
+interface Download {
+  takenAtMs: number;
+  readonly end: (error: Error) => void;
+}
+
+export class Downloads {
+  readonly #open = new Set<Download>();
+
+  /** A body of these pieces. `release` is called exactly once, when all were taken or nobody will. */
+  stream(pieces: Pieces, release: () => void): ReadableStream<Uint8Array<ArrayBuffer>> {
+    const open = this.#open;
+    let isOver = false;
+    const finish = () => {
+      if (isOver) return;
+      isOver = true;
+      open.delete(download);
+      release();
+    };
+    let end: (error: Error) => void = () => {};
+    const download: Download = { takenAtMs: performance.now(), end: (error) => end(error) };
+    open.add(download);
+    return new ReadableStream({
+      start(controller) {
+        end = (error) => {
+          controller.error(error);
+          finish();
+        };
+      },
+      async pull(controller) {
+        download.takenAtMs = performance.now();
+        const { done, value } = await pieces.next();
+        if (isOver) return;
+        if (done) {
+          finish();
+          controller.close();
+        } else controller.enqueue(value);
+      },
+      cancel: finish,
+    });
+  }
+
+  /** Ends those of which nothing was taken for `stallMs`. */
+  sweep(stallMs: number): void {
+    const nowMs = performance.now();
+    for (const download of this.#open) {
+      if (nowMs - download.takenAtMs >= stallMs) {
+        download.end(new Error(`the body was not read for ${stallMs / 1000} s`));
+      }
+    }
+  }
+}
+
+/** The bytes of a source as copies: shared memory cannot be handed to a stream. */
+export async function* sourcePieces(source: ValueSource): Pieces {
+  for (let at = 0; at < source.lengthBytes;) {
+    const piece = source.piece(at, LARGE_PIECE_BYTES).slice() as Uint8Array<ArrayBuffer>;
+    at += piece.length;
+    yield piece;
+  }
+}
+
+/** All bytes of a source, which is let go. */
+export function sourceBytes(source: ValueSource): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(source.lengthBytes);
+  for (let at = 0; at < bytes.length;) {
+    const piece = source.piece(at, bytes.length - at);
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  source.release();
+  return bytes;
+}

@@ -1,0 +1,135 @@
+// GET /get and POST or PUT /put, with the words of the system whose clients they serve, byte for byte.
+import { HLD_TEXT_BYTES_MAX, HTTP_JSON_BYTES_MAX } from "../../limits.ts";
+import { quotedBytes } from "../../protocol/json_writer.ts";
+import { strictText } from "./byte_text.ts";
+import type { RawWriter } from "../../protocol/raw_writer.ts";
+import type { Command } from "./command_runner.ts";
+import type { HttpTools } from "./http_tools.ts";
+import { quotedSource, quotedText } from "./json_body.ts";
+import { formDecode, queryParameter } from "./percent_decoding.ts";
+import { commandProblem } from "./problem.ts";
+
+const JSON_INIT = { headers: { "content-type": "application/json" } };
+const TEXT_HEADERS = { "content-type": "text/plain;charset=UTF-8" };
+const STORED = '{"status":"OK","message":"Key inserted/updated successfully."}';
+const NOT_FOUND = '{"status":"ERROR","message":"Key not found."}';
+const MS_PER_S = 1000;
+/** Error replies that the client's arguments cause: a key or value that is too long, a ttl out of range. */
+const CLIENT_ERROR = /^ERR /;
+
+const encoder = new TextEncoder();
+
+export const unsupported = () =>
+  new Response("Unsupported request", { status: 404, headers: TEXT_HEADERS });
+const badRequest = () => new Response("Bad request", { status: 400, headers: TEXT_HEADERS });
+const keyRequired = () =>
+  new Response("Key parameter is required", { status: 400, headers: TEXT_HEADERS });
+
+/** What `/put` takes; `ttl`, in seconds, is an addition. */
+interface PutBody {
+  readonly key: string;
+  readonly value: string;
+  readonly ttl?: number;
+}
+
+export class FollowedRoutes {
+  readonly #tools: HttpTools;
+  /** The followed system's own bound for keys and values, where it was asked for. */
+  readonly #textBytesMax: number;
+
+  constructor(tools: HttpTools) {
+    this.#tools = tools;
+    this.#textBytesMax = tools.services.config.textDialect === "hld"
+      ? HLD_TEXT_BYTES_MAX
+      : Infinity;
+  }
+
+  /** GET /get?key= */
+  get(url: string): Response | Promise<Response> {
+    const text = queryParameter(url, "key");
+    if (text === null || text === "") return keyRequired();
+    // Letters and digits stand for themselves: no bytes are made of them, which cost as much as the look-up.
+    const key = text.includes("%") || text.includes("+") ? formDecode(text) : text;
+    if (key.length > Math.min(this.#textBytesMax, this.#tools.services.config.keyBytesMax)) {
+      return badRequest();
+    }
+    const { runner, writers, session } = this.#tools, writer = writers.takeRaw();
+    const waiting = runner.run(session, [["GET", key]], writer);
+    return waiting === null
+      ? this.#found(key, writer)
+      : waiting.then(() => this.#found(key, writer));
+  }
+
+  #found(key: string | Uint8Array, writer: RawWriter): Response {
+    const { writers, downloads } = this.#tools, source = writer.takeSource();
+    let response: Response;
+    if (writer.errorText !== null) response = commandProblem(writer.errorText);
+    else if (writer.isNil) response = new Response(NOT_FOUND, JSON_INIT);
+    else {
+      const name = typeof key === "string" ? JSON.stringify(key) : quotedBytes(key, false);
+      const head = `{"status":"OK","key":${name},"value":`;
+      const { out } = writer;
+      const body = source === null
+        ? `${head}${quotedText(out.bytes, 0, out.position)}}`
+        : quotedSource(source, head, "}", downloads);
+      response = new Response(body, JSON_INIT);
+    }
+    writers.giveRaw(writer);
+    return response;
+  }
+
+  /** POST /put, PUT /put */
+  put(request: Request): Promise<Response> {
+    const coming = this.#tools.uploads.read(request, HTTP_JSON_BYTES_MAX);
+    return coming.then((bytes) => typeof bytes === "string" ? badRequest() : this.#store(bytes));
+  }
+
+  #store(bytes: Uint8Array): Response | Promise<Response> {
+    const { runner, writers, session } = this.#tools;
+    const body = parsePut(bytes);
+    if (body === null || this.#isTooLong(body)) return badRequest();
+    const command: Command = body.ttl === undefined
+      ? ["SET", body.key, body.value]
+      : ["SET", body.key, body.value, "PX", String(Math.ceil(body.ttl * MS_PER_S))];
+    const writer = writers.takeRaw();
+    const waiting = runner.run(session, [command], writer);
+    return waiting === null ? this.#stored(writer) : waiting.then(() => this.#stored(writer));
+  }
+
+  #stored(writer: RawWriter): Response {
+    const error = writer.errorText;
+    this.#tools.writers.giveRaw(writer);
+    if (error === null) return new Response(STORED, JSON_INIT);
+    return CLIENT_ERROR.test(error) ? badRequest() : commandProblem(error);
+  }
+
+  #isTooLong({ key, value }: PutBody): boolean {
+    const { config, settings } = this.#tools.services;
+    return isLonger(key, Math.min(this.#textBytesMax, config.keyBytesMax)) ||
+      isLonger(value, Math.min(this.#textBytesMax, settings.valueBytesMax));
+  }
+}
+
+/** Null unless it is an object with a key and a value, both strings that UTF-8 can carry. */
+function parsePut(bytes: Uint8Array): PutBody | null {
+  const text = strictText(bytes);
+  if (text === null) return null;
+  let body: Partial<PutBody> | null;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  const { key, value, ttl } = body ?? {};
+  if (typeof key !== "string" || key === "" || !key.isWellFormed()) return null;
+  if (typeof value !== "string" || !value.isWellFormed()) return null;
+  if (ttl === undefined) return { key, value };
+  return typeof ttl === "number" && ttl > 0 && Number.isSafeInteger(Math.ceil(ttl * MS_PER_S))
+    ? { key, value, ttl }
+    : null;
+}
+
+function isLonger(text: string, bytesMax: number): boolean {
+  if (text.length > bytesMax) return true;
+  return text.length * 3 > bytesMax && encoder.encode(text).length > bytesMax;
+}

@@ -1,0 +1,133 @@
+// From a request to its answer: the guard first, then short-cuts for the hottest routes, then the application.
+//
+// The short-cuts answer exactly as the application's routes do, by the same functions: Hono's way costs as much as
+// the rest of a look-up. The application, with schemas and document, is loaded with the first request that needs it.
+import { HTTP_REQUESTS_MAX } from "../../limits.ts";
+import { OutcomeUnknown } from "./command_runner.ts";
+import { FollowedRoutes } from "./followed_routes.ts";
+import type { HttpTools } from "./http_tools.ts";
+import { KeyRoutes, KEYS_PATH } from "./key_routes.ts";
+import { problem } from "./problem.ts";
+import { pathOf, type RequestGuard, SOCKET_PATH } from "./request_guard.ts";
+
+type Fetcher = (request: Request) => Response | Promise<Response>;
+
+/** Takes clients of WebSocket. */
+export interface SocketDoor {
+  upgrade(request: Request, isAuthenticated: boolean, address: string): Response;
+}
+
+export interface HandlerOptions {
+  readonly tools: HttpTools;
+  readonly guard: RequestGuard;
+  /** Opens the door for WebSocket when the first client comes. */
+  openSockets(): Promise<SocketDoor>;
+  logError(error: unknown): void;
+}
+
+/** Where a request came from, asked for only if it matters. */
+export interface RemoteClient {
+  readonly remoteAddr: Deno.Addr;
+}
+
+export class HttpHandler {
+  readonly #options: HandlerOptions;
+  readonly #followed: FollowedRoutes;
+  readonly #keys: KeyRoutes;
+  #app: Promise<Fetcher> | null = null;
+  #requests = 0;
+
+  constructor(options: HandlerOptions) {
+    this.#options = options;
+    this.#followed = new FollowedRoutes(options.tools);
+    this.#keys = new KeyRoutes(options.tools);
+  }
+
+  /** The answer; rejects only for what no request can cause. */
+  handle(request: Request, client: RemoteClient): Response | Promise<Response> {
+    const { guard } = this.#options, { url } = request;
+    // Where the path begins: behind the first slash that is none of `://`.
+    const pathStart = url.indexOf("/", "http://".length + 1);
+    const remoteHost = () => hostnameOf(client.remoteAddr);
+    const refused = guard.refusal(request, url, pathStart, remoteHost);
+    const answer = refused ?? this.#route(request, url, pathStart, client);
+    if (answer instanceof Promise) return this.#counted(request, answer);
+    return guard.hasOrigins ? guard.withOrigin(request, answer) : answer;
+  }
+
+  #route(
+    request: Request,
+    url: string,
+    pathStart: number,
+    client: RemoteClient,
+  ): Response | Promise<Response> {
+    const { method } = request;
+    if (this.#requests >= HTTP_REQUESTS_MAX) {
+      return problem("unavailable", `${HTTP_REQUESTS_MAX} requests wait already`, {
+        "retry-after": "1",
+      });
+    }
+    if (pathStart > 0) {
+      if (method === "GET" && url.startsWith("/get?", pathStart)) return this.#followed.get(url);
+      if (url.startsWith(KEYS_PATH, pathStart)) return this.#keys.answer(request, pathStart);
+      if (method === "POST" && url.endsWith("/put") && url.length - pathStart === 4) {
+        return this.#followed.put(request);
+      }
+    }
+    if (pathOf(url) === SOCKET_PATH && isUpgrade(request)) {
+      return this.#upgrade(request, client);
+    }
+    return this.#fetch(request);
+  }
+
+  #counted(request: Request, coming: Promise<Response>): Promise<Response> {
+    const { guard } = this.#options;
+    this.#requests++;
+    return coming.then((answer) => {
+      this.#requests--;
+      const isPlain = !guard.hasOrigins || answer.status === 101;
+      return isPlain ? answer : guard.withOrigin(request, answer);
+    }, (error) => {
+      this.#requests--;
+      if (error instanceof OutcomeUnknown) return problem("outcome-unknown", error.message);
+      throw error;
+    });
+  }
+
+  async #fetch(request: Request): Promise<Response> {
+    this.#app ??= this.#loadApp();
+    return (await this.#app)(request);
+  }
+
+  async #loadApp(): Promise<Fetcher> {
+    const { createApiApp } = await import("./api_app.ts");
+    const app = createApiApp(this.#options.tools, this.#followed);
+    app.onError((error) => {
+      if (error instanceof OutcomeUnknown) return problem("outcome-unknown", error.message);
+      this.#options.logError(error);
+      return problem("internal", "the log tells more");
+    });
+    return (request) => app.fetch(request);
+  }
+
+  async #upgrade(request: Request, client: RemoteClient): Promise<Response> {
+    const { guard } = this.#options;
+    const sockets = await this.#options.openSockets();
+    return sockets.upgrade(request, guard.isAuthenticated(request), addressOf(client.remoteAddr));
+  }
+}
+
+function isUpgrade(request: Request): boolean {
+  return request.headers.get("upgrade")?.toLowerCase() === "websocket";
+}
+
+function hostnameOf(address: Deno.Addr): string {
+  return "hostname" in address ? address.hostname : "";
+}
+
+/** As CLIENT LIST shows it. */
+function addressOf(address: Deno.Addr): string {
+  if (!("hostname" in address)) return "";
+  const { hostname, port } = address;
+  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+}

@@ -1,0 +1,59 @@
+// Who a request of HTTP or a client of WebSocket is to the engine; knows no route and no syntax.
+import { REPLY_ON, type Session } from "../../session.ts";
+import type { Settings } from "../../settings.ts";
+
+export class HttpSession implements Session {
+  readonly createdAtMs: number;
+  lastCommandAtMs: number;
+  lastCommand = "";
+  protocolVersion = 2;
+  database = 0;
+  databaseVersion = 0;
+  databaseNumber = 0;
+  user = "default";
+  name = "";
+  libraryName = "";
+  libraryVersion = "";
+  replyMode = REPLY_ON;
+  isNoTouch = false;
+  isNoEvict = false;
+  isClosing = false;
+  isMonitor = false;
+  /** Takes what is sent unasked: lines of MONITOR, as RESP has them. Null for a request, which has its one answer. */
+  onPush: ((bytes: Uint8Array, waitingBytesMax: number) => void) | null = null;
+  /** What CLIENT KILL, and a reply that is too large, do besides. */
+  onKill: (() => void) | null = null;
+  /** Whether `kill()` was called: for one request, because its replies would take too much. */
+  isKilled = false;
+  #id = 0;
+
+  constructor(
+    readonly settings: Settings,
+    public isAuthenticated: boolean,
+    readonly address: string,
+    readonly localAddress: string,
+    nowMs: number,
+  ) {
+    this.createdAtMs = nowMs;
+    this.lastCommandAtMs = nowMs;
+  }
+
+  /** Drawn when it is first asked for: most requests never are. */
+  get id(): number {
+    return this.#id ||= this.settings.nextClientId();
+  }
+
+  kill(): void {
+    this.isKilled = true;
+    this.isClosing = true;
+    this.onKill?.();
+  }
+
+  push(bytes: Uint8Array, waitingBytesMax: number): void {
+    this.onPush?.(bytes, waitingBytesMax);
+  }
+
+  bufferedBytes(): { input: number; output: number } {
+    return { input: 0, output: 0 };
+  }
+}

@@ -1,0 +1,108 @@
+// Clients of WebSocket in one worker: takes them, pings and sweeps them, and streams the numbers; knows no command.
+import {
+  HTTP_SOCKET_IDLE_SECONDS,
+  HTTP_SOCKET_STATS_BEHIND_BYTES,
+  HTTP_SOCKET_STATS_MS,
+} from "../../limits.ts";
+import { COUNTER } from "../../metrics.ts";
+import type { Sessions } from "../../session.ts";
+import { HttpSession } from "./http_session.ts";
+import type { HttpTools } from "./http_tools.ts";
+import { problem } from "./problem.ts";
+import { CLOSE_GOING_AWAY, CLOSE_NORMAL, SocketClient } from "./socket_client.ts";
+
+export interface SocketClientsOptions {
+  readonly tools: HttpTools;
+  readonly sessions: Sessions;
+  readonly counters: Float64Array;
+}
+
+export class SocketClients {
+  readonly #options: SocketClientsOptions;
+  readonly #clients = new Set<SocketClient>();
+  readonly #subscribers = new Set<SocketClient>();
+  #statsTimer: ReturnType<typeof setInterval> | undefined;
+
+  constructor(options: SocketClientsOptions) {
+    this.#options = options;
+  }
+
+  /** Answers an upgrade. A client that brought no password may send AUTH. */
+  upgrade(request: Request, isAuthenticated: boolean, address: string): Response {
+    const { tools, sessions, counters } = this.#options, { settings } = tools.services;
+    counters[COUNTER.connectionsAccepted]++;
+    if (!settings.connectClient()) {
+      counters[COUNTER.connectionsRejected]++;
+      return problem("unavailable", "max number of clients reached");
+    }
+    let upgraded: Deno.WebSocketUpgrade;
+    try {
+      upgraded = Deno.upgradeWebSocket(request, { idleTimeout: HTTP_SOCKET_IDLE_SECONDS });
+    } catch (error) {
+      settings.disconnectClient();
+      return problem("upgrade-required", (error as Error).message, { upgrade: "websocket" });
+    }
+    counters[COUNTER.connectionsNow]++;
+    const local = new URL(request.url).host;
+    const session = new HttpSession(settings, isAuthenticated, address, local, Date.now());
+    const client = new SocketClient(tools, upgraded.socket, session, {
+      onSubscribed: (isOn) => this.#subscribe(client, isOn),
+      onClosed: () => {
+        if (!this.#clients.delete(client)) return;
+        this.#subscribe(client, false);
+        sessions.delete(session.id);
+        tools.services.monitor.end(session);
+        settings.disconnectClient();
+        counters[COUNTER.connectionsNow]--;
+      },
+    });
+    this.#clients.add(client);
+    sessions.set(session.id, session);
+    return upgraded.response;
+  }
+
+  /** Ends clients that have been silent for longer than `--idle-timeout` allows, but for those that listen. */
+  sweep(nowMs: number, idleTimeoutMs: number): void {
+    if (idleTimeoutMs === 0) return;
+    for (const client of this.#clients) {
+      if (this.#subscribers.has(client)) continue;
+      if (nowMs - client.session.lastCommandAtMs < idleTimeoutMs) continue;
+      this.#options.counters[COUNTER.connectionsDroppedIdle]++;
+      client.close(CLOSE_NORMAL, "idle");
+    }
+  }
+
+  stop(): void {
+    clearInterval(this.#statsTimer);
+    for (const client of this.#clients) client.close(CLOSE_GOING_AWAY, "the server stops");
+  }
+
+  #subscribe(client: SocketClient, isOn: boolean): void {
+    if (isOn) this.#subscribers.add(client);
+    else this.#subscribers.delete(client);
+    if (this.#subscribers.size === 0) {
+      clearInterval(this.#statsTimer);
+      this.#statsTimer = undefined;
+    } else if (this.#statsTimer === undefined) {
+      this.#statsTimer = setInterval(() => void this.#sendStats(), HTTP_SOCKET_STATS_MS);
+      void this.#sendStats();
+    }
+  }
+
+  /** One reading for all who listen; whoever is behind misses it. */
+  async #sendStats(): Promise<void> {
+    const { runner, writers, session } = this.#options.tools, writer = writers.takeValues();
+    try {
+      await runner.run(session, [["STATS"]], writer);
+    } catch {
+      return; // the log failed meanwhile; the next reading tells
+    }
+    const [value] = writer.take();
+    writers.giveValues(writer);
+    if (!(value instanceof Uint8Array)) return; // still loading
+    const text = `{"stats":${new TextDecoder().decode(value)}}`;
+    for (const client of this.#subscribers) {
+      if (client.waitingBytes < HTTP_SOCKET_STATS_BEHIND_BYTES) client.send(text);
+    }
+  }
+}
