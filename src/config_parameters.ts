@@ -27,6 +27,8 @@ const FSYNC_NEVER = 2;
 export interface Parameter {
   readonly name: string;
   readonly get: () => string;
+  /** The value in the flag's own words, for CONFIG REWRITE, where they are not those of `get()`. */
+  readonly flagText?: () => string;
   /** The flag of the same setting, if it can change while the server runs. */
   readonly flag?: FlagName;
   /** Applies `text`, or changes nothing and returns why. Absent: fixed at start. */
@@ -155,6 +157,7 @@ export function listParameters(
       name: "appendfsync",
       flag: "fsync",
       get: () => FSYNC_REDIS[log?.fsync ?? FSYNC_NEVER],
+      flagText: () => log === null ? config.fsync : FSYNC_NAMES[log.fsync],
       set: (text) => {
         const name = text.toLowerCase();
         const policy = Math.max(FSYNC_REDIS.indexOf(name), FSYNC_NAMES.indexOf(name));
@@ -169,7 +172,7 @@ export function listParameters(
     {
       name: "fsync-interval-ms",
       flag: "fsync-interval-ms",
-      get: () => String(log?.intervalMs ?? 0),
+      get: () => String(log?.intervalMs ?? config.fsyncIntervalMs),
       set: (text) =>
         log === null
           ? "the server was started with --persistence off"

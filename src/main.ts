@@ -131,6 +131,9 @@ async function serve(): Promise<void> {
   }
 }
 
+/** What must not be collected as long as the process lives: the directory's lock. */
+const heldToTheEnd: DirectoryLock[] = [];
+
 /** The directory locked and the ring made; null without persistence. Or the end of the process. */
 function openRing(
   { isPersistent, dataDir, workerCount, fsync, fsyncIntervalMs }: Config,
@@ -138,16 +141,13 @@ function openRing(
   if (!isPersistent) return null;
   const locked = lockDirectory(dataDir);
   if ("error" in locked) refuse(locked.error, EXIT_ENVIRONMENT);
-  directoryLock = locked.ok;
+  heldToTheEnd.push(locked.ok);
   const wanted = Math.max(RING_BYTES_MIN, workerCount * RING_BYTES_PER_WORKER);
   const ring = new Ring(createRingMemory(2 ** Math.ceil(Math.log2(wanted))));
   ring.fsync = FSYNC_NAMES.indexOf(fsync);
   ring.intervalMs = fsyncIntervalMs;
   return ring;
 }
-
-/** Held as long as the process lives. */
-let directoryLock: DirectoryLock | null = null;
 
 /** The paths stand here in full, so that `deno compile` finds them. */
 function spawnLogThread(name: "log" | "keeper"): Worker {

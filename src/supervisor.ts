@@ -126,7 +126,7 @@ export class Supervisor {
 
   #receive(workerIndex: number, message: MessageFromWorker): void {
     if (this.#ended || this.#controlPlane.receive(workerIndex, message)) return;
-    const { settings, logger, writeRecord } = this.#options;
+    const { settings, writeRecord } = this.#options;
     switch (message.type) {
       case "log":
         settings.giveLogPlace();

@@ -20,13 +20,8 @@ export const DURATION_EDGES_S: readonly number[] = EDGE_EXPONENTS.map((exponent)
   2 ** exponent / 1e9
 );
 
-/** The server's numbers at `nowMs`; `log` is what the log tells, if there is one. */
-export function collect(
-  services: Services,
-  store: Store,
-  nowMs: number,
-  log: LogNumbers | null = null,
-): MetricsSnapshot {
+/** The server's numbers at `nowMs`. */
+export function collect(services: Services, store: Store, nowMs: number): MetricsSnapshot {
   const { metrics, settings } = services, totals = store.totals(), cpu = services.cpuSeconds();
   const counter = (name: Counter) => metrics.counter(name);
   return {
@@ -79,7 +74,7 @@ export function collect(
     })),
     shards: store.shardNumbers().map(({ entries, ...rest }) => ({ keys: entries, ...rest })),
     namespaces: namespaceNumbers(services),
-    log,
+    log: logNumbers(services, nowMs),
   };
 }
 
@@ -118,6 +113,32 @@ export function durationHistogram(latency: Latency): DurationHistogram {
   });
   for (; bucket < latency.counts.length; bucket++) count += latency.counts[bucket];
   return { edgesS: DURATION_EDGES_S, counts, count, sumS: latency.sumNs / 1e9 };
+}
+
+/** What the log tells, null without one. Its buckets of time are those of DURATION_EDGES_S, and one more. */
+function logNumbers({ ring }: Services, nowMs: number): LogNumbers | null {
+  if (ring === null) return null;
+  const times = ring.syncTimes(), sinceMs = ring.number("unsyncedSinceMs");
+  let count = 0;
+  const counts = DURATION_EDGES_S.map((_, i) => count += times[i]);
+  count += times[times.length - 1];
+  const durations = {
+    edgesS: DURATION_EDGES_S,
+    counts,
+    count,
+    sumS: ring.number("syncMsTotal") / 1000,
+  };
+  const hasSnapshot = ring.number("snapshots") > 0;
+  return {
+    batches: ring.number("frames"),
+    records: ring.number("groups"),
+    writtenBytes: ring.number("bytes"),
+    fsyncDurations: durations,
+    unsyncedBytes: ring.number("unsyncedBytes"),
+    unsyncedAgeS: sinceMs === 0 ? 0 : Math.max(0, nowMs - sinceMs) / 1000,
+    snapshotDurationS: hasSnapshot ? ring.number("snapshotMs") / 1000 : null,
+    snapshotAgeS: hasSnapshot ? Math.max(0, nowMs - ring.number("snapshotAtMs")) / 1000 : null,
+  };
 }
 
 function databaseNumbers({ settings }: Services, store: Store): MetricsSnapshot["databases"] {

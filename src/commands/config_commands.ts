@@ -59,7 +59,9 @@ function rewrite(c: CommandContext): void {
   const { config, parameters, bus } = c.services;
   if (config.configPath === null) return c.reply.error(NO_CONFIG_FILE);
   const values = new Map<string, string>();
-  for (const { flag, get } of parameters) if (flag !== undefined) values.set(flag, get());
+  for (const { flag, get, flagText = get } of parameters) {
+    if (flag !== undefined) values.set(flag, flagText());
+  }
   c.park(
     bus.ask("rewrite-config", values).then(
       () => (reply) => reply.ok(),

@@ -173,8 +173,10 @@ export class LogWriter {
     ring.addNumber("syncs", 1);
     ring.addNumber("syncMsTotal", tookMs);
     ring.setNumber("syncMsLast", tookMs);
+    ring.noteSyncTime(tookMs);
     this.#syncedSequence = this.#sequence - 1;
     ring.setNumber("syncedSequence", this.#syncedSequence);
+    ring.setNumber("unsyncedBytes", 0);
     this.#unsynced = false;
     ring.setSynced(this.#written);
   }
@@ -308,6 +310,8 @@ export class LogWriter {
     ring.setNumber("sequence", this.#sequence - 1);
     ring.addNumber("frames", 1);
     ring.addNumber("bytes", bytes);
+    ring.addNumber("groups", groups);
+    ring.addNumber("unsyncedBytes", bytes);
     ring.setNumber("segmentBytes", this.#at);
     ring.addNumber("changesSinceSnapshot", groups);
   }

@@ -7,7 +7,7 @@
 import { groupBytes, groupFirstWord, groupSecondWord, hasParts } from "./record.ts";
 
 const UNIT_BYTES = 8;
-const CONTROL_BYTES = 1024;
+const CONTROL_BYTES = 2048;
 const REASON_BYTES_MAX = 200;
 
 // Words of control, in cache lines of 16; each line has one kind of writer.
@@ -30,7 +30,11 @@ const REQUESTS = 66;
 const DONE = 72;
 // Numbers for INFO, float64, from word 96 on.
 const NUMBERS = 96 / 2;
-const REASON_AT = 512;
+/** Counts of syncs by time, float64: up to 2^10 ns, 2^11, ...; the last for all that took longer. */
+const SYNC_TIMES = 1024 / 8;
+export const SYNC_TIME_EXPONENT_MIN = 10;
+export const SYNC_TIMES_COUNT = 23;
+const REASON_AT = 1536;
 
 /** What the log is at. */
 export const LOG_WORKING = 0;
@@ -85,6 +89,9 @@ export const LOG_NUMBER = {
   isReopened: 26,
   /** Length of the segment that is written; `sizeBytes` is that of all others. */
   segmentBytes: 27,
+  /** Groups written since the start, and bytes of frames that are not synced. */
+  groups: 28,
+  unsyncedBytes: 29,
 } as const;
 export type LogNumber = keyof typeof LOG_NUMBER;
 
@@ -259,6 +266,18 @@ export class Ring {
 
   addNumber(name: LogNumber, value: number): void {
     this.#numbers[NUMBERS + LOG_NUMBER[name]] += value;
+  }
+
+  /** Counts a sync by the time that it took. */
+  noteSyncTime(ms: number): void {
+    const exponent = Math.ceil(Math.log2(Math.max(1, ms * 1e6)));
+    const bucket = Math.min(SYNC_TIMES_COUNT - 1, Math.max(0, exponent - SYNC_TIME_EXPONENT_MIN));
+    this.#numbers[SYNC_TIMES + bucket]++;
+  }
+
+  /** Syncs that took up to 2^(SYNC_TIME_EXPONENT_MIN + i) ns but longer than the one before. */
+  syncTimes(): Float64Array {
+    return this.#numbers.slice(SYNC_TIMES, SYNC_TIMES + SYNC_TIMES_COUNT);
   }
 
   // ---- requests to the log's writer -----------------------------------------------------------------

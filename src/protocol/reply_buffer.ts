@@ -18,11 +18,9 @@ export function createChunk(sizeBytes: number): Chunk {
   return { bytes, view: new DataView(bytes.buffer) };
 }
 
-/** Gives chunks of two sizes, and of any larger size on demand. */
+/** Gives chunks of one size, and of any larger size on demand. */
 export interface ChunkPool {
   take(sizeBytesMin: number): Chunk;
-  /** The smallest that there is. */
-  takeSmall(): Chunk;
   give(chunk: Chunk): void;
 }
 

@@ -5,14 +5,10 @@ import {
   REPLY_CHUNK_BYTES,
   REPLY_CHUNKS_KEPT_MAX,
 } from "../limits.ts";
-import {
-  type Chunk,
-  CHUNK_SLACK_BYTES,
-  type ChunkPool,
-  createChunk,
-} from "../protocol/reply_buffer.ts";
+import { type Chunk, CHUNK_SLACK_BYTES, createChunk } from "../protocol/reply_buffer.ts";
+import type { QueuePool } from "./output_queue.ts";
 
-export class ReplyChunkPool implements ChunkPool {
+export class ReplyChunkPool implements QueuePool {
   readonly #free: Chunk[] = [];
   /** For short replies that wait, one per client: under \`--fsync always\` that is each reply. */
   readonly #small: Chunk[] = [];

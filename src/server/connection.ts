@@ -12,9 +12,8 @@ import { type RequestBatch, STYLE_TEXT } from "../protocol/request_batch.ts";
 import { type ParseLimits, parseRequests } from "../protocol/request_parser.ts";
 import { REPLY_ON, type Session } from "../session.ts";
 import type { StagedBlock } from "../store/store.ts";
-import { type ByteSink, type OutputListener, OutputQueue } from "./output_queue.ts";
+import { type ByteSink, type OutputListener, OutputQueue, type QueuePool } from "./output_queue.ts";
 import { ReadBuffer } from "./read_buffer.ts";
-import type { ChunkPool } from "../protocol/reply_buffer.ts";
 import type { ReplyGate } from "./reply_gate.ts";
 
 /** A write that is under way holds a whole chunk of the pool: below two of them nobody holds too much. */
@@ -36,7 +35,7 @@ export interface ConnectionHost {
   readonly out: ReplyBuffer;
   readonly resp: ReplyWriter;
   readonly text: ReplyWriter;
-  readonly pool: ChunkPool;
+  readonly pool: QueuePool;
   readonly counters: Float64Array;
   /** Holds replies back until the log has what they tell of; null without a log. */
   readonly gate: ReplyGate | null;

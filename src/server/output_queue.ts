@@ -17,6 +17,11 @@ export interface ByteSink {
   write(bytes: Uint8Array): Promise<number>;
 }
 
+/** Gives chunks for short replies that wait too: QUEUED_CHUNK_BYTES_MIN long. */
+export interface QueuePool extends ChunkPool {
+  takeSmall(): Chunk;
+}
+
 /** Tells when replies may go out that the log must have first. */
 export interface ReplyHold {
   isReached(cursor: number): boolean;
@@ -53,7 +58,7 @@ export class OutputQueue {
   isWriting = false;
 
   readonly #sink: ByteSink;
-  readonly #pool: ChunkPool;
+  readonly #pool: QueuePool;
   readonly #listener: OutputListener;
   #chunk: Chunk | null = null;
   #source: ValueSource | null = null;
@@ -68,7 +73,7 @@ export class OutputQueue {
 
   constructor(
     sink: ByteSink,
-    pool: ChunkPool,
+    pool: QueuePool,
     listener: OutputListener,
     readonly hold: ReplyHold | null = null,
   ) {

@@ -30,7 +30,10 @@ function snapshot(): MetricsSnapshot {
   path.replies(command("SET", "text", "abc"));
   path.replies(command("INCR", "text"));
   path.replies(command("GET"));
-  return collect(engine.services, engine.store, engine.services.startedAtMs + 5000, LOG);
+  return {
+    ...collect(engine.services, engine.store, engine.services.startedAtMs + 5000),
+    log: LOG,
+  };
 }
 
 Deno.test("collect() and metricsText() tell calls, look-ups and namespaces as they were", () => {
