@@ -4,7 +4,7 @@
 // stays the only one that counts sequences.
 import { Clock } from "./clock.ts";
 import { COMPACT_BYTES_MIN, SEGMENT_BYTES_MAX } from "./limits.ts";
-import { DirectoryDisk } from "./log/disk.ts";
+import { DirectoryDisk, freeBytesOf } from "./log/disk.ts";
 import { makeSpare } from "./log/log_writer.ts";
 import {
   ASK_HEALED,
@@ -24,6 +24,9 @@ import { Store, type StoreMemory } from "./store/store.ts";
 const LOOK_MS = 100;
 const LOG_WAIT_MS = 30_000;
 const HEAL_PAUSE_MS = 1000;
+/** No segment is filled ahead where there is not room for so many, and for so long it is not looked at again. */
+const SPARE_ROOM = 4;
+const PREFILL_PAUSE_MS = 30_000;
 /** Work between two rests of a snapshot, and the rest: others of two cores get their turn. */
 const WORK_MS = 2;
 const REST_MS = 0.5;
@@ -80,6 +83,7 @@ class Keeper {
   readonly #disk: DirectoryDisk;
   readonly #snapshots: SnapshotKeeper;
   #healAfterMs = 0;
+  #prefillAfterMs = 0;
   #startedAtMs = 0;
   #restedAtMs = 0;
   readonly #sleeper = new Int32Array(new SharedArrayBuffer(4));
@@ -189,14 +193,19 @@ class Keeper {
   #prefill(): void {
     const ring = this.#ring;
     if (ring.fsync !== FSYNC_ALWAYS) return;
-    if (ring.number("hasSpare") !== 0) return;
+    if (ring.number("hasSpare") !== 0 || Date.now() < this.#prefillAfterMs) return;
     try {
+      // Room that the log itself may need soon is not filled ahead.
+      if (freeBytesOf(this.#disk.path) < SPARE_ROOM * SEGMENT_BYTES_MAX) {
+        this.#prefillAfterMs = Date.now() + PREFILL_PAUSE_MS;
+        return;
+      }
       makeSpare(this.#disk, SEGMENT_BYTES_MAX);
       ring.setNumber("hasSpare", 1);
       ring.ask(ASK_SPARE);
     } catch {
-      // No room for it: segments grow as they are written, and the log's writer meets a full disk itself.
-      this.#healAfterMs = Date.now() + HEAL_PAUSE_MS;
+      // Segments grow as they are written then, and the log's writer meets a full disk itself.
+      this.#prefillAfterMs = Date.now() + PREFILL_PAUSE_MS;
     }
   }
 

@@ -1,4 +1,5 @@
 // The real directory of log and snapshots: the only file of the log that may use Deno's file functions.
+import { statfsSync } from "node:fs";
 import type { Disk, DiskFile } from "./disk_seam.ts";
 
 export class DirectoryDisk implements Disk {
@@ -93,6 +94,12 @@ class RealFile implements DiskFile {
     this.#file.seekSync(at, Deno.SeekMode.Start);
     this.#at = at;
   }
+}
+
+/** Room that is left on the file system of a directory, in bytes. */
+export function freeBytesOf(path: string): number {
+  const { bavail, bsize } = statfsSync(path);
+  return bavail * bsize;
 }
 
 /** A lock on the directory, held until the process ends, however it does. */

@@ -12,8 +12,8 @@ export class FrameFile {
   header!: FrameHeader;
   payloadStart = 0;
   payloadEnd = 0;
-  bytes = new Uint8Array(WINDOW_BYTES + SLACK_BYTES);
-  view = new DataView(this.bytes.buffer);
+  bytes: Uint8Array<ArrayBuffer>;
+  view: DataView<ArrayBuffer>;
   /** Where in the file the frame that was read last begins; after a failed `next()`, where it was looked for. */
   offset = FILE_HEADER_BYTES;
   /** Where the next one is expected. */
@@ -29,6 +29,9 @@ export class FrameFile {
     this.#file = file;
     this.#segmentId = segmentId;
     this.sizeBytes = file.sizeBytes();
+    // A directory may hold many short segments.
+    this.bytes = new Uint8Array(Math.min(WINDOW_BYTES, this.sizeBytes) + SLACK_BYTES);
+    this.view = new DataView(this.bytes.buffer);
   }
 
   /** Reads the next frame. False if there is no whole one of this segment: its end, a tear, or damage. */

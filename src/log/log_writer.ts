@@ -321,15 +321,19 @@ export class LogWriter {
   }
 }
 
-/** Fills a file with zeros that the next segment is made of. Throws what the disk throws. */
+/** Fills a file with zeros that the next segment is made of. Throws what the disk throws, and leaves no file then. */
 export function makeSpare(disk: Disk, sizeBytes: number): void {
   const file = disk.create(SPARE_NAME);
   try {
-    const zeros = new Uint8Array(1024 * 1024);
+    const zeros = new Uint8Array(Math.min(sizeBytes, 1024 * 1024));
     for (let at = 0; at < sizeBytes; at += zeros.length) {
       file.write(zeros.subarray(0, Math.min(zeros.length, sizeBytes - at)), at);
     }
     file.sync();
+  } catch (error) {
+    // On a full disk the log needs its room.
+    disk.remove(SPARE_NAME);
+    throw error;
   } finally {
     file.close();
   }

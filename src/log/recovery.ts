@@ -289,7 +289,7 @@ class Recovery {
 
   /** Whether nothing but zeros follows: what was filled ahead and not written yet. */
   #isEmptyFrom(file: DiskFile, offset: number, sizeBytes: number): boolean {
-    const piece = new Uint8Array(1024 * 1024);
+    const piece = new Uint8Array(Math.min(1024 * 1024, sizeBytes - offset));
     for (let at = offset; at < sizeBytes;) {
       const count = file.read(piece, at);
       if (count <= 0) return true;

@@ -46,3 +46,25 @@ export function findProgram(
   }
   return null;
 }
+
+/**
+ * Whether a small file system in memory can be mounted here. That is a right and no program, so nothing that CI
+ * installs can give it: a test that needs it is left out with the reason printed, and not counted as skipped.
+ */
+export function canMountTmpfs(): boolean {
+  const path = Deno.makeTempDirSync();
+  try {
+    const run = (program: string, ...args: string[]) =>
+      findProgram(program) !== null &&
+      new Deno.Command(program, { args, stdout: "null", stderr: "null" }).outputSync().success;
+    if (run("mount", "-t", "tmpfs", "-o", "size=1m", "mayfly-test", path)) {
+      return run("umount", path);
+    }
+  } finally {
+    Deno.removeSync(path);
+  }
+  const reason = "left out: a tmpfs cannot be mounted here (that takes root)";
+  if (!told.has(reason)) console.log(reason);
+  told.add(reason);
+  return false;
+}
