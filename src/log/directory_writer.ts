@@ -170,19 +170,17 @@ export class DirectoryWriter {
     if (segment !== null && segment.bytes + effects.length + 8 > this.#segmentBytesMax) {
       this.#endSegment(false);
     }
-    if (this.#segment === null) {
-      const name = segmentName(this.#sequence);
-      this.#segment = new FramedFile(this.#create(`${name}.tmp`), this.#serverId, this.#sequence);
-      this.#segments.push(name);
-    }
-    this.#segment.add(effects);
+    if (this.#segment === null) this.#beginSegment(this.#sequence);
+    this.#segment!.add(effects);
     this.#sequence++;
   }
 
   /** Ends all files, and gives them their names. */
   finish(): DirectoryWritten {
-    const disk = this.#disk, files = [...this.#segments];
-    const firstSequence = Math.max(1, this.#firstSequence);
+    const disk = this.#disk, firstSequence = Math.max(1, this.#firstSequence);
+    // Without any file a directory could not be told from one that was never written.
+    if (!this.hasSnapshot && this.#segments.length === 0) this.#beginSegment(firstSequence);
+    const files = [...this.#segments];
     if (this.#segment !== null) this.#endSegment(true);
     const snapshotGroups = this.#endSnapshot(firstSequence);
     disk.syncDirectory();
@@ -225,6 +223,12 @@ export class DirectoryWriter {
     const file = this.#disk.create(name);
     this.#temporaries.push(name);
     return file;
+  }
+
+  #beginSegment(sequence: number): void {
+    const name = segmentName(sequence);
+    this.#segment = new FramedFile(this.#create(`${name}.tmp`), this.#serverId, sequence);
+    this.#segments.push(name);
   }
 
   #endSegment(isLast: boolean): void {

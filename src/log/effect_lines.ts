@@ -22,6 +22,9 @@ const PIECE_BYTES = 3 * 262_144;
 /** By the number in a put, which is the store's. */
 const TYPE_NAMES = ["", "string"] as const;
 const DATABASE_COUNT = 16;
+// Made once: making one costs more than a short text does.
+const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const encoder = new TextEncoder();
 
 /** Writes the effect that `reader` has read out of `bytes` as a line, in as many pieces as it takes. */
 export function writeEffectLine(
@@ -49,6 +52,17 @@ export function writeEffectLine(
 }
 
 function writeBytes(bytes: Uint8Array, write: (text: string) => void): void {
+  if (bytes.length > PIECE_BYTES) return writeLong(bytes, write);
+  let text: string;
+  try {
+    text = strictDecoder.decode(bytes);
+  } catch {
+    return write(`{"base64":"${bytes.toBase64()}"}`);
+  }
+  write(JSON.stringify(text));
+}
+
+function writeLong(bytes: Uint8Array, write: (text: string) => void): void {
   const isText = isUtf8(bytes), decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   write(isText ? '"' : '{"base64":"');
   for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
@@ -174,7 +188,7 @@ function wholeNumber(value: unknown, min: number, max: number): number | null {
 function bytesOf(value: unknown): Uint8Array | null {
   if (typeof value === "string") {
     // Half a pair of surrogates has no bytes: an encoder would put a question mark there.
-    return value.isWellFormed() ? new TextEncoder().encode(value) : null;
+    return value.isWellFormed() ? encoder.encode(value) : null;
   }
   if (typeof value !== "object" || value === null) return null;
   const { base64 } = value as { base64?: unknown };
