@@ -122,7 +122,12 @@ export class MonitorFeed {
     let resp: Uint8Array | null = null, text: Uint8Array | null = null;
     for (const [id, isText] of [...this.#isText]) {
       const session = this.sessions.get(id);
-      if (session === undefined) continue;
+      if (session === undefined) {
+        // Ended by whoever does not tell us: or all commands would be told to nobody for ever.
+        this.#isText.delete(id);
+        this.own.addMonitor(-1);
+        continue;
+      }
       const bytes = isText
         ? text ??= encoder.encode(lines.map((line) => `${line}\n`).join(""))
         : resp ??= encoder.encode(lines.map((line) => `+${line}\r\n`).join(""));
