@@ -59,7 +59,9 @@ export function gateSteps(
   for (const { path, from } of TEST_FOLDERS) {
     if (!includes(from)) continue;
     if (filesIn(path, "_test.ts")) {
-      const args = ["test", "-A", "--frozen", "--no-check", path];
+      // Unit tests share nothing, and loading their modules takes longer than they do; the others start processes.
+      const parallel = path === "tests/unit" ? ["--parallel"] : [];
+      const args = ["test", "-A", "--frozen", "--no-check", ...parallel, path];
       steps.push({ name: path, args, tests: true, timeoutMs: TESTS_TIMEOUT_MS, env: {} });
     } else missing.push({ name: path, reason: "no *_test.ts file in it yet" });
   }

@@ -53,7 +53,7 @@ function encoded(effects: readonly Effect[]): Uint8Array {
 /** A log of the groups, in several segments. */
 function makeLog(groups: readonly (readonly Effect[])[]): ByteDisk {
   const disk = new ByteDisk();
-  const writer = new DirectoryWriter({ disk, serverId: SERVER_ID, segmentBytesMax: 30_000 });
+  const writer = new DirectoryWriter({ disk, serverId: SERVER_ID, segmentBytesMax: 3_000 });
   writer.beginLog(1);
   for (const group of groups) writer.group(encoded(group));
   writer.finish();
