@@ -1,13 +1,13 @@
 // A crash at every operation of log, rotation and snapshot, on a disk that loses and reorders what was not synced.
 //
-// MAYFLY_POWER_CUT_SEEDS says how many lives are gone through (3), MAYFLY_CRASH_SEED the first of them.
+// MAYFLY_POWER_CUT_SEEDS says how many lives are gone through (2), MAYFLY_CRASH_SEED the first of them.
 
 import assert from "node:assert/strict";
 import { SimulatedDisk, Stopped } from "../support/simulated_disk.ts";
 import { check, openSmallStore, Promises, SimulatedLog } from "../support/simulated_log.ts";
 import { type Random, randomFrom } from "../support/store_access.ts";
 
-const SEEDS = Number(Deno.env.get("MAYFLY_POWER_CUT_SEEDS") ?? "3");
+const SEEDS = Number(Deno.env.get("MAYFLY_POWER_CUT_SEEDS") ?? "2");
 const FIRST_SEED = Number(
   Deno.env.get("MAYFLY_CRASH_SEED") ?? Math.floor(Math.random() * 2 ** 31),
 );

@@ -136,12 +136,19 @@ export class SimulatedLog {
 
   /** Why not, or null. */
   snapshot(): string | null {
+    let reason: string | null;
     try {
-      return this.keeper.snapshot();
+      reason = this.keeper.snapshot();
     } catch (error) {
       if (error instanceof Stopped) throw error;
-      return (error as Error).message;
+      reason = (error as Error).message;
     }
+    try {
+      if (reason !== null) this.keeper.tidy();
+    } catch (error) {
+      if (error instanceof Stopped) throw error;
+    }
+    return reason;
   }
 
   close(): void {
