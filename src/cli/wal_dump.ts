@@ -30,7 +30,8 @@ export function walDump(path: string, { progress }: ToolOutput): void {
   lines.flush();
   show(allBytes);
   if ("error" in result) {
-    throw new ToolFailure(lines.isNewer ? EXIT_FAILED : EXIT_DAMAGED, result.error);
+    const isNewer = lines.isNewer || result.error.includes(": format version ");
+    throw new ToolFailure(isNewer ? EXIT_FAILED : EXIT_DAMAGED, result.error);
   }
   const { cut } = result.ok;
   if (cut !== null) throw new ToolFailure(EXIT_TORN, tornText(path, cut));

@@ -1,9 +1,10 @@
 // `mayfly wal` on directories that are torn and damaged: what it says, and what repair saves, at every place.
 import assert from "node:assert/strict";
+import { crc32 } from "node:zlib";
 import { DirectoryDisk } from "../../src/log/disk.ts";
 import { FRAME_HEADER_BYTES, readFrameHeader } from "../../src/log/frame.ts";
 import { recover } from "../../src/log/recovery.ts";
-import { FILE_HEADER_BYTES } from "../../src/log/segment.ts";
+import { FILE_HEADER_BYTES, FORMAT_VERSION } from "../../src/log/segment.ts";
 import { LogMaker, put, StateModel } from "../support/log_maker.ts";
 import { runHere } from "../support/tool_run.ts";
 
@@ -182,5 +183,35 @@ Deno.test("mayfly wal load makes one group of the lines of a sequence, closes ga
   assert.ok("ok" in result && result.ok.isClosed && result.ok.groups === 3);
   assert.deepEqual([...model.entries.keys()], ["0:a", "0:b", "0:c", "0:d"]);
   assert.equal(model.entries.get("0:c")!.value.length, long.length);
+  Deno.removeSync(folder, { recursive: true });
+});
+
+Deno.test("mayfly wal leaves alone what a newer mayfly wrote, and says so", async () => {
+  const folder = Deno.makeTempDirSync(), data = `${folder}/data`;
+  makeLog(data);
+  const whole = Deno.readFileSync(`${data}/${FIRST}`);
+  // A whole head of another version.
+  change(`${data}/${FIRST}`, (bytes) => {
+    const view = new DataView(bytes.buffer);
+    view.setUint32(8, FORMAT_VERSION + 1, true);
+    view.setUint32(60, crc32(bytes.subarray(0, 60)), true);
+    return bytes;
+  });
+  for (const args of [["verify", data], ["dump", data], ["repair", data, `${folder}/new`]]) {
+    const end = await runHere("wal", ...args);
+    assert.equal(end.code, 1, args[0]);
+    assert.match(end.error, /newer mayfly|format version 2, this mayfly reads up to 1/, args[0]);
+  }
+  Deno.writeFileSync(`${data}/${FIRST}`, whole);
+  // A whole frame with an effect of another kind, behind what is known.
+  const log = new LogMaker(new DirectoryDisk(data), 7);
+  log.effects(Uint8Array.of(0x92, 16, 0xc0));
+  log.sync();
+  for (const args of [["verify", data], ["repair", data, `${folder}/new`]]) {
+    const end = await runHere("wal", ...args);
+    assert.equal(end.code, 1, args[0]);
+    assert.match(end.error, /newer mayfly/, args[0]);
+  }
+  assert.deepEqual([...Deno.readDirSync(`${folder}/new`)].map(({ name }) => name), ["LOCK"]);
   Deno.removeSync(folder, { recursive: true });
 });

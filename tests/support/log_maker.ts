@@ -153,11 +153,16 @@ export class LogMaker {
       writeEffect(gathered, effect);
       this.model.apply(effect);
     }
-    gathered.reserve(8);
-    const units = unitsOf(gathered.length);
-    if (!this.ring.takeCredit(units)) throw new Error("no room in the ring of a test");
-    this.ring.append(gathered.bytes, gathered.view, gathered.length, false);
+    this.effects(gathered.bytes.subarray(0, gathered.length));
     this.states.push(this.model.toString());
+  }
+
+  /** A group of these bytes, whatever they mean; the states know nothing of it. */
+  effects(bytes: Uint8Array): void {
+    const padded = new Uint8Array(bytes.length + 8), units = unitsOf(bytes.length);
+    padded.set(bytes);
+    if (!this.ring.takeCredit(units)) throw new Error("no room in the ring of a test");
+    this.ring.append(padded, new DataView(padded.buffer), bytes.length, false);
   }
 
   /** All groups so far, in a frame. */
