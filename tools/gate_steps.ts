@@ -22,7 +22,8 @@ export interface MissingStep {
 
 /** Time limits are several times what a step takes on two shared cores: they catch hangs. */
 const CHECK_TIMEOUT_MS = 180_000;
-const TESTS_TIMEOUT_MS = 900_000;
+const UNIT_TIMEOUT_MS = 300_000;
+const TESTS_TIMEOUT_MS = 600_000;
 const BENCH_TIMEOUT_MS = 600_000;
 
 /** The benches read this and run at a size that proves they work, not how fast. */
@@ -60,9 +61,10 @@ export function gateSteps(
     if (!includes(from)) continue;
     if (filesIn(path, "_test.ts")) {
       // Unit tests share nothing, and loading their modules takes longer than they do; the others start processes.
-      const parallel = path === "tests/unit" ? ["--parallel"] : [];
-      const args = ["test", "-A", "--frozen", "--no-check", ...parallel, path];
-      steps.push({ name: path, args, tests: true, timeoutMs: TESTS_TIMEOUT_MS, env: {} });
+      const unit = path === "tests/unit";
+      const args = ["test", "-A", "--frozen", "--no-check", ...(unit ? ["--parallel"] : []), path];
+      const timeoutMs = unit ? UNIT_TIMEOUT_MS : TESTS_TIMEOUT_MS;
+      steps.push({ name: path, args, tests: true, timeoutMs, env: {} });
     } else missing.push({ name: path, reason: "no *_test.ts file in it yet" });
   }
   if (!includes("ok")) return { steps, missing };

@@ -7,6 +7,7 @@ import { killRunningSteps, runStep } from "./step_process.ts";
 
 const skipsFail = Deno.env.get("CI") === "true";
 const total = { passed: 0, failed: 0 };
+const STOOD_AT_LINES = 8;
 
 /** Prints the last line and ends the process: 0 where something passed and nothing failed. */
 function finish(): never {
@@ -53,6 +54,12 @@ async function runOne(step: Step, reportPath: string): Promise<void> {
   if (skipsFail && counts.skipped.length > 0) console.log("  with CI=true a skip is a failure");
   for (const problem of counts.problems) console.log(`  ${problem}`);
   if (counts.failed > 0) console.log(output);
+  // What hung is the last thing it printed, and a long report may be cut by whoever shows it.
+  if (timedOut) console.log(`  it stood at: ${lastLines(output)}`);
+}
+
+function lastLines(output: string): string {
+  return output.trimEnd().split("\n").slice(-STOOD_AT_LINES).join("\n    ");
 }
 
 async function main(mode: string | undefined): Promise<never> {
