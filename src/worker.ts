@@ -139,7 +139,8 @@ function start(message: StartMessage): void {
   }
   const heartbeat = setInterval(() => settings.beat(workerIndex), HEARTBEAT_MS);
   const sweep = setInterval(() => {
-    if (!settings.isActiveExpire) return;
+    // While the log is loaded nothing may go: a later effect may say that it lives on.
+    if (!settings.isActiveExpire || settings.state === ProcessState.STARTING) return;
     const beganMs = performance.now();
     // Each shard has one worker that looks for what has expired in it.
     for (let i = workerIndex; i < store.shards.length; i += config.workerCount) {

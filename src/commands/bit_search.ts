@@ -3,7 +3,7 @@ import type { ValueBytes } from "./value_reading.ts";
 
 const PIECE_BYTES = 65_536;
 
-/** The bits that are set from bit `from` up to, not with, bit `to`; both lie within the value. */
+/** The bits that are set from bit `from` up to, not with, bit `to`. Throws where the value ends before. */
 export function countOnes(value: ValueBytes, from: number, to: number): number {
   let ones = 0;
   forPieces(value, from, to, (bytes, start, firstMask, lastMask) => {
@@ -51,6 +51,9 @@ function forPieces(
   const end = Math.ceil(to / 8);
   for (let at = Math.floor(from / 8); at < end;) {
     const bytes = value.piece(at, Math.min(PIECE_BYTES, end - at));
+    if (bytes.length === 0) {
+      throw new RangeError(`bits ${from} to ${to} of ${value.lengthBytes} bytes`);
+    }
     const start = at * 8;
     const firstMask = start < from ? 0xff >>> (from - start) : 0xff;
     const over = (at + bytes.length) * 8 - to;

@@ -149,7 +149,10 @@ export class OutputQueue {
     if (!this.isWriting) this.#letGo();
   }
 
-  /** Copies replies behind those that wait, into the last one's room or a new chunk of at least `sizeBytesMin`. */
+  /**
+   * Copies replies behind those that wait, into the last one's room or a new chunk of at least `sizeBytesMin`; 0: of
+   * just their length.
+   */
   #enqueueCopy(
     bytes: Uint8Array,
     count: number,
@@ -167,7 +170,7 @@ export class OutputQueue {
       return;
     }
     const sizeBytes = Math.max(count, sizeBytesMin);
-    const chunk = sizeBytes > QUEUED_CHUNK_BYTES_MIN
+    const chunk = sizeBytesMin === 0 || sizeBytes > QUEUED_CHUNK_BYTES_MIN
       ? createChunk(sizeBytes)
       : this.#pool.takeSmall();
     if (count < 32) { for (let i = 0; i < count; i++) chunk.bytes[i] = bytes[i]; }

@@ -32,7 +32,7 @@ Deno.test("countOnes() and findBit() agree with a string of bits", () => {
       fc.double({ noNaN: true, min: 0, max: 1 }),
       (given, pieceBytes, a, b) => {
         const bits = Array.from(given, (byte) => byte.toString(2).padStart(8, "0")).join("");
-        const from = Math.floor(Math.min(a, b) * bits.length);
+        const from = Math.min(Math.floor(Math.min(a, b) * bits.length), bits.length - 1);
         const to = Math.max(from + 1, Math.floor(Math.max(a, b) * bits.length));
         for (const value of [new FlatBytes(given), new Pieces(given, pieceBytes)]) {
           const ones = bits.slice(from, to).replaceAll("0", "").length;
@@ -47,6 +47,13 @@ Deno.test("countOnes() and findBit() agree with a string of bits", () => {
     ),
     { numRuns: 2000 },
   );
+});
+
+Deno.test("countOnes() and findBit() throw for bits beyond the value instead of searching for ever", () => {
+  for (const value of [new FlatBytes(Uint8Array.of(0)), new Pieces(Uint8Array.of(0), 1)]) {
+    assert.throws(() => countOnes(value, 8, 9), RangeError);
+    assert.throws(() => findBit(value, 1, 8, 9), RangeError);
+  }
 });
 
 Deno.test("countOnes() counts words and the bytes around them", () => {
