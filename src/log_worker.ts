@@ -11,6 +11,7 @@ import {
 } from "./limits.ts";
 import { cleanUp } from "./log/clean_up.ts";
 import { DirectoryDisk } from "./log/disk.ts";
+import { LoadTurns } from "./log/load_turns.ts";
 import { LogWriter } from "./log/log_writer.ts";
 import { recover, type Recovered } from "./log/recovery.ts";
 import {
@@ -103,14 +104,19 @@ function load(
   const limitBytes = store.account.limitBytes;
   store.account.limitBytes = LOAD_LIMIT_BYTES;
   let toldAtMs = startMs;
-  const result = recover(disk, loader, (doneBytes, allBytes) => {
+  const turns = new LoadTurns(ring.loadTurns);
+  const tell = (doneBytes: number, allBytes: number) => {
     const nowMs = performance.now();
     if (nowMs - toldAtMs < PROGRESS_MS) return;
     toldAtMs = nowMs;
     ring.setNumber("loadPercent", Math.floor((doneBytes / Math.max(1, allBytes)) * 100));
-    const tookMs = nowMs - startMs, entries = loader.effects;
+    const tookMs = nowMs - startMs, entries = loader.effects + turns.effects;
     scope.postMessage({ type: "loading", doneBytes, allBytes, entries, tookMs });
-  });
+  };
+  const begin = (sequence: number) => ring.setNumber("snapshotSequence", sequence);
+  const result = recover(disk, loader, tell, { turns, begin });
+  // Who has not joined by now need not wait any longer.
+  turns.close();
   store.account.limitBytes = limitBytes;
   if ("error" in result) {
     fail(result.error);
@@ -121,7 +127,7 @@ function load(
   for (const shard of store.shards) expired += store.sweepAll(shard, nowMs);
   if (loader.table !== null) new Settings(settingsMemory).setDatabaseTable(loader.table);
   const tookMs = performance.now() - startMs, { ok } = result;
-  ring.setNumber("loadedEntries", loader.effects);
+  ring.setNumber("loadedEntries", loader.effects + turns.effects);
   ring.setNumber("loadMs", tookMs);
   ring.setNumber("loadPercent", 100);
   ring.setNumber("snapshotSequence", ok.snapshotSequence);

@@ -1,5 +1,6 @@
 // A worker thread's entry: builds store, engine and server over the shared memories, and serves until told to
 // stop. It never ends the process itself: an error that is not caught reaches main, which does.
+import { setImmediate } from "node:timers";
 import { Bus } from "./bus.ts";
 import { Clock } from "./clock.ts";
 import { registerClientAnswers } from "./commands/client_commands.ts";
@@ -12,10 +13,13 @@ import { cpuSeconds, processId, residentBytes, systemName } from "./host.ts";
 import { EXPIRY_SWEEP_CHAINS, EXPIRY_SWEEP_MS } from "./limits.ts";
 import { isLoopback } from "./loopback.ts";
 import { createWorkerLogger } from "./logger.ts";
+import { DirectoryDisk } from "./log/disk.ts";
+import { LoadTurns } from "./log/load_turns.ts";
 import { Ring } from "./log/ring.ts";
 import { watchLoopLag } from "./loop_lag.ts";
 import { Metrics, type MetricsMemory, WorkerMetrics } from "./metrics.ts";
 import { EffectRecorder } from "./persistence/effect_recorder.ts";
+import { helpLoading } from "./persistence/load_helper.ts";
 import { SilentWriter } from "./protocol/silent_writer.ts";
 import { createPasswordCheck } from "./server/auth.ts";
 import { ReplyChunkPool } from "./server/chunk_pool.ts";
@@ -163,6 +167,16 @@ function start(message: StartMessage): void {
     clearInterval(sweep);
   };
   scope.postMessage({ type: "listening" });
+  if (ring !== null) {
+    void helpLoading({
+      disk: new DirectoryDisk(config.dataDir),
+      turns: new LoadTurns(ring.loadTurns),
+      snapshotSequence: () => ring.number("snapshotSequence"),
+      store,
+      keyBytesMax: config.keyBytesMax,
+      pause: () => new Promise((resolve) => setImmediate(resolve)),
+    });
+  }
 }
 
 /** What /readyz tells; null: requests are welcome. */

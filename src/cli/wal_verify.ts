@@ -1,7 +1,8 @@
 // `mayfly wal verify`: what lies in each file of a directory, and what a start would say to it. Changes nothing.
 import { type FileScan, scanFile } from "../log/file_scan.ts";
 import { EffectReader } from "../log/record.ts";
-import { coveredSegments, type GroupTarget, recover, type Recovered } from "../log/recovery.ts";
+import type { GroupTarget } from "../log/frame_groups.ts";
+import { coveredSegments, recover, type Recovered } from "../log/recovery.ts";
 import { AFTER_FAILURE, sequenceOfName } from "../log/segment.ts";
 import type { ToolOutput } from "./tools.ts";
 import { ToolFailure } from "./tool_failure.ts";

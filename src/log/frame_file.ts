@@ -22,15 +22,18 @@ export class FrameFile {
 
   readonly #file: DiskFile;
   readonly #segmentId: bigint;
+  readonly #head = new Uint8Array(FRAME_HEADER_BYTES);
+  readonly #headView = new DataView(this.#head.buffer);
   #windowAt = 0;
   #windowBytes = 0;
 
-  constructor(file: DiskFile, segmentId: bigint) {
+  /** `windowBytes`: what is read at once. */
+  constructor(file: DiskFile, segmentId: bigint, windowBytes = WINDOW_BYTES) {
     this.#file = file;
     this.#segmentId = segmentId;
     this.sizeBytes = file.sizeBytes();
     // A directory may hold many short segments.
-    this.bytes = new Uint8Array(Math.min(WINDOW_BYTES, this.sizeBytes) + SLACK_BYTES);
+    this.bytes = new Uint8Array(Math.min(windowBytes, this.sizeBytes) + SLACK_BYTES);
     this.view = new DataView(this.bytes.buffer);
   }
 
@@ -49,6 +52,20 @@ export class FrameFile {
     this.payloadEnd = start + bytes;
     this.nextOffset = at + bytes;
     return true;
+  }
+
+  /** The next frame's header, unchecked; null if none of this segment can be there. Nothing else is read. */
+  peek(): FrameHeader | null {
+    const at = this.nextOffset;
+    if (this.#file.read(this.#head, at) < FRAME_HEADER_BYTES) return null;
+    const header = readFrameHeader(this.#headView, 0);
+    if (header === null || header.segmentId !== this.#segmentId) return null;
+    return at + FRAME_HEADER_BYTES + header.payloadBytes > this.sizeBytes ? null : header;
+  }
+
+  /** Goes past the frame that `peek()` gave. */
+  skip(header: FrameHeader): void {
+    this.nextOffset += FRAME_HEADER_BYTES + header.payloadBytes;
   }
 
   /** The highest synced sequence that any whole frame beyond `offset` tells of; 0 if there is none. */

@@ -5,7 +5,9 @@
 import type { Disk, DiskFile } from "./disk_seam.ts";
 import { FRAME_CLOSED, FRAME_GROUPS, FRAME_HEADER_BYTES, FRAME_SNAPSHOT_END } from "./frame.ts";
 import { FrameFile } from "./frame_file.ts";
-import { groupBytes } from "./record.ts";
+import { type GroupTarget, takeGroups } from "./frame_groups.ts";
+import type { LoadTurns } from "./load_turns.ts";
+import { SnapshotShare } from "./snapshot_share.ts";
 import {
   AFTER_FAILURE,
   decodeFileHeader,
@@ -13,18 +15,6 @@ import {
   type FileHeader,
   sequenceOfName,
 } from "./segment.ts";
-
-/** Takes the effects of one group, `bytes[start..end)`; gives why it cannot, or null. */
-export interface GroupTarget {
-  /** `sequence`: the group's number in the log, 0 in a snapshot. */
-  take(
-    bytes: Uint8Array,
-    view: DataView,
-    start: number,
-    end: number,
-    sequence: number,
-  ): string | null;
-}
 
 /** Told now and then, with the bytes of all files that are read. */
 export type Progress = (doneBytes: number, allBytes: number) => void;
@@ -63,14 +53,25 @@ class Refused extends Error {}
 
 const REPAIR = "mayfly wal verify tells more, mayfly wal repair copies what is whole";
 
-/** Reads snapshot and log into `target`. Changes no file. */
+/** Opens turns at a snapshot for other threads. */
+export interface Helpers {
+  readonly turns: LoadTurns;
+  /** Told the snapshot's sequence before the turns are opened. */
+  begin(sequence: number): void;
+}
+
+/** A shorter snapshot is read before others have opened it. */
+const SHARED_BYTES_MIN = 4 * 1024 * 1024;
+
+/** Reads snapshot and log into `target`, the snapshot together with the `helpers` if any join. Changes no file. */
 export function recover(
   disk: Disk,
   target: GroupTarget,
   progress: Progress = () => {},
+  helpers: Helpers | null = null,
 ): RecoveryResult {
   try {
-    return { ok: new Recovery(disk, target, progress).run() };
+    return { ok: new Recovery(disk, target, progress, helpers).run() };
   } catch (error) {
     if (error instanceof Refused) return { error: error.message };
     throw error;
@@ -81,14 +82,16 @@ class Recovery {
   readonly #disk: Disk;
   readonly #target: GroupTarget;
   readonly #progress: Progress;
+  readonly #helpers: Helpers | null;
   #doneBytes = 0;
   #allBytes = 0;
   #groups = 0;
 
-  constructor(disk: Disk, target: GroupTarget, progress: Progress) {
+  constructor(disk: Disk, target: GroupTarget, progress: Progress, helpers: Helpers | null) {
     this.#disk = disk;
     this.#target = target;
     this.#progress = progress;
+    this.#helpers = helpers;
   }
 
   run(): Recovered["ok"] {
@@ -100,7 +103,8 @@ class Recovery {
       (sum, each) => sum + each.sizeBytes,
       0,
     );
-    if (snapshot !== null) this.#readSnapshot(snapshot);
+    // Trouble in the shared reading comes up again in the other, with its place.
+    if (snapshot !== null && !this.#readShared(snapshot)) this.#readSnapshot(snapshot);
     const snapshotGroups = this.#groups;
     let next = sequence, cut: Recovered["ok"]["cut"] = null, isClosed = segments.length === 0;
     for (let i = 0; i < segments.length; i++) {
@@ -180,6 +184,29 @@ class Recovery {
     }
   }
 
+  /** Together with the helpers; false if that is not worth it, or somebody met trouble. */
+  #readShared({ name, header, sizeBytes }: Segment): boolean {
+    if (this.#helpers === null || sizeBytes < SHARED_BYTES_MIN) return false;
+    const { turns } = this.#helpers, file = this.#disk.openToRead(name);
+    try {
+      const share = new SnapshotShare(file, header.segmentId, this.#target, turns);
+      this.#helpers.begin(header.firstSequence);
+      turns.open();
+      try {
+        while (share.step()) this.#progress(share.offset, this.#allBytes);
+      } finally {
+        turns.close();
+      }
+      const groups = share.groups + turns.groups;
+      if (share.groupsOfEnd() !== groups) return false;
+      this.#groups = groups;
+      this.#doneBytes = sizeBytes;
+      return true;
+    } finally {
+      file.close();
+    }
+  }
+
   #readSnapshot({ name, header }: Segment): void {
     const file = this.#disk.openToRead(name);
     try {
@@ -251,39 +278,15 @@ class Recovery {
   }
 
   #takeFrame(name: string, frames: FrameFile, sequence: number): void {
-    const { bytes, view, payloadStart, payloadEnd, header } = frames;
-    let at = payloadStart, groups = 0;
-    while (at < payloadEnd) {
-      const length = groupBytes(view.getInt32(at, true), view.getInt32(at + 4, true));
-      const end = at + 8 + length;
-      const offset = frames.offset + FRAME_HEADER_BYTES + at - payloadStart;
-      if (length < 0 || end > payloadEnd) throw this.#damaged(name, offset, "no group of effects");
-      const problem = this.#target.take(
-        bytes,
-        view,
-        at + 8,
-        end,
-        sequence === 0 ? 0 : sequence + groups,
-      );
-      if (problem !== null) {
-        throw new Refused(
-          `${this.#path(name)} cannot be loaded at offset ${offset}, group ${
-            sequence + groups
-          }: ${problem}`,
-        );
-      }
-      groups++;
-      at = payloadStart + ((end - payloadStart + 7) & ~7);
+    const problem = takeGroups(frames, this.#target, sequence);
+    if (problem !== null) {
+      const { offset, what, isDamage } = problem;
+      if (isDamage) throw this.#damaged(name, offset, what);
+      const where = `at offset ${offset}, group ${problem.sequence}`;
+      throw new Refused(`${this.#path(name)} cannot be loaded ${where}: ${what}`);
     }
-    if (groups !== header.groups) {
-      throw this.#damaged(
-        name,
-        frames.offset,
-        `${groups} groups, the frame tells ${header.groups}`,
-      );
-    }
-    this.#groups += groups;
-    this.#doneBytes += FRAME_HEADER_BYTES + payloadEnd - payloadStart;
+    this.#groups += frames.header.groups;
+    this.#doneBytes += FRAME_HEADER_BYTES + frames.payloadEnd - frames.payloadStart;
     this.#progress(this.#doneBytes, this.#allBytes);
   }
 

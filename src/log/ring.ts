@@ -4,6 +4,7 @@
 // changed shards are locked, so per key the ring's order is memory's. A group is published by storing its first
 // word; consumed bytes are zeroed before the head moves, so old bytes never look like a published group.
 // Cursors are int32 in units of 8 bytes and wrap: compared as (a - b) | 0, used as index through the mask.
+import { LOAD_TURNS_WORDS } from "./load_turns.ts";
 import { groupBytes, groupFirstWord, groupSecondWord, hasParts } from "./record.ts";
 
 const UNIT_BYTES = 8;
@@ -28,6 +29,8 @@ const FSYNC = 64;
 const INTERVAL_MS = 65;
 const REQUESTS = 66;
 const DONE = 72;
+/** For those who load a snapshot together. */
+const LOAD_TURNS = 80;
 // Numbers for INFO, float64, from word 96 on.
 const NUMBERS = 96 / 2;
 /** Counts of syncs by time, float64: up to 2^10 ns, 2^11, ...; the last for all that took longer. */
@@ -122,6 +125,8 @@ export class Ring {
   readonly words: Int32Array;
   readonly data: Int32Array;
   readonly bytes: Uint8Array<SharedArrayBuffer>;
+  /** LOAD_TURNS_WORDS for the threads that load. */
+  readonly loadTurns: Int32Array;
   readonly #mask: number;
   readonly #numbers: Float64Array;
 
@@ -129,6 +134,7 @@ export class Ring {
     this.words = new Int32Array(memory, 0, CONTROL_BYTES / 4);
     this.data = new Int32Array(memory, CONTROL_BYTES);
     this.bytes = new Uint8Array(memory, CONTROL_BYTES);
+    this.loadTurns = this.words.subarray(LOAD_TURNS, LOAD_TURNS + LOAD_TURNS_WORDS);
     this.#numbers = new Float64Array(memory, 0, CONTROL_BYTES / 8);
     this.capacityUnits = this.bytes.length / UNIT_BYTES;
     this.#mask = this.capacityUnits - 1;

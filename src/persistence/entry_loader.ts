@@ -5,7 +5,7 @@
 // loads of their index lines and records overlap.
 import { LOAD_GROUP } from "../limits.ts";
 import { DATABASES, EffectReader, EXPIRE, FLUSH, PUT, REMOVE } from "../log/record.ts";
-import type { GroupTarget } from "../log/recovery.ts";
+import type { GroupTarget } from "../log/frame_groups.ts";
 import {
   entries,
   INLINE_VALUE_BYTES_MAX,
@@ -43,7 +43,7 @@ export class EntryLoader implements GroupTarget {
   /** Applies the effects in `bytes[start..end)`, which is readable to 8 bytes past `end`; gives why it cannot. */
   take(bytes: Uint8Array, view: DataView, start: number, end: number): string | null {
     if (this.#bytes !== bytes) {
-      const problem = this.flush();
+      const problem = this.#storeGathered();
       if (problem !== null) return problem;
       this.#bytes = bytes;
       this.#view = view;
@@ -57,12 +57,15 @@ export class EntryLoader implements GroupTarget {
       if (problem !== null) return problem;
       this.effects++;
     }
-    // What is gathered refers to the buffer, which is filled anew for the next frame.
-    return this.flush();
+    return null;
   }
 
-  /** Stores what is gathered. */
-  flush(): string | null {
+  /** What is gathered refers to the buffer, which is filled anew for the next frame. */
+  endFrame(): string | null {
+    return this.#storeGathered();
+  }
+
+  #storeGathered(): string | null {
     const store = this.#store, count = this.#count, hash = this.#hash, place = this.#place;
     if (count === 0) return null;
     this.#count = 0;
@@ -110,9 +113,9 @@ export class EntryLoader implements GroupTarget {
       this.#place[i * 4 + 2] = reader.valueStart;
       this.#place[i * 4 + 3] = reader.valueEnd;
       this.#expiresAtMs[i] = reader.expiresAtMs;
-      return this.#count === LOAD_GROUP ? this.flush() : null;
+      return this.#count === LOAD_GROUP ? this.#storeGathered() : null;
     }
-    const problem = this.flush();
+    const problem = this.#storeGathered();
     if (problem !== null) return problem;
     if (kind === FLUSH) this.#store.flush(reader.database);
     else if (kind === DATABASES) {

@@ -10,7 +10,7 @@ import {
   PUT,
   REMOVE,
 } from "../../src/log/record.ts";
-import type { GroupTarget } from "../../src/log/recovery.ts";
+import type { GroupTarget } from "../../src/log/frame_groups.ts";
 import { createRingMemory, Ring, unitsOf } from "../../src/log/ring.ts";
 
 /** An effect as tests write it; keys are text, values are bytes. */

@@ -1,9 +1,11 @@
 // Replay into a real store: twice, and onto snapshots that are newer than where it begins, ends in the same state.
 import assert from "node:assert/strict";
 import { DirectoryWriter } from "../../src/log/directory_writer.ts";
+import { LOAD_TURNS_WORDS, LoadTurns } from "../../src/log/load_turns.ts";
 import { EffectWriter } from "../../src/log/record.ts";
 import { recover } from "../../src/log/recovery.ts";
 import { EntryLoader } from "../../src/persistence/entry_loader.ts";
+import { helpLoading } from "../../src/persistence/load_helper.ts";
 import { writeSnapshot } from "../../src/persistence/snapshot_writer.ts";
 import { DATABASES, record } from "../../src/store/store.ts";
 import { ByteDisk } from "../support/byte_disk.ts";
@@ -136,4 +138,51 @@ Deno.test("a log replayed onto a snapshot from later than its beginning comes to
     const found = replay(disk, openSmall());
     assert.equal(found, expected, `${label}, walked to ${walked}, replay from ${sequence}`);
   }
+});
+
+Deno.test("several threads load a snapshot together: each frame once, and all who joined are waited for", async () => {
+  const access = openStore({ shardCount: 2, maxmemoryBytes: 64 * 2 ** 20 });
+  const entries = 60_000, value = new Uint8Array(100).fill(118);
+  for (let i = 0; i < entries; i++) access.put(`key:${i}`, value);
+  const disk = new ByteDisk(), sequence = 7;
+  const { temporaryName, name } = writeSnapshot({
+    disk,
+    store: access.store,
+    serverId: SERVER_ID,
+    sequence,
+    nowMs: 0,
+    table: IDENTITY,
+    pause: () => {},
+  });
+  disk.rename(temporaryName, name);
+
+  const target = openStore({ shardCount: 2, maxmemoryBytes: 64 * 2 ** 20 });
+  const turns = new LoadTurns(new Int32Array(new SharedArrayBuffer(LOAD_TURNS_WORDS * 4)));
+  const options = { disk, turns, snapshotSequence: () => sequence, keyBytesMax: 1024 };
+  const told: number[] = [];
+  const helping = [1, 2].map(() =>
+    helpLoading({
+      ...options,
+      store: target.store,
+      pause: () => {
+        told.push(turns.effects);
+        return Promise.resolve();
+      },
+    })
+  );
+  turns.open();
+  await Promise.all(helping);
+  assert.equal(turns.effects, entries + 1, "each entry and the table of databases");
+  assert.ok(told.length > 8 && told[0] < entries / 4, "frame by frame");
+  assert.equal(stateOf(target, IDENTITY), stateOf(access, IDENTITY));
+
+  const loader = new EntryLoader(openSmall().store, 1024);
+  turns.close();
+  assert.ok(!await turns.join(), "nobody joins any more");
+  // The turns are over: whoever reads by them finds nothing left, and counts what the others took.
+  const begin = () => {};
+  const result = recover(disk, loader, undefined, { turns, begin });
+  assert.ok("ok" in result, JSON.stringify(result));
+  assert.equal(result.ok.snapshotGroups, turns.groups);
+  assert.equal(loader.effects, 0);
 });
