@@ -49,9 +49,9 @@ export const LOG_LINES_PER_SWEEP_MAX = 10;
 export const CONNECTION_SWEEP_MS = 1000;
 /** After accept() failed for want of descriptors. */
 export const ACCEPT_PAUSE_MS = 100;
-/** Buckets per shard and second that are searched for expired entries in the background. */
+/** Between two looks for expired entries in the background, and entries looked at under one hold of a lock. */
 export const EXPIRY_SWEEP_MS = 100;
-export const EXPIRY_SWEEP_CHAINS = 64;
+export const EXPIRY_SWEEP_ENTRIES = 64;
 
 /** Between two looks of a held-back command at whether CLIENT PAUSE is over. */
 export const PAUSE_LOOK_MS = 20;

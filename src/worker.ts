@@ -10,7 +10,7 @@ import { startSampling } from "./commands/sampler.ts";
 import { listParameters } from "./config_parameters.ts";
 import { Engine } from "./engine.ts";
 import { cpuSeconds, processId, residentBytes, systemName } from "./host.ts";
-import { EXPIRY_SWEEP_CHAINS, EXPIRY_SWEEP_MS } from "./limits.ts";
+import { EXPIRY_SWEEP_ENTRIES, EXPIRY_SWEEP_MS } from "./limits.ts";
 import { isLoopback } from "./loopback.ts";
 import { createWorkerLogger } from "./logger.ts";
 import { DirectoryDisk } from "./log/disk.ts";
@@ -148,7 +148,7 @@ function start(message: StartMessage): void {
     const beganMs = performance.now();
     // Each shard has one worker that looks for what has expired in it.
     for (let i = workerIndex; i < store.shards.length; i += config.workerCount) {
-      store.sweep(store.shards[i], EXPIRY_SWEEP_CHAINS, clock.nowMs());
+      store.sweep(store.shards[i], EXPIRY_SWEEP_ENTRIES, clock.nowMs());
     }
     services.latencyEvents.note("expire-cycle", performance.now() - beganMs, clock.nowMs());
   }, EXPIRY_SWEEP_MS);

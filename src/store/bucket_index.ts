@@ -3,6 +3,7 @@
 // Linear hashing (Litwin, 1980): one bucket is split for every few entries added and merged for every few
 // removed, so there is no second table and no pause. Entries of a chain are packed: the first empty slot
 // ends it. Primary buckets grow from the front of the region, overflow buckets from its end.
+import { clearBounds, mergeBound, splitBound } from "./expiry_index.ts";
 import * as L from "./layout.ts";
 import type { Shard } from "./shard.ts";
 
@@ -15,6 +16,8 @@ export const CHAIN_READ_MAX = 256;
 const CHAIN_LONG = 64;
 const UNITS_PER_STEP = 4;
 const BUCKETS_PER_STEP = 256;
+/** Of the index of expiry, its upper levels included. */
+const BOUNDS_PER_UNIT = 504;
 
 /** Word of the first bucket of a hash's chain, of which `address` is the part that chooses buckets. */
 export function bucketWord(shard: Shard, address: number): number {
@@ -23,6 +26,11 @@ export function bucketWord(shard: Shard, address: number): number {
   let bucket = address & mask;
   if (bucket >= words[L.BUCKETS]) bucket &= mask >>> 1;
   return L.BUCKET_BASE + (bucket & shard.bucketMask) * L.BUCKET_WORDS;
+}
+
+/** The number of that bucket; the caller holds the lock. */
+export function bucketNumber(shard: Shard, address: number): number {
+  return (bucketWord(shard, address) - L.BUCKET_BASE) / L.BUCKET_WORDS;
 }
 
 /** Word of the bucket that continues this one's chain, 0 at its end. */
@@ -92,6 +100,7 @@ export function slotOfRef(shard: Shard, address: number, ref: number): number {
 /** Empties the index: as at start, but for memory that was touched. */
 export function clearIndex(shard: Shard): void {
   const words = shard.words, buckets = shard.buckets;
+  clearBounds(shard);
   buckets.fill(0, L.BUCKET_BASE, L.BUCKET_BASE + words[L.BUCKETS] * L.BUCKET_WORDS);
   buckets.fill(0, L.BUCKET_BASE + words[L.OVERFLOW_LOW] * L.BUCKET_WORDS);
   words[L.BUCKETS] = L.BUCKETS_AT_START;
@@ -109,7 +118,8 @@ export function chargeIndex(shard: Shard): void {
   const overflow = shard.bucketMask + 1 - words[L.OVERFLOW_LOW];
   const steps = Math.ceil(words[L.BUCKETS] / BUCKETS_PER_STEP) +
     Math.ceil(overflow / BUCKETS_PER_STEP);
-  const units = steps * UNITS_PER_STEP;
+  const units = steps * UNITS_PER_STEP +
+    (words[L.BOUNDS_USED] === 0 ? 0 : Math.ceil(words[L.BUCKETS] / BOUNDS_PER_UNIT));
   if (units !== words[L.INDEX_UNITS]) {
     shard.account.force(units - words[L.INDEX_UNITS]);
     words[L.INDEX_UNITS] = units;
@@ -165,10 +175,12 @@ function split(shard: Shard): void {
   const words = shard.words;
   const added = words[L.BUCKETS];
   if (added + 1 >= words[L.OVERFLOW_LOW]) return; // the region is full: chains grow instead
-  const count = takeChain(shard, added & (words[L.HIGH_MASK] >>> 1));
+  const from = added & (words[L.HIGH_MASK] >>> 1);
+  const count = takeChain(shard, from);
   words[L.BUCKETS] = added + 1;
   if (added === words[L.HIGH_MASK]) words[L.HIGH_MASK] = added * 2 + 1;
   putChains(shard, count);
+  splitBound(shard, from, added);
   if (added % BUCKETS_PER_STEP === 0) chargeIndex(shard);
 }
 
@@ -179,6 +191,7 @@ function merge(shard: Shard): void {
   const count = takeChain(shard, removed);
   words[L.BUCKETS] = removed;
   putChains(shard, count);
+  mergeBound(shard, removed, removed & (words[L.HIGH_MASK] >>> 1));
   if (removed % BUCKETS_PER_STEP === 0) chargeIndex(shard);
 }
 

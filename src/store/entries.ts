@@ -4,7 +4,16 @@
 // offsets (readable to 3 bytes past the end); nothing of them is kept.
 import { allocateSlot, CLASS_UNITS, classOfUnits, dropBlock, evacuate, freeSlot } from "./arena.ts";
 import { appendToBlock, linkBlock, type StagedBlock } from "./block.ts";
-import { clockOf, insertEntry, removeEntry, slotOfRef, visitChain } from "./bucket_index.ts";
+import {
+  bucketNumber,
+  chargeIndex,
+  clockOf,
+  insertEntry,
+  removeEntry,
+  slotOfRef,
+  visitChain,
+} from "./bucket_index.ts";
+import { lowerBound } from "./expiry_index.ts";
 import { hashKeyWords } from "./key_hash.ts";
 import * as L from "./layout.ts";
 import {
@@ -102,10 +111,10 @@ export function overwriteString(
     if (!isSameClass(keyEnd - keyStart, valueBytes, oldBytes)) return false;
     i32[ref * 2 + 1] = valueBytes;
   }
+  shard.slot = slotHint;
   if (hasExpiry(shard, ref) || expiresAtMs !== 0) setExpiry(shard, ref, expiresAtMs);
   let word = shard.valueStart >>> 2;
   for (let at = valueStart; at < valueEnd; at += 4) i32[word++] = valueView.getInt32(at, true);
-  shard.slot = slotHint;
   shard.clocks[clockOf(slotHint)] = clock;
   return true;
 }
@@ -210,40 +219,20 @@ export function removeFound(shard: Shard, ref: number): void {
   removeAt(shard, shard.slot, ref);
 }
 
-/** Sets the moment at which the record expires, in ms since 1970, 0 for never. */
+/** Sets when the record that the last look-up found expires, in ms since 1970, 0 for never. */
 export function setExpiry(shard: Shard, ref: number, expiresAtMs: number): void {
   const before = shard.f64[ref + 1];
   if ((before !== 0) !== (expiresAtMs !== 0)) {
     shard.words[L.DB_EXPIRING + databaseOf(shard, ref)] += expiresAtMs !== 0 ? 1 : -1;
   }
   shard.f64[ref + 1] = expiresAtMs;
+  if (expiresAtMs !== 0) noteExpiry(shard, shard.buckets[shard.slot], expiresAtMs);
 }
 
-/**
- * Removes entries that have expired, `chainsMax` buckets on from where the last sweep ended; gives their
- * number. Entries that move between buckets meanwhile are met in the next round.
- */
-export function sweepExpired(shard: Shard, chainsMax: number, nowMs: number): number {
-  const words = shard.words;
-  const expiring = words.subarray(L.DB_EXPIRING, L.DB_EXPIRING + L.DATABASES);
-  if (expiring.every((count) => count === 0)) return 0;
-  let removed = 0;
-  const found: number[] = [];
-  for (let chains = 0; chains < chainsMax; chains++) {
-    if (words[L.SWEEP_AT] >= words[L.BUCKETS]) words[L.SWEEP_AT] = 0;
-    found.length = 0;
-    visitChain(shard, words[L.SWEEP_AT]++, (slot) => {
-      const ref = shard.buckets[slot + L.BUCKET_REFS];
-      const expiresAtMs = shard.f64[ref + 1];
-      if (expiresAtMs !== 0 && expiresAtMs <= nowMs) found.push(shard.buckets[slot], ref);
-    });
-    for (let i = 0; i < found.length; i += 2, removed++) {
-      const slot = slotOfRef(shard, found[i] >>> shard.addressShift, found[i + 1]);
-      removeAt(shard, slot, found[i + 1]);
-    }
-  }
-  words[L.EXPIRED_COUNT] += removed;
-  return removed;
+function noteExpiry(shard: Shard, hash: number, expiresAtMs: number): void {
+  const isFirst = shard.words[L.BOUNDS_USED] === 0;
+  lowerBound(shard, bucketNumber(shard, hash >>> shard.addressShift), expiresAtMs);
+  if (isFirst) chargeIndex(shard);
 }
 
 /** Removes all entries of a database, which shares the shard with others. */
@@ -282,16 +271,18 @@ export function removeAt(shard: Shard, slot: number, ref: number): void {
 
 /** Puts `made` in the place of `old` (0: none), which the last `findRecord()` found. */
 function link(shard: Shard, key: KeyRange, old: number, made: number, clock: number): void {
-  const words = shard.words;
-  if (shard.f64[made + 1] !== 0) words[L.DB_EXPIRING + key.database]++;
+  const words = shard.words, expiresAtMs = shard.f64[made + 1];
+  if (expiresAtMs !== 0) words[L.DB_EXPIRING + key.database]++;
   if (old === 0) {
     words[L.DB_ENTRIES + key.database]++;
     insertEntry(shard, key.hash, made, clock);
+    if (expiresAtMs !== 0) noteExpiry(shard, key.hash, expiresAtMs);
     return;
   }
   if (shard.f64[old + 1] !== 0) words[L.DB_EXPIRING + key.database]--;
   shard.buckets[shard.slot + L.BUCKET_REFS] = made;
   shard.clocks[clockOf(shard.slot)] = clock;
+  if (expiresAtMs !== 0) noteExpiry(shard, key.hash, expiresAtMs);
   freeRecord(shard, old);
 }
 

@@ -30,9 +30,10 @@ export const FREE_SLOT_UNITS = 20;
 /** The page whose records are being moved out, page + 1, and the unit the move has reached. */
 export const EVACUATING = 21;
 export const EVACUATE_AT = 22;
-/** Where the search for a sparse page and for expired entries goes on. */
+/** Where the search for a sparse page goes on. */
 export const EVACUATE_SEARCH = 23;
-export const SWEEP_AT = 24;
+/** One above the highest bucket that ever had a bound in the index of expiry. */
+export const BOUNDS_USED = 24;
 export const PINNED = 25;
 export const EXPIRED_COUNT = 26;
 export const RECORDS_MOVED = 27;

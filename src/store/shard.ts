@@ -1,11 +1,14 @@
 // One shard's memory as a worker sees it: the views, made once, and what the last look-up found.
 import type { Account } from "./account.ts";
+import { boundLevels } from "./expiry_index.ts";
 import * as L from "./layout.ts";
 
 /** The shared memory of one shard; can be posted to another thread. */
 export interface ShardMemory {
   /** The header's words, then the buckets. */
   readonly buckets: SharedArrayBuffer;
+  /** The index of expiry. */
+  readonly bounds: SharedArrayBuffer;
   readonly pages: SharedArrayBuffer;
   readonly arena: SharedArrayBuffer;
 }
@@ -18,6 +21,7 @@ export function createShardMemory(arenaBytes: number): ShardMemory {
   const bucketCount = arenaBytes / 128;
   const memory: ShardMemory = {
     buckets: new SharedArrayBuffer((L.BUCKET_BASE + bucketCount * L.BUCKET_WORDS) * 4),
+    bounds: new SharedArrayBuffer(L.ALIGN_BYTES + boundLevels(bucketCount)[3] * 8),
     pages: new SharedArrayBuffer((arenaBytes / L.PAGE_BYTES) * L.PAGE_WORDS * 4),
     arena: new SharedArrayBuffer(L.ALIGN_BYTES + arenaBytes + L.ARENA_SLACK_BYTES),
   };
@@ -34,6 +38,11 @@ export class Shard {
   readonly buckets: Int32Array<SharedArrayBuffer>;
   /** When each entry was last read, in its bucket; the only thing a reader without lock stores into. */
   readonly clocks: Uint16Array<SharedArrayBuffer>;
+  /** Moments in ms by bucket, and above them; where the levels above begin. */
+  readonly bounds: Float64Array<SharedArrayBuffer>;
+  readonly boundsFirst: number;
+  readonly boundsSecond: number;
+  readonly boundsThird: number;
   readonly pages: Int32Array<SharedArrayBuffer>;
   readonly i32: Int32Array<SharedArrayBuffer>;
   readonly f64: Float64Array<SharedArrayBuffer>;
@@ -47,6 +56,8 @@ export class Shard {
   slot = 0;
   /** Set by `find()` when it found nothing: the last bucket of the chain. */
   lastBucket = 0;
+  /** Set by `sweepExpired()`: how late the first of the entries was that it removed, in ms. */
+  lateMs = 0;
   /** Set by `hintedString()`: first byte of the value found. */
   valueStart = 0;
 
@@ -60,11 +71,13 @@ export class Shard {
     this.buckets = new Int32Array(memory.buckets);
     this.words = this.buckets;
     this.clocks = new Uint16Array(memory.buckets);
+    this.bounds = new Float64Array(memory.bounds, L.ALIGN_BYTES);
     this.pages = new Int32Array(memory.pages);
     this.i32 = new Int32Array(memory.arena);
     this.f64 = new Float64Array(memory.arena);
     this.u8 = new Uint8Array(memory.arena);
     this.bucketMask = (this.buckets.length - L.BUCKET_BASE) / L.BUCKET_WORDS - 1;
+    [this.boundsFirst, this.boundsSecond, this.boundsThird] = boundLevels(this.bucketMask + 1);
     const arenaBytes = memory.arena.byteLength - L.ALIGN_BYTES - L.ARENA_SLACK_BYTES;
     this.unitMask = arenaBytes / 8 - 1;
     // The last page is never used: references begin at 6, so those at its end would not survive the mask.

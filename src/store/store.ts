@@ -17,6 +17,8 @@ import {
 } from "./bucket_index.ts";
 import * as entries from "./entries.ts";
 import type { KeyRange, ValueRange } from "./entries.ts";
+import { duePart, earliestExpiryMs } from "./expiry_index.ts";
+import { sweepExpired } from "./expiry_sweep.ts";
 import { hashKey } from "./key_hash.ts";
 import * as L from "./layout.ts";
 import * as record from "./record.ts";
@@ -56,7 +58,8 @@ const ARENA_BYTES_MIN = 2 ** 22;
 const MOVES_PER_CHANGE = 8;
 /** Buckets that are tried for a random key before a walk finds one. */
 const RANDOM_TRIES_MAX = 100;
-const SWEEP_CHAINS = 4096;
+/** Entries that are looked at under one hold of a lock where everything waits for room anyway. */
+const SWEEP_ENTRIES = 4096;
 /** A cache line, in words. */
 const LINE_WORDS = 16;
 const MOVES_PER_RECLAIM = 4096;
@@ -271,7 +274,7 @@ export class Store {
     let removed = 0;
     for (const shard of this.shards) {
       lock.lockChange(shard.words);
-      removed += entries.sweepExpired(shard, SWEEP_CHAINS, nowMs);
+      removed += sweepExpired(shard, SWEEP_ENTRIES, nowMs);
       if (shard.words[L.EVACUATING] !== 0 || beginEvacuation(shard)) {
         entries.moveRecords(shard, this.#k0, this.#k1, MOVES_PER_RECLAIM);
       }
@@ -280,11 +283,15 @@ export class Store {
     return removed > 0 || this.account.usedBytes < before;
   }
 
-  /** Removes what has expired from the next `chainsMax` buckets of one shard; gives the number removed. */
-  sweep(shard: Shard, chainsMax: number, nowMs: number): number {
-    if (!this.hasExpiring(shard)) return 0;
+  /**
+   * Removes what has expired from one shard, under one hold of its lock, until `entriesMax` entries were looked at.
+   * Gives the number removed; `shard.lateMs` is then how long ago the first of them had expired.
+   */
+  sweep(shard: Shard, entriesMax: number, nowMs: number): number {
+    shard.lateMs = 0;
+    if (!this.isDue(shard, nowMs)) return 0;
     lock.lockChange(shard.words);
-    const removed = entries.sweepExpired(shard, chainsMax, nowMs);
+    const removed = sweepExpired(shard, entriesMax, nowMs);
     this.unlockChange(shard);
     return removed;
   }
@@ -292,19 +299,24 @@ export class Store {
   /** Removes all that has expired from a shard, in bounded holds of its lock; gives the number removed. */
   sweepAll(shard: Shard, nowMs: number): number {
     let removed = 0;
-    if (!this.hasExpiring(shard)) return 0;
-    const buckets = shard.words[L.BUCKETS];
-    for (let chains = 0; chains < buckets; chains += SWEEP_CHAINS) {
-      removed += this.sweep(shard, SWEEP_CHAINS, nowMs);
-    }
+    while (this.isDue(shard, nowMs)) removed += this.sweep(shard, SWEEP_ENTRIES, nowMs);
     return removed;
   }
 
-  hasExpiring(shard: Shard): boolean {
-    for (let database = 0; database < L.DATABASES; database++) {
-      if (shard.words[L.DB_EXPIRING + database] !== 0) return true;
-    }
-    return false;
+  /** Whether something in the shard may have expired; if not, nothing has. */
+  isDue(shard: Shard, nowMs: number): boolean {
+    const earliestMs = earliestExpiryMs(shard);
+    return earliestMs !== 0 && earliestMs <= nowMs;
+  }
+
+  /** Nothing in the shard expires before this moment; 0: nothing does at all. */
+  earliestExpiryMs(shard: Shard): number {
+    return earliestExpiryMs(shard);
+  }
+
+  /** Which part of all buckets holds something that has expired, from 0 to 1; told from a sample. */
+  duePart(nowMs: number): number {
+    return this.shards.reduce((sum, shard) => sum + duePart(shard, nowMs), 0) / this.shards.length;
   }
 
   /** Removes all entries of one database, or of all (−1), with every shard locked, `whileLocked()` as well. */

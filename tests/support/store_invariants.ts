@@ -329,7 +329,9 @@ class ShardCheck {
     this.#same("overflow buckets used and free", bucketCount - low, used + free);
     this.#same("overflow buckets used", words[L.OVERFLOW_USED], used);
     this.#checkCounts(entries, expiring);
-    const units = 4 * (Math.ceil(primary / 256) + Math.ceil((bucketCount - low) / 256));
+    this.#checkBounds(primary);
+    const units = 4 * (Math.ceil(primary / 256) + Math.ceil((bucketCount - low) / 256)) +
+      (words[L.BOUNDS_USED] === 0 ? 0 : Math.ceil(primary / 504));
     this.#same("index units", words[L.INDEX_UNITS], units);
     this.census.indexBytes += units * L.ACCOUNT_UNIT_BYTES;
   }
@@ -365,7 +367,35 @@ class ShardCheck {
     const home = high < this.#words[L.BUCKETS] ? high : address & (mask >>> 1);
     this.#same(`${where}: chain`, bucket, home);
     entries[database]++;
-    if (this.shard.f64[ref + 1] !== 0) expiring[database]++;
+    const expiresAtMs = this.shard.f64[ref + 1], bound = this.shard.bounds[bucket];
+    if (expiresAtMs === 0) return;
+    expiring[database]++;
+    if (bound === 0 || bound > expiresAtMs) {
+      this.#fail(`${where}: ${expiresAtMs} with bound ${bound}`);
+    }
+  }
+
+  /** No bound is later than what lies below it, and none is left where there are no buckets. */
+  #checkBounds(primary: number): void {
+    const { bounds, boundsFirst, boundsSecond, boundsThird } = this.shard;
+    const used = this.#words[L.BOUNDS_USED];
+    for (let bucket = primary; bucket < used; bucket++) {
+      this.#same(`bound of bucket ${bucket}, which is not in use`, bounds[bucket], 0);
+    }
+    const levels = [0, boundsFirst, boundsSecond, boundsThird];
+    for (
+      let level = 1, cells = used;
+      level < levels.length;
+      level++, cells = Math.ceil(cells / 64)
+    ) {
+      for (let cell = 0; cell < cells; cell++) {
+        const below = bounds[levels[level - 1] + cell],
+          above = bounds[levels[level] + (cell >>> 6)];
+        if (below !== 0 && !(above !== 0 && above <= below)) {
+          this.#fail(`bound ${above} of level ${level} over ${below}, cell ${cell}`);
+        }
+      }
+    }
   }
 
   #checkCounts(entries: number[], expiring: number[]): void {

@@ -77,7 +77,7 @@ class Pair {
   compareAll(): void {
     const { store } = this.access;
     checkInvariants(store);
-    for (const shard of store.shards) store.sweep(shard, shard.words[2] + 1, this.nowMs);
+    for (const shard of store.shards) store.sweepAll(shard, this.nowMs);
     for (let database = 0; database < DATABASES; database++) {
       let expiring = 0;
       for (const name of [...this.model[database].keys()]) {

@@ -57,6 +57,13 @@ const DAMAGE: readonly [string, (shard: Shard) => void, RegExp][] = [
     shard.buckets.fill(0, slot + L.BUCKET_REFS, slot + L.BUCKET_REFS + L.BUCKET_SLOTS);
     shard.buckets[slot + L.BUCKET_OVERFLOW] = 0;
   }, /entries of database|overflow/],
+  ["a bound that is later than an entry's expiry", (shard) => {
+    const bucket = shard.bounds.findIndex((bound) => bound !== 0);
+    shard.bounds[bucket] = shard.bounds[bucket] * 2;
+  }, /with bound/],
+  ["a bound that is later than what lies below it", (shard) => {
+    shard.bounds[shard.boundsSecond] = 2;
+  }, /over/],
   ["a hole in a chain", (shard) => {
     let slot = L.BUCKET_BASE;
     while (shard.buckets[slot + L.BUCKET_REFS + 1] === 0) slot += L.BUCKET_WORDS;
