@@ -123,6 +123,7 @@ export class Engine {
     const isEach = accounts.isEach;
     resp.out.errors.running = c;
     this.silent.out.errors.running = c;
+    resp.useVersion(session.protocolVersion);
     c.session = session;
     c.loudReply = resp;
     c.batch = batch;

@@ -16,7 +16,7 @@ export interface Session {
   lastCommandAtMs: number;
   /** Lower case, `command|subcommand` where it has one; empty before the first. */
   lastCommand: string;
-  /** 2, later 3. */
+  /** Of RESP: 2 or 3. */
   protocolVersion: number;
   /** As entries know it, at `databaseVersion` of the settings; SWAPDB changes it. */
   database: number;

@@ -30,7 +30,7 @@ export function writeArguments(reply: ReplyWriter, all: readonly CommandArgument
 }
 
 function writeFlags(reply: ReplyWriter, flags: readonly string[]): void {
-  reply.array(flags.length);
+  reply.set(flags.length);
   for (const flag of flags) reply.status(flag);
 }
 

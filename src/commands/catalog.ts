@@ -239,12 +239,12 @@ function writeRow(reply: ReplyWriter, row: CommandRow, subcommands: readonly Com
   for (const number of range) reply.integer(number);
   writeStatuses(reply, words(facts.categories).map((category) => `@${category}`));
   const tips = words(facts.tips ?? "");
-  reply.array(tips.length);
+  reply.set(tips.length);
   for (const tip of tips) reply.bulkText(tip);
   const keys = facts.keys ?? [];
-  reply.array(keys.length);
+  reply.set(keys.length);
   for (const text of keys) writeKeySpecification(reply, text);
-  reply.array(subcommands.length);
+  reply.set(subcommands.length);
   for (const each of subcommands) writeRow(reply, each, []);
 }
 
@@ -261,7 +261,7 @@ function keyRange({ keys = [] }: CommandFacts): [number, number, number] {
 }
 
 function writeStatuses(reply: ReplyWriter, names: readonly string[]): void {
-  reply.array(names.length);
+  reply.set(names.length);
   for (const name of names) reply.status(name);
 }
 

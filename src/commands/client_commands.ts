@@ -46,7 +46,7 @@ function setInfo(c: CommandContext): void {
 /** CLIENT INFO */
 function info(c: CommandContext): void {
   c.session.lastCommand = "client|info";
-  c.reply.bulkText(`${clientLine(c.session, c.nowMs)}\n`);
+  c.reply.verbatim(`${clientLine(c.session, c.nowMs)}\n`);
 }
 
 /** CLIENT LIST [TYPE type | ID id [id ...]] */
@@ -56,7 +56,7 @@ function list(c: CommandContext): void {
   c.session.lastCommand = "client|list";
   const answers = c.services.bus.ask<ClientListAnswer>("client-list", question(c, filter));
   c.park(answers.then(
-    (lists) => (reply) => reply.bulkText(listText(lists.flat(), filter.ids)),
+    (lists) => (reply) => reply.verbatim(listText(lists.flat(), filter.ids)),
     (error: Error) => (reply) => reply.error(`ERR ${error.message}`),
   ));
 }

@@ -70,7 +70,7 @@ function tracking(c: CommandContext): void {
 function trackingInfo(c: CommandContext): void {
   c.reply.map(3);
   c.reply.bulkText("flags");
-  c.reply.array(1);
+  c.reply.set(1);
   c.reply.bulkText("off");
   c.reply.bulkText("redirect");
   c.reply.integer(-1);

@@ -694,6 +694,7 @@ export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
   },
   debug: { flags: "admin noscript loading stale", categories: "admin slow dangerous" },
   "debug|object": { flags: "", categories: "slow" },
+  "debug|protocol": { flags: "", categories: "slow" },
   "debug|set-active-expire": { flags: "", categories: "slow" },
   "debug|sleep": { flags: "", categories: "slow" },
   decr: {

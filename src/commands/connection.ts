@@ -75,7 +75,7 @@ function hello(c: CommandContext): void {
     if (version === null) {
       return c.reply.error("ERR Protocol version is not an integer or out of range");
     }
-    if (version !== 2n) return c.reply.error(errors.NO_PROTOCOL);
+    if (version !== 2n && version !== 3n) return c.reply.error(errors.NO_PROTOCOL);
   }
   let userIndex = 0, nameIndex = 0;
   for (let i = 2; i < c.argCount; i++) {
@@ -93,8 +93,15 @@ function hello(c: CommandContext): void {
   }
   if (!c.session.isAuthenticated) return c.reply.error(errors.NOT_AUTHENTICATED_HELLO);
   if (nameIndex !== 0) c.session.name = c.argText(nameIndex);
-  if (c.argCount > 1) c.session.protocolVersion = 2;
+  if (c.argCount > 1) useVersion(c, c.argIs(1, "3") ? 3 : 2);
   replyHello(c);
+}
+
+/** The reply that says so is in the new version already. */
+function useVersion(c: CommandContext, version: 2 | 3): void {
+  c.session.protocolVersion = version;
+  c.reply.useVersion(version);
+  c.loudReply.useVersion(version);
 }
 
 function replyHello({ reply, session }: CommandContext): void {
@@ -120,7 +127,7 @@ function reset(c: CommandContext): void {
   const session = c.session;
   c.selectDatabase(0);
   session.name = "";
-  session.protocolVersion = 2;
+  useVersion(c, 2);
   session.replyMode = REPLY_ON;
   session.isNoTouch = false;
   session.isNoEvict = false;

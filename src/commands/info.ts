@@ -49,7 +49,7 @@ export function replyInfo(c: CommandContext): void {
   for (let i = 1; i < c.argCount; i++) asked.push(c.argText(i));
   const source = { services: c.services, store: c.store, nowMs: c.nowMs };
   const titles = wantedTitles(asked);
-  c.reply.bulkText(infoText(titles.map((title) => [title, SECTIONS[title](source)])));
+  c.reply.verbatim(infoText(titles.map((title) => [title, SECTIONS[title](source)])));
 }
 
 /** The sections that the words ask for, in any case: none asks for the usual ones, unknown ones for nothing. */

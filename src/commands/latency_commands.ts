@@ -54,7 +54,7 @@ function graph(c: CommandContext): void {
   ask(c, { resets: null }, (reply, events) => {
     const found = events.find(({ event }) => event === asked.toLowerCase());
     if (found === undefined) reply.error(`ERR No samples available for event '${asked}'`);
-    else reply.bulkText(latencyGraph(found, nowS));
+    else reply.verbatim(latencyGraph(found, nowS));
   });
 }
 
@@ -62,7 +62,7 @@ function graph(c: CommandContext): void {
 function doctor(c: CommandContext): void {
   const nowS = Math.floor(c.nowMs / 1000), thresholdMs = c.services.settings.latencyThresholdMs;
   ask(c, { resets: null }, (reply, events) => {
-    reply.bulkText(latencyAdvice(events, thresholdMs, nowS));
+    reply.verbatim(latencyAdvice(events, thresholdMs, nowS));
   });
 }
 

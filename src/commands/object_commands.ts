@@ -74,7 +74,7 @@ function doctor(c: CommandContext): void {
         "that are written no more.",
     );
   }
-  c.reply.bulkText(found.length === 0 ? "No trouble with memory was found.\n" : found.join("\n"));
+  c.reply.verbatim(found.length === 0 ? "No trouble with memory was found.\n" : found.join("\n"));
 }
 
 function percent(part: number, whole: number): string {
@@ -86,7 +86,7 @@ function stats(c: CommandContext): void {
   const { store, services } = c, totals = store.totals();
   const rss = services.residentBytes();
   let keys = 0;
-  const rows: [string, number | string][] = [];
+  const rows: [string, number, "double"?][] = [];
   for (let number = 0; number < 16; number++) {
     keys += store.entryCounts(services.settings.databaseAt(number)).entries;
   }
@@ -101,23 +101,24 @@ function stats(c: CommandContext): void {
     ["keys.count", keys],
     ["keys.bytes-per-key", keys === 0 ? 0 : Math.round(totals.usedBytes / keys)],
     ["dataset.bytes", dataset],
-    ["dataset.percentage", share(dataset, totals.usedBytes)],
+    ["dataset.percentage", share(dataset, totals.usedBytes), "double"],
     ["free-pages.bytes", totals.freePageBytes],
     ["free-slots.bytes", totals.freeSlotBytes],
     ["allocator.resident", rss],
-    ["fragmentation", share(totals.freeSlotBytes, totals.usedBytes)],
+    ["fragmentation", share(totals.freeSlotBytes, totals.usedBytes), "double"],
     ["rss-overhead.bytes", Math.max(0, rss - totals.usedBytes)],
   );
   c.reply.map(rows.length);
-  for (const [name, value] of rows) {
+  for (const [name, value, kind] of rows) {
     c.reply.bulkText(name);
-    if (typeof value === "number") c.reply.integer(value);
-    else c.reply.bulkText(value);
+    if (kind === "double") c.reply.double(value);
+    else c.reply.integer(value);
   }
 }
 
-function share(part: number, whole: number): string {
-  return whole === 0 ? "0" : (part / whole * 100).toFixed(2);
+/** In percent. */
+function share(part: number, whole: number): number {
+  return whole === 0 ? 0 : part / whole * 100;
 }
 
 /** MEMORY PURGE: closes holes; shared memory cannot be given back to the operating system. */
@@ -129,7 +130,7 @@ function purge(c: CommandContext): void {
 /** MEMORY MALLOC-STATS */
 function mallocStats(c: CommandContext): void {
   const lines = Object.entries(c.store.totals()).map(([name, value]) => `${name}: ${value}`);
-  c.reply.bulkText(`slab allocator of mayfly\n${lines.join("\n")}\n`);
+  c.reply.verbatim(`slab allocator of mayfly\n${lines.join("\n")}\n`);
 }
 
 const OBJECT = {

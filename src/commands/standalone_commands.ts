@@ -5,6 +5,7 @@ import * as R from "./command_row.ts";
 import type { CommandRow } from "./command_row.ts";
 import { runSubcommand } from "./container.ts";
 import type { CommandContext } from "./context.ts";
+import { debugProtocol } from "./debug_protocol.ts";
 import { NO_KEY } from "./row_parts.ts";
 
 /** A worker that does nothing for longer would be taken for dead. */
@@ -53,7 +54,7 @@ function lolwut(c: CommandContext): void {
     const version = c.argInteger(2);
     if (version !== version) return c.failNotInteger();
   }
-  c.reply.bulkText(
+  c.reply.verbatim(
     `${wings(Math.floor(c.nowMs / 1000))}\nRedis ver. ${REDIS_VERSION}, mayfly ${VERSION}\n`,
   );
 }
@@ -119,6 +120,14 @@ const ROW = { kind: R.KEYLESS, flags: R.LOADING, group: "server", ...NO_KEY } as
 const CLUSTER = { ...ROW, group: "cluster", run: clusterDisabled } as const;
 
 const DEBUG_SUBCOMMANDS: readonly CommandRow[] = [
+  {
+    ...ROW,
+    name: "debug|protocol",
+    arity: 3,
+    since: "6.0.0",
+    summary: "Reply with an example of one kind of reply",
+    run: debugProtocol,
+  },
   {
     ...ROW,
     name: "debug|sleep",

@@ -1,4 +1,5 @@
 // Replies as JSON; knows no command, no route and no connection.
+import { formatDouble } from "./double_format.ts";
 import { INTEGER_BYTES_MAX, writeBigInteger, writeInteger } from "./number_format.ts";
 import type { ReplyBuffer, ValueSource } from "./reply_buffer.ts";
 import { clampLength, copyBytes, PIECE_BYTES_MAX, utf8 } from "./reply_copy.ts";
@@ -200,6 +201,38 @@ export class JsonWriter implements ReplyWriter {
 
   map(count: number): void {
     this.#open(count * 2, 1);
+  }
+
+  set(count: number): void {
+    this.#open(count, 0);
+  }
+
+  double(value: number): void {
+    if (this.#isName() || !Number.isFinite(value)) this.bulkText(formatDouble(value));
+    else this.#word(String(value));
+  }
+
+  boolean(value: boolean): void {
+    if (this.#isName()) this.bulkText(String(value));
+    else this.#word(String(value));
+  }
+
+  bigNumber(digits: string): void {
+    if (this.#isName() || !Number.isSafeInteger(Number(digits))) this.bulkText(digits);
+    else this.#word(digits);
+  }
+
+  verbatim(text: string): void {
+    this.bulkText(text);
+  }
+
+  useVersion(_version: number): void {}
+
+  /** Something of JSON that needs no quotes. */
+  #word(json: string): void {
+    this.#beginElement();
+    this.#literal(utf8(json));
+    this.#end();
   }
 
   #open(elements: number, isMap: 0 | 1): void {

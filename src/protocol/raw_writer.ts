@@ -104,4 +104,24 @@ export class RawWriter implements ReplyWriter {
   array(_count: number): void {}
 
   map(_count: number): void {}
+
+  set(_count: number): void {}
+
+  double(value: number): void {
+    this.number = value;
+  }
+
+  boolean(value: boolean): void {
+    this.number = value ? 1 : 0;
+  }
+
+  bigNumber(digits: string): void {
+    this.number = Number(digits);
+  }
+
+  verbatim(text: string): void {
+    this.bulkText(text);
+  }
+
+  useVersion(_version: number): void {}
 }

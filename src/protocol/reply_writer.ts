@@ -45,4 +45,15 @@ export interface ReplyWriter {
   array(count: number): void;
   /** The head of a map: `count` pairs of replies follow. */
   map(count: number): void;
+  /** The head of a set: `count` replies follow, in no order. */
+  set(count: number): void;
+  /** A number with a fraction, infinite or not a number too. */
+  double(value: number): void;
+  boolean(value: boolean): void;
+  /** A whole number of any size, in decimal digits. */
+  bigNumber(digits: string): void;
+  /** Text for people, sent as UTF-8. */
+  verbatim(text: string): void;
+  /** Replies from here on are in this version of RESP, 2 or 3; other protocols have but one. */
+  useVersion(version: number): void;
 }

@@ -1,4 +1,7 @@
-// Replies in RESP2; knows no command and no connection.
+// Replies in RESP2 or RESP3; knows no command and no connection.
+//
+// One class for both: a second one would make every call of a reply polymorphic, and all that is hot is the same.
+import { formatDouble } from "./double_format.ts";
 import { INTEGER_BYTES_MAX, writeBigInteger, writeDigits, writeInteger } from "./number_format.ts";
 import type { ReplyBuffer, ValueSource } from "./reply_buffer.ts";
 import {
@@ -16,19 +19,34 @@ const MINUS = 45;
 const COLON = 58;
 const DOLLAR = 36;
 const STAR = 42;
+const COMMA = 44;
+const PERCENT = 37;
+const TILDE = 126;
+const EQUALS = 61;
+const OPEN_PARENTHESIS = 40;
 const LF = 10;
 /** Little-endian words, so that a short reply is one or two stores. */
 const CRLF = 0x0a0d;
 const OK_HEAD = 0x0d4b4f2b; // "+OK\r"
 const NIL_HEAD = 0x0d312d24; // "$-1\r"
 const NIL_ARRAY_HEAD = 0x0d312d2a; // "*-1\r"
+const NULL_LINE = 0x0a0d5f; // "_\r\n"
+const TRUE_LINE = 0x0a0d7423; // "#t\r\n"
+const FALSE_LINE = 0x0a0d6623; // "#f\r\n"
+const VERBATIM_FORMAT = "txt:";
 const DIGIT_LINE = 0x0a0d3000; // "?0\r\n", the type is put into the low byte and the digit added above it
 const TWO_DIGITS_HEAD = 0x0d303000; // "?00\r"
 /** A type byte, an integer and CRLF, and as much again for CRLF behind a value and the slack of word stores. */
 const FRAME_BYTES_MAX = INTEGER_BYTES_MAX + 12;
 
 export class RespWriter implements ReplyWriter {
+  #isResp3 = false;
+
   constructor(readonly out: ReplyBuffer) {}
+
+  useVersion(version: number): void {
+    this.#isResp3 = version === 3;
+  }
 
   mark(): void {
     this.out.mark();
@@ -106,11 +124,13 @@ export class RespWriter implements ReplyWriter {
   }
 
   nil(): void {
-    fiveBytes(this.out, NIL_HEAD);
+    if (this.#isResp3) nullLine(this.out);
+    else fiveBytes(this.out, NIL_HEAD);
   }
 
   nilArray(): void {
-    fiveBytes(this.out, NIL_ARRAY_HEAD);
+    if (this.#isResp3) nullLine(this.out);
+    else fiveBytes(this.out, NIL_ARRAY_HEAD);
   }
 
   array(count: number): void {
@@ -119,8 +139,51 @@ export class RespWriter implements ReplyWriter {
   }
 
   map(count: number): void {
-    this.array(count * 2);
+    if (!this.#isResp3) return this.array(count * 2);
+    this.out.ensure(FRAME_BYTES_MAX);
+    header(this.out, PERCENT, count);
   }
+
+  set(count: number): void {
+    this.out.ensure(FRAME_BYTES_MAX);
+    header(this.out, this.#isResp3 ? TILDE : STAR, count);
+  }
+
+  double(value: number): void {
+    const text = formatDouble(value);
+    if (this.#isResp3) line(this.out, COMMA, text);
+    else this.bulkText(text);
+  }
+
+  boolean(value: boolean): void {
+    if (!this.#isResp3) return this.integer(value ? 1 : 0);
+    const out = this.out;
+    out.ensure(4);
+    out.view.setInt32(out.position, value ? TRUE_LINE : FALSE_LINE, true);
+    out.position += 4;
+  }
+
+  bigNumber(digits: string): void {
+    if (this.#isResp3) line(this.out, OPEN_PARENTHESIS, digits);
+    else this.bulkText(digits);
+  }
+
+  verbatim(text: string): void {
+    if (!this.#isResp3) return this.bulkText(text);
+    const out = this.out, bytes = utf8(VERBATIM_FORMAT + text);
+    out.ensure(FRAME_BYTES_MAX);
+    header(out, EQUALS, bytes.length);
+    out.write(bytes, 0, bytes.length);
+    out.ensure(2);
+    crlf(out, out.position);
+  }
+}
+
+/** Ends one byte further than it writes, within the chunk's slack. */
+function nullLine(out: ReplyBuffer): void {
+  out.ensure(4);
+  out.view.setInt32(out.position, NULL_LINE, true);
+  out.position += 3;
 }
 
 /** Writes the type byte, a number of 0 to 2^31 − 1 and CRLF; the room is there. */

@@ -1,4 +1,5 @@
 // Replies as lines of plain text, for nc and for people; knows no command and no connection.
+import { formatDouble } from "./double_format.ts";
 import { INTEGER_BYTES_MAX, writeBigInteger, writeInteger } from "./number_format.ts";
 import type { ReplyBuffer, ValueSource } from "./reply_buffer.ts";
 import {
@@ -141,6 +142,28 @@ export class TextWriter implements ReplyWriter {
   map(count: number): void {
     this.array(count * 2);
   }
+
+  set(count: number): void {
+    this.array(count);
+  }
+
+  double(value: number): void {
+    this.#text(formatDouble(value));
+  }
+
+  boolean(value: boolean): void {
+    this.integer(value ? 1 : 0);
+  }
+
+  bigNumber(digits: string): void {
+    this.#text(digits);
+  }
+
+  verbatim(text: string): void {
+    this.bulkText(text);
+  }
+
+  useVersion(_version: number): void {}
 
   #text(text: string): void {
     this.#begin(0);

@@ -1,4 +1,5 @@
 // Replies as values of the language, for who has to look at them before it answers; knows no protocol's syntax.
+import { formatDouble } from "./double_format.ts";
 import type { ReplyBuffer, ValueSource } from "./reply_buffer.ts";
 import { clampLength, utf8 } from "./reply_copy.ts";
 import type { ReplyWriter } from "./reply_writer.ts";
@@ -114,4 +115,26 @@ export class ValueWriter implements ReplyWriter {
   map(count: number): void {
     this.values.push(new ArrayHead(count * 2));
   }
+
+  set(count: number): void {
+    this.array(count);
+  }
+
+  double(value: number): void {
+    this.bulkText(formatDouble(value));
+  }
+
+  boolean(value: boolean): void {
+    this.integer(value ? 1 : 0);
+  }
+
+  bigNumber(digits: string): void {
+    this.bulkText(digits);
+  }
+
+  verbatim(text: string): void {
+    this.bulkText(text);
+  }
+
+  useVersion(_version: number): void {}
 }

@@ -195,6 +195,7 @@ export class Connection implements Session, OutputListener {
       : this.#host.resp;
     return engine.parked!.then((finish) => {
       if (this.#isClosed) return;
+      reply.useVersion(this.protocolVersion);
       finish(reply);
       engine.silent.drop();
       this.#flush();

@@ -129,7 +129,7 @@ export const SERVER_CALL_GROUPS: Readonly<Record<string, readonly Call[]>> = {
     "CONFIG SET slowlog-max-len x",
     "CONFIG GET latency-monitor-threshold",
     "CONFIG SET latency-monitor-threshold x",
-    "CONFIG GET latency-tracking*",
+    "?CONFIG GET latency-tracking*",
     "CONFIG SET latency-tracking yes",
     "LATENCY RESET",
     "LATENCY RESET a b",

@@ -277,7 +277,7 @@ export const CASES: readonly Case[] = [
       [w("RESET"), "+RESET"],
       [w("CLIENT GETNAME"), null],
       [
-        w("HELLO 3"),
+        w("HELLO 4"),
         "-NOPROTO unsupported protocol version",
         "ERROR: NOPROTO unsupported protocol version",
       ],

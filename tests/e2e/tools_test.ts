@@ -192,17 +192,16 @@ Deno.test({
 });
 
 Deno.test({
-  name: "redis-cli -3 goes on after HELLO 3 was refused",
+  name: "redis-cli -3 speaks RESP3 and shows its maps and verbatim strings",
   ...needs("redis-cli"),
   fn: async () => {
-    using client = await connect(server.port);
-    const refused = await client.command("HELLO", "3");
-    assert.equal(plain(refused), "-NOPROTO unsupported protocol version");
-    assert.equal(plain(await client.command("PING")), "+PONG");
-    const { code, stdout, stderr } = await redisCli(["-3", "ECHO", "still here"]);
-    assert.equal(code, 0, stderr);
-    assert.equal(stdout, "still here\n");
-    assert.match(stderr, /NOPROTO/);
+    const hello = await redisCli(["-3", "HELLO"]);
+    assert.equal(hello.stderr, "");
+    assert.match(hello.stdout, /^server redis\nversion \S+\nproto 3\n/);
+    const info = await redisCli(["-3", "INFO", "server"]);
+    assert.match(info.stdout, /^# Server\r?\nredis_version:/);
+    const missing = await redisCli(["-3", "--no-raw", "GET", "no such key"]);
+    assert.equal(missing.stdout, "(nil)\n");
   },
 });
 

@@ -1,4 +1,4 @@
-// RESP2 replies from bytes, in whatever pieces they come. Written apart from the server's own code,
+// RESP2 and RESP3 replies from bytes, in whatever pieces they come. Written apart from the server's own code,
 // so that a mistake there is not repeated here. It must not know sockets.
 
 import { ByteQueue } from "./byte_queue.ts";
@@ -13,24 +13,59 @@ export class ErrorReply {
   constructor(readonly text: string) {}
 }
 
+/** A set of RESP3. */
+export class SetReply {
+  constructor(readonly items: Reply[]) {}
+}
+
+/** A map of RESP3: names and values by turns, as they came. */
+export class MapReply {
+  constructor(readonly items: Reply[]) {}
+}
+
+/** A double of RESP3, in the digits that came. */
+export class DoubleReply {
+  constructor(readonly text: string) {}
+}
+
+/** A verbatim string of RESP3, without its format. */
+export class VerbatimReply {
+  constructor(readonly bytes: Uint8Array) {}
+}
+
 /**
- * One reply: status, error, integer (bigint beyond 2^53), bulk string, null (null bulk and null
- * array), or an array of these.
+ * One reply: status, error, integer (bigint beyond 2^53, and for big numbers), bulk string, null (null bulk and
+ * null array), an array of these, or one of the kinds that RESP3 adds.
  */
-export type Reply = Status | ErrorReply | number | bigint | Uint8Array | null | Reply[];
+export type Reply =
+  | Status
+  | ErrorReply
+  | number
+  | bigint
+  | boolean
+  | Uint8Array
+  | null
+  | SetReply
+  | MapReply
+  | DoubleReply
+  | VerbatimReply
+  | Reply[];
 
 const CRLF = new Uint8Array([13, 10]);
 const HEADER_BYTES_MAX = 64 << 10;
 const BULK_BYTES_MAX = 1 << 30;
 const DEPTH_MAX = 32;
+/** Of a verbatim string: `txt:`. */
+const FORMAT_BYTES = 4;
 
 /** Takes replies off the front of a queue; a half-received reply is kept and never parsed twice. */
 export class ReplyParser {
   readonly #queue: ByteQueue;
   /** Arrays that are still being filled, the outermost first. */
-  readonly #open: { items: Reply[]; count: number }[] = [];
-  /** Length of the bulk whose header was read already, -1 between replies. */
+  readonly #open: { items: Reply[]; count: number; whole: (items: Reply[]) => Reply }[] = [];
+  /** Length of the bulk whose header was read already, -1 between replies, and whether it is a verbatim string. */
   #bulkBytes = -1;
+  #isVerbatim = false;
   /** How far the header at the front was searched for its end. */
   #searchedBytes = 0;
 
@@ -48,7 +83,7 @@ export class ReplyParser {
     return this.#open.length === 0 && this.#bulkBytes < 0;
   }
 
-  /** The next whole reply, or undefined for more bytes. Throws on bytes that are not RESP2. */
+  /** The next whole reply, or undefined for more bytes. Throws on bytes that are not RESP. */
   next(): Reply | undefined {
     for (;;) {
       let value = this.#element();
@@ -60,7 +95,7 @@ export class ReplyParser {
         inner.items.push(value);
         if (inner.items.length < inner.count) break;
         this.#open.pop();
-        value = inner.items;
+        value = inner.whole(inner.items);
       }
     }
   }
@@ -92,22 +127,48 @@ export class ReplyParser {
         this.#bulkBytes = bytes;
         return this.#bulk();
       }
-      case "*": {
-        const count = length(line, BULK_BYTES_MAX);
-        if (count < 0) return null;
-        if (count === 0) return [];
-        if (this.#open.length === DEPTH_MAX) {
-          throw new Error(`Cannot parse reply: arrays deeper than ${DEPTH_MAX}`);
+      case "=": {
+        this.#bulkBytes = length(line, BULK_BYTES_MAX);
+        if (this.#bulkBytes < FORMAT_BYTES) {
+          throw new Error(`Cannot parse reply: no format: ${line}`);
         }
-        this.#open.push({ items: [], count });
-        return OPENED;
+        this.#isVerbatim = true;
+        return this.#bulk();
       }
-      default:
-        throw new Error(`Cannot parse reply: unknown type: received ${JSON.stringify(line)}`);
+      case "*":
+        return this.#aggregate(length(line, BULK_BYTES_MAX), (items) => items);
+      case "~":
+        return this.#aggregate(length(line, BULK_BYTES_MAX), (items) => new SetReply(items));
+      case "%":
+        return this.#aggregate(length(line, BULK_BYTES_MAX) * 2, (items) => new MapReply(items));
+      case "_":
+        if (rest === "") return null;
+        break;
+      case "#":
+        if (rest === "t" || rest === "f") return rest === "t";
+        break;
+      case ",":
+        if (/^(?:-?inf|nan|-?\d+(?:\.\d+)?(?:e[+-]\d+)?)$/.test(rest)) return new DoubleReply(rest);
+        break;
+      case "(":
+        if (/^-?\d+$/.test(rest)) return BigInt(rest);
+        break;
     }
+    throw new Error(`Cannot parse reply: received ${JSON.stringify(line)}`);
   }
 
-  #bulk(): Uint8Array | undefined {
+  /** Of a negative count: a null array. */
+  #aggregate(count: number, whole: (items: Reply[]) => Reply): Reply | typeof OPENED {
+    if (count < 0) return null;
+    if (count === 0) return whole([]);
+    if (this.#open.length === DEPTH_MAX) {
+      throw new Error(`Cannot parse reply: arrays deeper than ${DEPTH_MAX}`);
+    }
+    this.#open.push({ items: [], count, whole });
+    return OPENED;
+  }
+
+  #bulk(): Uint8Array | VerbatimReply | undefined {
     if (this.#queue.length < this.#bulkBytes + 2) return undefined;
     const end = this.#bulkBytes;
     if (this.#queue.at(end) !== 13 || this.#queue.at(end + 1) !== 10) {
@@ -116,7 +177,9 @@ export class ReplyParser {
     const bytes = this.#queue.take(end);
     this.#queue.skip(2);
     this.#bulkBytes = -1;
-    return bytes;
+    if (!this.#isVerbatim) return bytes;
+    this.#isVerbatim = false;
+    return new VerbatimReply(bytes.subarray(FORMAT_BYTES));
   }
 }
 
@@ -143,13 +206,16 @@ function length(line: string, max: number): number {
  * A reply in plain JavaScript, for short assertions: `"+OK"`, `"-ERR ..."`, numbers, null, arrays;
  * a bulk string becomes its UTF-8 text without a mark.
  */
-export type PlainReply = string | number | bigint | null | PlainReply[];
+export type PlainReply = string | number | bigint | boolean | null | PlainReply[];
 
-/** See PlainReply. A bulk that is not UTF-8 throws: compare its bytes instead. */
+/** See PlainReply; sets and maps become arrays, doubles and verbatim strings their text. A bulk that is not UTF-8 throws: compare its bytes instead. */
 export function plain(reply: Reply): PlainReply {
   if (reply instanceof Status) return `+${reply.text}`;
   if (reply instanceof ErrorReply) return `-${reply.text}`;
   if (reply instanceof Uint8Array) return new TextDecoder("utf-8", { fatal: true }).decode(reply);
+  if (reply instanceof VerbatimReply) return plain(reply.bytes);
+  if (reply instanceof DoubleReply) return reply.text;
+  if (reply instanceof SetReply || reply instanceof MapReply) return reply.items.map(plain);
   if (Array.isArray(reply)) return reply.map(plain);
   return reply;
 }

@@ -8,6 +8,7 @@ import {
   ReplyBuffer,
   type ValueSource,
 } from "../../src/protocol/reply_buffer.ts";
+import { BARE_FRAME, JsonWriter } from "../../src/protocol/json_writer.ts";
 import type { ReplyWriter } from "../../src/protocol/reply_writer.ts";
 import { RespWriter } from "../../src/protocol/resp_writer.ts";
 import { TextWriter } from "../../src/protocol/text_writer.ts";
@@ -313,4 +314,59 @@ Deno.test("ReplyWriter writes any sequence of values the same over any chunks", 
     ),
     { numRuns: 100 },
   );
+});
+
+/** The output of one writer, the same for every size of chunk. */
+function respOutput(version: 2 | 3, use: Use): string {
+  const all = CHUNK_SIZES.map((sizeBytes) => {
+    const writer = new RespWriter(new ReplyBuffer(new TestPool(sizeBytes)));
+    writer.useVersion(version);
+    use(writer);
+    return sent(writer.out);
+  });
+  for (const each of all) assert.equal(each, all[0]);
+  return all[0];
+}
+
+Deno.test("RespWriter writes in RESP3 what RESP2 has no kinds for", () => {
+  const cases: [Use, resp2: string, resp3: string][] = [
+    [(to) => to.nil(), "$-1\r\n", "_\r\n"],
+    [(to) => to.nilArray(), "*-1\r\n", "_\r\n"],
+    [(to) => to.map(2), "*4\r\n", "%2\r\n"],
+    [(to) => to.map(123), "*246\r\n", "%123\r\n"],
+    [(to) => to.set(0), "*0\r\n", "~0\r\n"],
+    [(to) => to.set(20), "*20\r\n", "~20\r\n"],
+    [(to) => to.boolean(true), ":1\r\n", "#t\r\n"],
+    [(to) => to.boolean(false), ":0\r\n", "#f\r\n"],
+    [(to) => to.double(1.5), "$3\r\n1.5\r\n", ",1.5\r\n"],
+    [(to) => to.double(-Infinity), "$4\r\n-inf\r\n", ",-inf\r\n"],
+    [(to) => to.bigNumber("-12"), "$3\r\n-12\r\n", "(-12\r\n"],
+    [(to) => to.verbatim(""), "$0\r\n\r\n", "=4\r\ntxt:\r\n"],
+    [(to) => to.verbatim("é"), "$2\r\nÃ©\r\n", "=6\r\ntxt:Ã©\r\n"],
+    [(to) => to.ok(), "+OK\r\n", "+OK\r\n"],
+    [(to) => to.array(1), "*1\r\n", "*1\r\n"],
+  ];
+  for (const [use, resp2, resp3] of cases) {
+    assert.equal(respOutput(2, use), resp2);
+    assert.equal(respOutput(3, use), resp3);
+  }
+});
+
+Deno.test("TextWriter and JsonWriter have words for the kinds that RESP3 adds", () => {
+  const use: Use = (to) => {
+    to.set(2);
+    to.double(0.5);
+    to.boolean(true);
+    to.bigNumber("123456789012345678901234567890");
+    to.verbatim("a b");
+  };
+  assertOutput(
+    use,
+    "*2\r\n$3\r\n0.5\r\n:1\r\n$30\r\n123456789012345678901234567890\r\n$3\r\na b\r\n",
+    "0.5 1\n123456789012345678901234567890\na b\n",
+  );
+  const json = new JsonWriter(new ReplyBuffer(new TestPool(1000)));
+  json.begin(BARE_FRAME);
+  use(json);
+  assert.equal(sent(json.out), '[0.5,true],"123456789012345678901234567890","a b"');
 });
