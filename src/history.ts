@@ -22,6 +22,12 @@ export const SAMPLE_FIELDS = [
   "rssBytes",
   "clients",
   "loopLagMsMax",
+  // Of the log: frames are what was written at once; all 0 without one.
+  "logFramesPerS",
+  "logRecordsPerS",
+  "logBytesPerS",
+  "syncUsMean",
+  "syncUsMax",
 ] as const;
 export type SampleField = typeof SAMPLE_FIELDS[number];
 

@@ -79,6 +79,9 @@ export const HTTP_SOCKET_IDLE_SECONDS = 30;
 /** Between two readings of the numbers for those who listen; who is further behind than this misses one. */
 export const HTTP_SOCKET_STATS_MS = 1000;
 export const HTTP_SOCKET_STATS_BEHIND_BYTES = 65_536;
+/** Slow commands that an open dashboard shows; and seconds between two looks for them, each of which asks all workers. */
+export const DASHBOARD_SLOW_COMMANDS = 25;
+export const DASHBOARD_SLOW_LOG_TICKS = 5;
 /** How long requests in flight may take once the server stops. */
 export const HTTP_STOP_MS_MAX = 2_000;
 

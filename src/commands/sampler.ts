@@ -7,6 +7,7 @@ import {
   CENSUS_ENTRIES_PER_STEP,
   HISTORY_SAMPLE_MS,
 } from "../limits.ts";
+import { type LogNumber, SYNC_TIME_EXPONENT_MIN } from "../log/ring.ts";
 import { type Counter } from "../metrics.ts";
 import { CensusBoard, NamespaceEstimate } from "../namespace_census.ts";
 import { namespaceBytes } from "../namespace_metrics.ts";
@@ -24,6 +25,7 @@ const RATES: readonly (readonly [Counter, keyof Sample])[] = [
   ["bytesOut", "bytesOutPerS"],
 ];
 const ALL_DATABASES = -1;
+const NO_TIMES = new Float64Array(0);
 const decoder = new TextDecoder();
 
 /** Samples until the function that it gives is called. */
@@ -43,6 +45,7 @@ export function startSampling(services: Services, store: Store, nowMs: () => num
 export class Sampler {
   readonly #before = new Map<string, number>();
   #histogram: Float64Array | null = null;
+  #syncTimes: Float64Array = NO_TIMES;
   #atMs = 0;
 
   constructor(readonly services: Services, readonly store: Store) {}
@@ -82,7 +85,30 @@ export class Sampler {
       rssBytes: this.services.residentBytes(),
       clients: settings.connectedClients,
       loopLagMsMax: lagMs,
+      ...this.#log(rate),
       families: families.map((total, i) => rate(`family ${FAMILIES[i]}`, total)),
+    };
+  }
+
+  /** What the log wrote; the longest sync is told by the upper edge of its bucket, twice too long at most. */
+  #log(
+    rate: (name: string, total: number) => number,
+  ): Pick<
+    Sample,
+    "logFramesPerS" | "logRecordsPerS" | "logBytesPerS" | "syncUsMean" | "syncUsMax"
+  > {
+    const { ring } = this.services;
+    const of = (name: LogNumber) => rate(`log ${name}`, ring?.number(name) ?? 0);
+    const syncs = of("syncs"), syncMs = of("syncMsTotal"), times = ring?.syncTimes() ?? NO_TIMES;
+    let longest = -1;
+    for (let i = 0; i < times.length; i++) if (times[i] > (this.#syncTimes[i] ?? 0)) longest = i;
+    this.#syncTimes = times;
+    return {
+      logFramesPerS: of("frames"),
+      logRecordsPerS: of("groups"),
+      logBytesPerS: of("bytes"),
+      syncUsMean: syncs === 0 ? 0 : syncMs / syncs * 1000,
+      syncUsMax: longest < 0 ? 0 : 2 ** (SYNC_TIME_EXPONENT_MIN + longest) / 1000,
     };
   }
 

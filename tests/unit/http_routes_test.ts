@@ -66,7 +66,7 @@ Deno.test("/put and /get answer byte for byte as the system they follow", async 
   const broken = await http.request("/put", { method: "POST", body: bytes(0x22, 0xff, 0x22) });
   assert.deepEqual(await told(broken), [400, "Bad request"]);
   for (
-    const [path, method] of [["/", "GET"], ["/nosuch", "GET"], ["/put", "GET"], ["/get", "POST"]]
+    const [path, method] of [["/", "POST"], ["/nosuch", "GET"], ["/put", "GET"], ["/get", "POST"]]
   ) {
     const answer = await http.request(path, { method });
     assert.deepEqual(await told(answer), [404, "Unsupported request"], `${method} ${path}`);

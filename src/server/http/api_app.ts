@@ -5,6 +5,7 @@
 import { createRoute, OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi";
 import { VERSION } from "../../version.ts";
 import { BulkRoutes } from "./bulk_routes.ts";
+import { DASHBOARD_PATHS, DashboardAssets } from "./dashboard/dashboard_assets.ts";
 import { documentPage, PAGE_HEADERS } from "./document_page.ts";
 import type { FollowedRoutes } from "./followed_routes.ts";
 import { unsupported } from "./followed_routes.ts";
@@ -232,7 +233,8 @@ function rows(tools: HttpTools, followed: FollowedRoutes): Row[] {
       summary: "WebSocket: messages of JSON, any number in flight, answered in their order",
       description:
         'A message is {"id": 1, "command": ["GET", "a"]}, and its answer {"id": 1, "result": ...} or {"id": 1, ' +
-        '"error": ...}; {"subscribe": "stats"} has {"stats": ...} sent each second.',
+        '"error": ...}; {"subscribe": "stats"} has {"stats": ...} sent each second, {"subscribe": "dashboard"} what ' +
+        "the page at / shows, the last 15 minutes first.",
       request: body(S.SocketRequest),
       responses: { 101: { description: "switching protocols" }, 426: failure("no WebSocket") },
     }, () => problem("upgrade-required", "ask for an upgrade", { upgrade: "websocket" })],
@@ -259,6 +261,11 @@ export function createApiApp(tools: HttpTools, followed: FollowedRoutes): OpenAP
   app.get("/openapi.json", () => Response.json(openDocument()));
   app.get("/docs", () => new Response(documentPage(openDocument()), { headers: PAGE_HEADERS }));
   methods.set("/openapi.json", ["GET"]).set("/docs", ["GET"]);
+  const dashboard = new DashboardAssets();
+  for (const path of DASHBOARD_PATHS) {
+    app.get(path, (c) => dashboard.answer(path, c.req.raw));
+    methods.set(path, ["GET"]);
+  }
 
   for (const [path, allowed] of methods) {
     const allow = [...allowed, ...allowed.includes("GET") ? ["HEAD"] : [], "OPTIONS"].join(", ");
@@ -267,7 +274,7 @@ export function createApiApp(tools: HttpTools, followed: FollowedRoutes): OpenAP
         return new Response(null, { status: 204, headers: { allow } });
       }
       // The followed system knows no 405: what it has no answer to is not supported.
-      if (path === "/put" || path === "/get") return unsupported();
+      if (path === "/put" || path === "/get" || path === "/") return unsupported();
       return problem("method-not-allowed", `allowed here: ${allow}`, { allow });
     });
   }

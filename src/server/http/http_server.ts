@@ -107,8 +107,8 @@ export class HttpServer {
 
   async #openSockets(): Promise<SocketClients> {
     const { SocketClients } = await import("./socket_clients.ts");
-    const { counters, services: { sessions } } = this.#options;
-    return new SocketClients({ tools: this.#tools, sessions, counters });
+    const { counters, engine: { store }, services: { sessions } } = this.#options;
+    return new SocketClients({ tools: this.#tools, sessions, counters, store });
   }
 
   #sweep(): void {

@@ -47,7 +47,11 @@ export const SocketRequest = z.union([
     command: CommandWords,
   }).strict(),
   z.object({ subscribe: z.literal("stats") }).strict(),
-  z.object({ unsubscribe: z.literal("stats") }).strict(),
+  z.object({
+    subscribe: z.literal("dashboard"),
+    after: z.number().optional().describe("ms since 1970: samples up to there are known"),
+  }).strict(),
+  z.object({ unsubscribe: z.enum(["stats", "dashboard"]) }).strict(),
 ]).openapi("SocketRequest");
 
 export const Problem = z.object({

@@ -6,8 +6,10 @@ import { problem } from "./problem.ts";
 
 /** Methods that change nothing: a page of another origin may send them, it cannot read the answer. */
 const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
-/** What probes ask for without knowing the password. */
-const OPEN_PATHS: ReadonlySet<string> = new Set(["/healthz", "/readyz"]);
+/** What probes ask for without knowing the password; and the dashboard's page, which asks for it. */
+const OPEN_PATHS: ReadonlySet<string> = new Set(["/healthz", "/readyz", "/"]);
+/** The page's files: the program alone, no number and no data. */
+const OPEN_FOLDER = "/dashboard/";
 /** Where clients of WebSocket ask for an upgrade: no preflight comes before it. */
 export const SOCKET_PATH = "/ws";
 const PREFLIGHT_SECONDS = "600";
@@ -70,7 +72,7 @@ export class RequestGuard {
       return this.#preflight(request);
     }
     if (!this.#services.hasPassword) return null;
-    if (OPEN_PATHS.has(pathOf(url))) return null;
+    if (OPEN_PATHS.has(pathOf(url)) || url.startsWith(OPEN_FOLDER, pathStart)) return null;
     // A browser cannot give a password with this one: it may send AUTH as its first message.
     if (isSocket && pathOf(url) === SOCKET_PATH) return null;
     return this.isAuthenticated(request)

@@ -19,8 +19,12 @@ const CLOSE_TOO_LARGE = 1009;
 const CLOSE_INTERNAL = 1011;
 const CLOSE_TRY_LATER = 1013;
 
+/** What is sent each second to who asks for it. */
+export type Feed = "stats" | "dashboard";
+
 export interface SocketListener {
-  onSubscribed(isOn: boolean): void;
+  /** `after` is the moment of the last sample that the client knows, 0 for none. */
+  onSubscribed(feed: Feed, isOn: boolean, after: number): void;
   /** Called at least once when the client is gone. */
   onClosed(): void;
 }
@@ -119,11 +123,12 @@ export class SocketClient {
       this.#run(request.command.map(argumentOf), prefixOf(request.id));
     } else if (!this.session.isAuthenticated) this.#fail("NOAUTH Authentication required.");
     else if ("subscribe" in request) {
-      this.#tellInOrder('{"subscribed":"stats"}');
-      this.#listener.onSubscribed(true);
+      this.#tellInOrder(`{"subscribed":"${request.subscribe}"}`);
+      const after = "after" in request ? request.after ?? 0 : 0;
+      this.#listener.onSubscribed(request.subscribe, true, after);
     } else {
-      this.#listener.onSubscribed(false);
-      this.#tellInOrder('{"unsubscribed":"stats"}');
+      this.#listener.onSubscribed(request.unsubscribe, false, 0);
+      this.#tellInOrder(`{"unsubscribed":"${request.unsubscribe}"}`);
     }
   }
 

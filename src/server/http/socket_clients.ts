@@ -6,14 +6,18 @@ import {
 } from "../../limits.ts";
 import { COUNTER } from "../../metrics.ts";
 import type { Sessions } from "../../session.ts";
+import type { Store } from "../../store/store.ts";
+import { DashboardFeed } from "./dashboard/dashboard_feed.ts";
+import { DashboardSubscribers } from "./dashboard/dashboard_subscribers.ts";
 import { HttpSession } from "./http_session.ts";
 import type { HttpTools } from "./http_tools.ts";
 import { problem } from "./problem.ts";
-import { CLOSE_GOING_AWAY, CLOSE_NORMAL, SocketClient } from "./socket_client.ts";
+import { CLOSE_GOING_AWAY, CLOSE_NORMAL, type Feed, SocketClient } from "./socket_client.ts";
 
 export interface SocketClientsOptions {
   readonly tools: HttpTools;
   readonly sessions: Sessions;
+  readonly store: Store;
   readonly counters: Float64Array;
 }
 
@@ -21,10 +25,14 @@ export class SocketClients {
   readonly #options: SocketClientsOptions;
   readonly #clients = new Set<SocketClient>();
   readonly #subscribers = new Set<SocketClient>();
+  readonly #dashboards: DashboardSubscribers;
   #statsTimer: ReturnType<typeof setInterval> | undefined;
 
   constructor(options: SocketClientsOptions) {
     this.#options = options;
+    const { tools, store } = options;
+    const feed = new DashboardFeed(tools.services, store);
+    this.#dashboards = new DashboardSubscribers(feed, () => tools.notReadyReason());
   }
 
   /** Answers an upgrade. A client that brought no password may send AUTH. */
@@ -46,10 +54,11 @@ export class SocketClients {
     const local = new URL(request.url).host;
     const session = new HttpSession(settings, isAuthenticated, address, local, Date.now());
     const client = new SocketClient(tools, upgraded.socket, session, {
-      onSubscribed: (isOn) => this.#subscribe(client, isOn),
+      onSubscribed: (feed, isOn, after) => this.#subscribe(client, feed, isOn, after),
       onClosed: () => {
         if (!this.#clients.delete(client)) return;
-        this.#subscribe(client, false);
+        this.#subscribe(client, "stats", false, 0);
+        this.#subscribe(client, "dashboard", false, 0);
         sessions.delete(session.id);
         tools.services.monitor.end(session);
         settings.disconnectClient();
@@ -65,7 +74,7 @@ export class SocketClients {
   sweep(nowMs: number, idleTimeoutMs: number): void {
     if (idleTimeoutMs === 0) return;
     for (const client of this.#clients) {
-      if (this.#subscribers.has(client)) continue;
+      if (this.#subscribers.has(client) || this.#dashboards.has(client)) continue;
       if (nowMs - client.session.lastCommandAtMs < idleTimeoutMs) continue;
       this.#options.counters[COUNTER.connectionsDroppedIdle]++;
       client.close(CLOSE_NORMAL, "idle");
@@ -77,16 +86,23 @@ export class SocketClients {
     for (const client of this.#clients) client.close(CLOSE_GOING_AWAY, "the server stops");
   }
 
-  #subscribe(client: SocketClient, isOn: boolean): void {
-    if (isOn) this.#subscribers.add(client);
+  #subscribe(client: SocketClient, feed: Feed, isOn: boolean, after: number): void {
+    const isFirst = isOn && feed === "stats" && this.#subscribers.size === 0;
+    if (feed === "dashboard") {
+      if (isOn) this.#dashboards.add(client, after);
+      else this.#dashboards.delete(client);
+    } else if (isOn) this.#subscribers.add(client);
     else this.#subscribers.delete(client);
-    if (this.#subscribers.size === 0) {
+    if (this.#subscribers.size + this.#dashboards.size === 0) {
       clearInterval(this.#statsTimer);
       this.#statsTimer = undefined;
-    } else if (this.#statsTimer === undefined) {
-      this.#statsTimer = setInterval(() => void this.#sendStats(), HTTP_SOCKET_STATS_MS);
-      void this.#sendStats();
-    }
+    } else this.#statsTimer ??= setInterval(() => this.#tick(), HTTP_SOCKET_STATS_MS);
+    if (isFirst) void this.#sendStats();
+  }
+
+  #tick(): void {
+    if (this.#subscribers.size > 0) void this.#sendStats();
+    if (this.#dashboards.size > 0) this.#dashboards.tick();
   }
 
   /** One reading for all who listen; whoever is behind misses it. */
