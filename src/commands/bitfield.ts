@@ -38,9 +38,11 @@ function bitfield(c: CommandContext): void {
   if (operations === null) return;
   const isThere = c.findForChange(1) !== 0;
   if (isThere && !c.requireString()) return;
-  let bytesMin = 0;
+  let bytesMin = 0, from = Infinity;
   for (const { name, offset, bits } of operations) {
-    if (name !== "GET") bytesMin = Math.max(bytesMin, Math.floor((offset + bits - 1) / 8) + 1);
+    if (name === "GET") continue;
+    bytesMin = Math.max(bytesMin, Math.floor((offset + bits - 1) / 8) + 1);
+    from = Math.min(from, Math.floor(offset / 8));
   }
   if (bytesMin > c.services.settings.valueBytesMax) return c.reply.error(BIT_OFFSET);
   if (bytesMin > 0 && !c.openString(1, bytesMin)) return;
@@ -68,7 +70,7 @@ function bitfield(c: CommandContext): void {
     c.reply.bigInteger(operation.name === "SET" ? old : value);
   }
   // Also where every change failed: the value may have become longer.
-  if (hasChanged || bytesMin > 0) c.changed(1);
+  if (hasChanged || bytesMin > 0) c.changed(1, from, bytesMin);
 }
 
 /** BITFIELD_RO key [GET type offset ...] */

@@ -30,7 +30,7 @@ function setbit(c: CommandContext): void {
   if (!c.openString(1, at + 1)) return;
   const old = c.byteAt(at);
   c.setByte(at, bit === 1 ? old | mask : old & ~mask);
-  c.changed(1);
+  c.changed(1, at, at + 1);
   c.reply.integer((old & mask) === 0 ? 0 : 1);
 }
 

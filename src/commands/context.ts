@@ -27,6 +27,8 @@ import { type Staged, Staging } from "./staging.ts";
 /** Ends a parked command: writes its reply. */
 export type Finish = (reply: ReplyWriter) => void;
 
+/** A change of a part of a value that is shorter is told as the whole value. */
+const RANGE_VALUE_BYTES_MIN = 512;
 const EMPTY_VIEW = new DataView(new ArrayBuffer(8));
 
 export class CommandContext {
@@ -93,6 +95,8 @@ export class CommandContext {
     slotHint: 0,
   };
   readonly #value: ValueRange = { bytes: new Uint8Array(0), view: EMPTY_VIEW, start: 0, end: 0 };
+  /** Whether what `openString()` opened was not there before. */
+  #isNew = false;
   readonly #digits = new Uint8Array(INTEGER_BYTES_MAX + 12);
   readonly #digitsView = new DataView(this.#digits.buffer);
 
@@ -479,12 +483,15 @@ export class CommandContext {
     } else if (!this.staging.finishAppend(staged, this.shard, this.ref)) {
       return this.#needBlock(valueIndex);
     }
-    const block = staged?.block ?? null;
+    const block = staged?.block ?? null, from = this.valueBytes;
     if (!entries.appendString(this.shard, key, this.ref, value, block)) {
       this.isOutOfMemory = true;
       return false;
     }
-    if (this.effects !== null) this.effects.put(this.shard.number, key);
+    if (this.effects !== null) {
+      const to = from + value.end - value.start;
+      this.#toldOfRange(keyIndex, to, from, to);
+    }
     return true;
   }
 
@@ -517,6 +524,7 @@ export class CommandContext {
    * ends. Call `changed()` afterwards. False: no memory, return without reply.
    */
   openString(keyIndex: number, bytesMin: number): boolean {
+    this.#isNew = this.ref === 0;
     const shard = this.shard, oldBytes = this.ref === 0 ? 0 : this.valueBytes;
     const growth = Math.max(0, bytesMin - oldBytes);
     // Most of all: a bit or a field of a short value that is long enough.
@@ -582,9 +590,19 @@ export class CommandContext {
     return true;
   }
 
-  /** Tells that the value which `openString()` opened is as it shall be. */
-  changed(keyIndex: number): void {
-    if (this.effects !== null) this.effects.put(this.shard.number, this.#setKey(keyIndex));
+  /** Tells that bytes `[from, to)` of the value which `openString()` opened are as they shall be, the last one new. */
+  changed(keyIndex: number, from: number, to: number): void {
+    if (this.effects === null) return;
+    this.#toldOfRange(keyIndex, this.#isNew ? 0 : this.valueBytes, from, to);
+  }
+
+  /** A part of a value of `valueBytes` was written; 0 if all of it is new. */
+  #toldOfRange(keyIndex: number, valueBytes: number, from: number, to: number): void {
+    const effects = this.effects!, key = this.#setKey(keyIndex);
+    // Of a short value, or most of one, the whole costs no more.
+    if (valueBytes >= RANGE_VALUE_BYTES_MIN && (to - from) * 2 < valueBytes) {
+      effects.range(this.shard.number, key, from, to);
+    } else effects.put(this.shard.number, key);
   }
 
   /** Stores bytes that a handler made, at most INLINE_VALUE_BYTES_MAX; false: no memory, return without reply. */

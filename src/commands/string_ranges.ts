@@ -52,7 +52,7 @@ function setrange(c: CommandContext): void {
     piece.set(value.subarray(done, done + piece.length));
     done += piece.length;
   }
-  c.changed(1);
+  c.changed(1, offset, offset + added);
   c.reply.integer(c.valueBytes);
 }
 

@@ -2,6 +2,7 @@
 //
 //   {"sequence":7,"effect":"put","database":0,"key":"k","expiresAtMs":0,"type":"string","value":"v"}
 //   {"sequence":8,"effect":"remove","database":0,"key":{"base64":"/w=="}}
+//   {"sequence":8,"effect":"range","database":0,"key":"k","offset":5,"value":"v"}
 //   {"sequence":9,"effect":"expire","database":0,"key":"k","expiresAtMs":1790000000000}
 //   {"sequence":10,"effect":"flush","database":-1}
 //   {"sequence":11,"effect":"databases","table":[1,0,2,...]}
@@ -12,8 +13,10 @@ import {
   EFFECT_OVERHEAD_BYTES,
   type EffectReader,
   type EffectWriter,
+  EXPIRE,
   FLUSH,
   PUT,
+  RANGE,
   REMOVE,
 } from "./record.ts";
 
@@ -21,6 +24,12 @@ import {
 const PIECE_BYTES = 3 * 262_144;
 /** By the number in a put, which is the store's. */
 const TYPE_NAMES = ["", "string"] as const;
+const KEYED_NAMES: Record<number, string> = {
+  [PUT]: "put",
+  [REMOVE]: "remove",
+  [EXPIRE]: "expire",
+  [RANGE]: "range",
+};
 const DATABASE_COUNT = 16;
 // Made once: making one costs more than a short text does.
 const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -40,12 +49,14 @@ export function writeEffectLine(
     const table = bytes.subarray(reader.valueStart, reader.valueEnd);
     return write(`${head}"databases","table":[${table.join(",")}]}\n`);
   }
-  const name = kind === PUT ? "put" : kind === REMOVE ? "remove" : "expire";
+  const name = KEYED_NAMES[kind];
   write(`${head}"${name}","database":${database},"key":`);
   writeBytes(bytes.subarray(reader.keyStart, reader.keyEnd), write);
-  if (kind !== REMOVE) write(`,"expiresAtMs":${reader.expiresAtMs}`);
-  if (kind === PUT) {
-    write(`,"type":${JSON.stringify(TYPE_NAMES[reader.type] || reader.type)},"value":`);
+  if (kind === PUT || kind === EXPIRE) write(`,"expiresAtMs":${reader.expiresAtMs}`);
+  if (kind === PUT) write(`,"type":${JSON.stringify(TYPE_NAMES[reader.type] || reader.type)}`);
+  if (kind === RANGE) write(`,"offset":${reader.offset}`);
+  if (kind === PUT || kind === RANGE) {
+    write(`,"value":`);
     writeBytes(bytes.subarray(reader.valueStart, reader.valueEnd), write);
   }
   write("}\n");
@@ -131,8 +142,8 @@ function readKeyed(
   { keyBytesMax, valueBytesMax }: { readonly keyBytesMax: number; readonly valueBytesMax: number },
 ): string | null {
   const { effect } = fields;
-  if (effect !== "put" && effect !== "remove" && effect !== "expire") {
-    return `"effect" is none of put, remove, expire, flush, databases`;
+  if (!Object.values(KEYED_NAMES).includes(effect as string)) {
+    return `"effect" is none of put, range, remove, expire, flush, databases`;
   }
   const database = wholeNumber(fields.database, 0, DATABASE_COUNT - 1);
   if (database === null) return `"database" is no whole number from 0 to 15`;
@@ -147,6 +158,9 @@ function readKeyed(
     writer.reserve(EFFECT_OVERHEAD_BYTES + key.length);
     writer.remove(database, view, 0, key.length);
     return excess(fields, ["database", "key"]);
+  }
+  if (effect === "range") {
+    return readRange(fields, writer, database, view, key.length, valueBytesMax);
   }
   const expiresAtMs = wholeNumber(fields.expiresAtMs, 0, Number.MAX_SAFE_INTEGER);
   if (expiresAtMs === null) return `"expiresAtMs" is no whole number from 0 on`;
@@ -167,6 +181,27 @@ function readKeyed(
   writer.put(database, words, 0, key.length, type, expiresAtMs, value.length);
   writer.raw(value);
   return excess(fields, ["database", "key", "expiresAtMs", "type", "value"]);
+}
+
+function readRange(
+  fields: Record<string, unknown>,
+  writer: EffectWriter,
+  database: number,
+  keyView: DataView,
+  keyBytes: number,
+  valueBytesMax: number,
+): string | null {
+  const offset = wholeNumber(fields.offset, 0, valueBytesMax);
+  if (offset === null) return `"offset" is no whole number from 0 to ${valueBytesMax}`;
+  const value = bytesOf(fields.value);
+  if (value === null) return `"value" is neither text nor {"base64":"..."}`;
+  if (offset + value.length > valueBytesMax) {
+    return `"value" ends at byte ${offset + value.length}, at most ${valueBytesMax}`;
+  }
+  writer.reserve(EFFECT_OVERHEAD_BYTES + keyBytes + value.length);
+  writer.range(database, keyView, 0, keyBytes, offset, value.length);
+  writer.raw(value);
+  return excess(fields, ["database", "key", "offset", "value"]);
 }
 
 /** A field that means nothing may be a slip in one that does. */

@@ -18,6 +18,8 @@ export interface EffectSink {
   begin(): void;
   /** The key has a new value, or a new length of it. */
   put(shardNumber: number, key: EffectKey): void;
+  /** Bytes `[from, to)` of a value that was there before have changed; what it grew by ends at `to`. */
+  range(shardNumber: number, key: EffectKey, from: number, to: number): void;
   remove(shardNumber: number, key: EffectKey): void;
   expire(shardNumber: number, key: EffectKey, expiresAtMs: number): void;
   /** All entries of a database are gone, or of all databases (−1). */

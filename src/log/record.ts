@@ -5,6 +5,7 @@
 //            [3, database, key, expiresAtMs]                expires then; 0: never
 //            [4, database]                                  emptied; −1: all databases
 //            [5, table]                                     16 bytes: which database each number means
+//            [6, database, key, offset, bytes]              written into the value there, zeros before if it was shorter
 //   group    d6 47 l0 l1  l2 l3 c0 c0   effects   c0 ... to the next 8 bytes
 //
 // Keys, values and the table are `bin`. A group's head is MessagePack too, a fixext of 4 bytes with the length of
@@ -17,6 +18,7 @@ export const REMOVE = 2;
 export const EXPIRE = 3;
 export const FLUSH = 4;
 export const DATABASES = 5;
+export const RANGE = 6;
 
 export const GROUP_HEAD_BYTES = 8;
 /** First word of a group's head, less the low half of its length. */
@@ -28,9 +30,9 @@ export const NIL = 0xc0;
 /** What an effect takes at most beside its key and value. */
 export const EFFECT_OVERHEAD_BYTES = 32;
 
-const ARRAY_2 = 0x92, ARRAY_3 = 0x93, ARRAY_4 = 0x94, ARRAY_6 = 0x96;
+const ARRAY_2 = 0x92, ARRAY_3 = 0x93, ARRAY_4 = 0x94, ARRAY_5 = 0x95, ARRAY_6 = 0x96;
 const BIN_8 = 0xc4, BIN_16 = 0xc5, BIN_32 = 0xc6;
-const UINT_64 = 0xcf;
+const UINT_32 = 0xce, UINT_64 = 0xcf;
 const MINUS_ONE = 0xff;
 const HIGH = 2 ** 32;
 
@@ -92,6 +94,23 @@ export class EffectWriter {
     this.bytes[this.length++] = type;
     this.#moment(expiresAtMs);
     this.binHead(valueBytes);
+  }
+
+  /** A range up to its bytes, of which `count` follow. Call `reserve()` for all of it before. */
+  range(
+    database: number,
+    keyView: DataView,
+    keyStart: number,
+    keyEnd: number,
+    offset: number,
+    count: number,
+  ): void {
+    this.#head(ARRAY_5, RANGE, database);
+    this.#key(keyView, keyStart, keyEnd);
+    this.bytes[this.length] = UINT_32;
+    this.view.setUint32(this.length + 1, offset);
+    this.length += 5;
+    this.binHead(count);
   }
 
   remove(database: number, keyView: DataView, keyStart: number, keyEnd: number): void {
@@ -192,7 +211,9 @@ export class EffectReader {
   keyEnd = 0;
   type = 0;
   expiresAtMs = 0;
-  /** The value, or the table of databases. */
+  /** Of a range, in the value that it changes. */
+  offset = 0;
+  /** The value, the bytes of a range, or the table of databases. */
   valueStart = 0;
   valueEnd = 0;
   /** Why `next()` gave −1. */
@@ -233,6 +254,9 @@ export class EffectReader {
       case DATABASES:
         if (fields !== 2 || !this.#value()) return this.#broken();
         return this.valueEnd - this.valueStart === 16 ? this.#at : this.#broken();
+      case RANGE:
+        if (fields !== 5 || !this.#database() || !this.#key()) return this.#broken();
+        return this.#offset() && this.#value() ? this.#at : this.#broken();
       default:
         return this.#fail(`effect of unknown kind ${kind}`);
     }
@@ -286,6 +310,13 @@ export class EffectReader {
       this.#at += 4;
     } else return -1;
     return this.#at + count <= this.#end ? count : -1;
+  }
+
+  #offset(): boolean {
+    if (this.#byte() !== UINT_32 || this.#at + 4 > this.#end) return false;
+    this.offset = this.#view.getUint32(this.#at);
+    this.#at += 4;
+    return true;
   }
 
   #moment(): boolean {

@@ -104,6 +104,8 @@ export interface RingPart {
   readonly at: number;
   readonly shardNumber: number;
   readonly firstPage: number;
+  /** Where in the value it begins. */
+  readonly offsetBytes: number;
   readonly lengthBytes: number;
 }
 

@@ -7,7 +7,14 @@ import { CREDIT_LOOK_MS, RECORDER_CREDIT_BYTES, UNSYNCED_MS_MAX } from "../limit
 import type { EffectKey, EffectLog } from "../log/effects.ts";
 import { EFFECT_OVERHEAD_BYTES, EffectWriter } from "../log/record.ts";
 import { FSYNC_INTERVAL, type Ring, type RingPart, unitsOf } from "../log/ring.ts";
-import { type Block, record, type Shard, type StagedBlock, type Store } from "../store/store.ts";
+import {
+  type Block,
+  INLINE_VALUE_BYTES_MAX,
+  record,
+  type Shard,
+  type StagedBlock,
+  type Store,
+} from "../store/store.ts";
 import { encodeParts, PART_BYTES, PARTS_HEAD_BYTES } from "./ring_parts.ts";
 
 const BUFFER_BYTES = 65_536;
@@ -79,16 +86,7 @@ export class EffectRecorder implements EffectLog {
 
   put(shardNumber: number, key: EffectKey): void {
     const shard = this.#store.shards[shardNumber], writer = this.#writer;
-    const ref = record.findHinted(
-      shard,
-      key.hash,
-      key.database,
-      key.view,
-      key.start,
-      key.end,
-      shard.slot,
-    );
-    if (ref === 0) throw new Error(`a put of a key that shard ${shardNumber} does not hold`);
+    const ref = this.#find(shard, key);
     const valueBytes = record.valueBytesOf(shard, ref);
     const isBlock = record.isBlock(shard, ref);
     writer.reserve(EFFECT_OVERHEAD_BYTES + key.end - key.start + (isBlock ? 0 : valueBytes));
@@ -101,8 +99,28 @@ export class EffectRecorder implements EffectLog {
       record.expiresAtMsOf(shard, ref),
       valueBytes,
     );
-    if (isBlock) this.#refer(shard, ref, valueBytes);
+    if (isBlock) this.#refer(shard, ref, 0, valueBytes);
     else writer.words(shard.i32, record.valueStartOf(shard, ref) >>> 2, valueBytes);
+  }
+
+  range(shardNumber: number, key: EffectKey, from: number, to: number): void {
+    const shard = this.#store.shards[shardNumber], writer = this.#writer, count = to - from;
+    const ref = this.#find(shard, key), isBlock = record.isBlock(shard, ref);
+    const isReferred = isBlock && count > INLINE_VALUE_BYTES_MAX;
+    writer.reserve(EFFECT_OVERHEAD_BYTES + key.end - key.start + (isReferred ? 0 : count));
+    writer.range(key.database, key.view, key.start, key.end, from, count);
+    if (isReferred) this.#refer(shard, ref, from, count);
+    else if (!isBlock) {
+      const start = record.valueStartOf(shard, ref);
+      writer.raw(shard.u8.subarray(start + from, start + to));
+    } else {
+      const block = this.#store.blockOf(shard, ref);
+      for (let at = from; at < to;) {
+        const piece = block.piece(at, to - at);
+        writer.raw(piece);
+        at += piece.length;
+      }
+    }
   }
 
   remove(_shardNumber: number, key: EffectKey): void {
@@ -196,16 +214,25 @@ export class EffectRecorder implements EffectLog {
       at: 0,
       shardNumber: block.shard.number,
       firstPage: block.firstPage,
+      offsetBytes: 0,
       lengthBytes: writer.length,
     };
   }
 
-  #refer(shard: Shard, ref: number, lengthBytes: number): void {
+  #find(shard: Shard, key: EffectKey): number {
+    const { hash, database, view, start, end } = key;
+    const ref = record.findHinted(shard, hash, database, view, start, end, shard.slot);
+    if (ref === 0) throw new Error(`a change of a key that shard ${shard.number} does not hold`);
+    return ref;
+  }
+
+  #refer(shard: Shard, ref: number, offsetBytes: number, lengthBytes: number): void {
     const pinned = this.#store.pin(shard, ref);
     this.#parts.push({
       at: this.#writer.length,
       shardNumber: shard.number,
       firstPage: pinned.firstPage,
+      offsetBytes,
       lengthBytes,
     });
   }

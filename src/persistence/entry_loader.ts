@@ -4,16 +4,22 @@
 // an absent key is ignored and counted: a later one explains it. Puts are gathered in small groups, so that the
 // loads of their index lines and records overlap.
 import { LOAD_GROUP } from "../limits.ts";
-import { DATABASES, EffectReader, EXPIRE, FLUSH, PUT, REMOVE } from "../log/record.ts";
+import { DATABASES, EffectReader, EXPIRE, FLUSH, PUT, RANGE, REMOVE } from "../log/record.ts";
 import type { GroupTarget } from "../log/frame_groups.ts";
 import {
   entries,
   INLINE_VALUE_BYTES_MAX,
   type KeyRange,
+  record,
   type Store,
   TYPE_STRING,
   type ValueRange,
 } from "../store/store.ts";
+
+/** Redis's longest: nothing that a command makes is longer. */
+const VALUE_BYTES_MAX = 512 * 1024 * 1024;
+/** Whole words are read past a value's end. */
+const VALUE_SLACK_BYTES = 8;
 
 export class EntryLoader implements GroupTarget {
   /** Effects applied, partial ones that met no entry, and the last table of databases (null: none). */
@@ -86,7 +92,7 @@ export class EntryLoader implements GroupTarget {
       value.start = place[i * 4 + 2];
       value.end = place[i * 4 + 3];
       if (!this.#put(key, value, this.#expiresAtMs[i])) {
-        return `no memory for its value of ${value.end - value.start} bytes: raise --maxmemory`;
+        return noMemory(value.end - value.start);
       }
     }
     return null;
@@ -120,18 +126,61 @@ export class EntryLoader implements GroupTarget {
     if (kind === FLUSH) this.#store.flush(reader.database);
     else if (kind === DATABASES) {
       this.table = this.#bytes.slice(reader.valueStart, reader.valueEnd);
-    } else if (kind === REMOVE || kind === EXPIRE) this.#changeFound(reader);
+    } else if (kind === RANGE) return this.#writeRange(reader);
+    else if (kind === REMOVE || kind === EXPIRE) this.#changeFound(reader);
     return null;
   }
 
-  #changeFound(reader: EffectReader): void {
-    const store = this.#store, key = this.#key;
+  #writeRange(reader: EffectReader): string | null {
+    const store = this.#store, { offset } = reader;
+    const bytes = this.#bytes.subarray(reader.valueStart, reader.valueEnd);
+    const end = offset + bytes.length;
+    if (end > VALUE_BYTES_MAX) return `a value of ${end} bytes`;
+    const key = this.#keyOf(reader), shard = store.shardOf(key.hash);
+    store.lockChange(shard);
+    let ref = entries.findKey(shard, key);
+    if (ref === 0 || record.typeOf(shard, ref) !== TYPE_STRING) {
+      this.ignored++;
+      store.unlockChange(shard);
+      return null;
+    }
+    const oldBytes = record.valueBytesOf(shard, ref), growth = Math.max(0, end - oldBytes);
+    if (!record.isBlock(shard, ref)) {
+      const whole = new Uint8Array(oldBytes + growth + VALUE_SLACK_BYTES);
+      const start = record.valueStartOf(shard, ref);
+      const expiresAtMs = record.expiresAtMsOf(shard, ref);
+      whole.set(shard.u8.subarray(start, start + oldBytes));
+      whole.set(bytes, offset);
+      store.unlockChange(shard);
+      return this.#put(key, valueOf(whole), expiresAtMs) ? null : noMemory(oldBytes + growth);
+    }
+    const zeros = valueOf(new Uint8Array(growth + VALUE_SLACK_BYTES));
+    const isGrown = growth === 0 || entries.appendString(shard, key, ref, zeros, null);
+    if (isGrown) {
+      ref = entries.findKey(shard, key);
+      const block = store.blockOf(shard, ref);
+      for (let done = 0; done < bytes.length;) {
+        const piece = block.piece(offset + done, bytes.length - done);
+        piece.set(bytes.subarray(done, done + piece.length));
+        done += piece.length;
+      }
+    }
+    store.unlockChange(shard);
+    return isGrown ? null : noMemory(oldBytes + growth);
+  }
+
+  #keyOf(reader: EffectReader): KeyRange {
+    const key = this.#key;
     key.view = this.#view;
     key.database = reader.database;
     key.start = reader.keyStart;
     key.end = reader.keyEnd;
-    key.hash = store.hash(this.#view, key.start, key.end, key.database);
-    const shard = store.shardOf(key.hash);
+    key.hash = this.#store.hash(this.#view, key.start, key.end, key.database);
+    return key;
+  }
+
+  #changeFound(reader: EffectReader): void {
+    const store = this.#store, key = this.#keyOf(reader), shard = store.shardOf(key.hash);
     store.lockChange(shard);
     const ref = entries.findKey(shard, key);
     if (ref === 0) this.ignored++;
@@ -168,4 +217,14 @@ export class EntryLoader implements GroupTarget {
     if (made === 0) block.discard();
     return made !== 0;
   }
+}
+
+/** All but the slack. */
+function valueOf(bytes: Uint8Array): ValueRange {
+  const view = new DataView(bytes.buffer);
+  return { bytes, view, start: 0, end: bytes.length - VALUE_SLACK_BYTES };
+}
+
+function noMemory(valueBytes: number): string {
+  return `no memory for its value of ${valueBytes} bytes: raise --maxmemory`;
 }

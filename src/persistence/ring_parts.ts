@@ -4,9 +4,9 @@ import type { RingPart } from "../log/ring.ts";
 import type { PartSource } from "../log/log_writer.ts";
 import { type Block, type Store } from "../store/store.ts";
 
-//   u32 number of parts   u32 1 if the first is the group's own bytes   parts of 16 bytes   the group's bytes
+//   u32 number of parts   u32 1 if the first is the group's own bytes   parts of 20 bytes   the group's bytes
 export const PARTS_HEAD_BYTES = 8;
-export const PART_BYTES = 16;
+export const PART_BYTES = 20;
 
 export function encodeParts(
   into: EffectWriter,
@@ -23,7 +23,8 @@ export function encodeParts(
     view.setUint32(at, part.at, true);
     view.setUint32(at + 4, part.shardNumber, true);
     view.setUint32(at + 8, part.firstPage, true);
-    view.setUint32(at + 12, part.lengthBytes, true);
+    view.setUint32(at + 12, part.offsetBytes, true);
+    view.setUint32(at + 16, part.lengthBytes, true);
     at += PART_BYTES;
   }
   into.length = at;
@@ -43,7 +44,7 @@ export class StoreParts implements PartSource {
     const pieces: Uint8Array[] = [];
     let done = 0;
     for (const part of parts) {
-      pieces.push(own.subarray(done, part.at), ...piecesOf(this.#blockOf(part)));
+      pieces.push(own.subarray(done, part.at), ...piecesOf(this.#blockOf(part), part.offsetBytes));
       done = part.at;
     }
     pieces.push(own.subarray(done));
@@ -62,7 +63,7 @@ export class StoreParts implements PartSource {
 
   #blockOf(part: RingPart): Block {
     const shard = this.#store.shards[part.shardNumber];
-    return this.#store.blockAt(shard, part.firstPage, part.lengthBytes);
+    return this.#store.blockAt(shard, part.firstPage, part.offsetBytes + part.lengthBytes);
   }
 }
 
@@ -77,16 +78,17 @@ function decode(
       at: view.getUint32(at, true),
       shardNumber: view.getUint32(at + 4, true),
       firstPage: view.getUint32(at + 8, true),
-      lengthBytes: view.getUint32(at + 12, true),
+      offsetBytes: view.getUint32(at + 12, true),
+      lengthBytes: view.getUint32(at + 16, true),
     });
   }
   const carrier = view.getUint32(4, true) === 1 ? parts.shift()! : null;
   return { parts, carrier, bytesAt: PARTS_HEAD_BYTES + count * PART_BYTES };
 }
 
-function piecesOf(block: Block): Uint8Array[] {
+function piecesOf(block: Block, from = 0): Uint8Array[] {
   const pieces: Uint8Array[] = [];
-  for (let at = 0; at < block.lengthBytes;) {
+  for (let at = from; at < block.lengthBytes;) {
     const piece = block.piece(at, block.lengthBytes - at);
     pieces.push(piece);
     at += piece.length;

@@ -6,6 +6,7 @@ import { CALL_GROUPS, wordsOf } from "../contract/redis_calls.ts";
 import { DataDirectory, wholeState } from "../support/data_directory.ts";
 import { connect, encodeCommand } from "../support/resp_client.ts";
 import { startServer } from "../support/server.ts";
+import { infoNumber } from "../support/server_numbers.ts";
 
 const SEQUENCES = Number(Deno.env.get("MAYFLY_REPLAY_RUNS") ?? 60);
 /** Expiries closer than this, as of the first look, could pass before the second. */
@@ -37,6 +38,51 @@ async function send(port: number, commands: readonly Uint8Array[][]): Promise<vo
 }
 
 const latin1 = (word: string) => Uint8Array.from(word, (char) => char.charCodeAt(0));
+
+Deno.test("changes of parts of long values are logged as such, and come back after kill -9", async () => {
+  using data = new DataDirectory();
+  const flags = data.flags("never"), sizes = [600, 10_000, 16_384, 16_385, 200_000, 1_000_000];
+  const server = await startServer({ workers: 2, flags });
+  let before: string[];
+  {
+    using client = await connect(server.port);
+    for (const size of sizes) {
+      await client.command("SET", `k${size}`, "v".repeat(size), "PXAT", String(2 ** 42));
+      await client.command("SETBIT", `new${size}`, String(size * 8), "1");
+    }
+    await client.command("SAVE");
+    const logBytes = await infoNumber(client, "log_bytes");
+    for (let round = 0; round < 50; round++) {
+      for (const size of sizes) {
+        for (const key of [`k${size}`, `new${size}`]) {
+          await client.command("SETBIT", key, String((round * 7919) % (size * 8)), "1");
+          await client.command("APPEND", key, "w".repeat(round));
+          await client.command("SETRANGE", key, String((round * 104_729) % size), "range");
+          const field = String((round * 31) % size);
+          await client.command("BITFIELD", key, "INCRBY", "u8", `#${field}`, "1");
+        }
+      }
+    }
+    // Whole values would be 50 * 4 * 2 * 1.2 MB.
+    const grown = await infoNumber(client, "log_bytes") - logBytes;
+    assert.ok(grown < 1_000_000, `the log grew by ${grown} bytes`);
+    // From short to long, far behind the end, in pieces that are not copied, and after a new life.
+    for (const size of sizes) {
+      await client.command("SETRANGE", `k${size}`, String(size + 50_000), "end");
+      await client.command("APPEND", `new${size}`, "x".repeat(40_000));
+      await client.command("DEL", `k${size}`);
+      await client.command("SETRANGE", `k${size}`, "3000", "new life");
+      await client.command("SETRANGE", `k${size}`, "3", "z".repeat(100));
+    }
+    // Its reply waits until all before it is on disk.
+    await client.command("CONFIG", "SET", "appendfsync", "always");
+    await client.command("SET", "last", "1");
+    before = await wholeState(server.port);
+  }
+  await server.kill();
+  await using again = await startServer({ workers: 1, flags });
+  assert.deepEqual(await wholeState(again.port), before);
+});
 
 Deno.test("a restart after kill -9 gives back what the contract's calls left", async () => {
   using data = new DataDirectory();

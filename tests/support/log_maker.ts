@@ -8,6 +8,7 @@ import {
   EXPIRE,
   FLUSH,
   PUT,
+  RANGE,
   REMOVE,
 } from "../../src/log/record.ts";
 import type { GroupTarget } from "../../src/log/frame_groups.ts";
@@ -20,6 +21,13 @@ export type Effect =
     readonly database: number;
     readonly key: string;
     readonly expiresAtMs: number;
+    readonly value: Uint8Array;
+  }
+  | {
+    readonly kind: "range";
+    readonly database: number;
+    readonly key: string;
+    readonly offset: number;
     readonly value: Uint8Array;
   }
   | { readonly kind: "remove"; readonly database: number; readonly key: string }
@@ -50,13 +58,16 @@ export function writeEffect(writer: EffectWriter, effect: Effect): void {
   const padded = new Uint8Array((keyBytes.length + 7) & ~3);
   padded.set(keyBytes);
   const view = new DataView(padded.buffer), end = keyBytes.length;
-  writer.reserve(64 + end + (effect.kind === "put" ? effect.value.length : 0));
+  writer.reserve(64 + end + ("value" in effect ? effect.value.length : 0));
   switch (effect.kind) {
     case "put": {
       const { database, expiresAtMs, value } = effect;
       writer.put(database, new Int32Array(padded.buffer), 0, end, 1, expiresAtMs, value.length);
       return writer.raw(value);
     }
+    case "range":
+      writer.range(effect.database, view, 0, end, effect.offset, effect.value.length);
+      return writer.raw(effect.value);
     case "remove":
       return writer.remove(effect.database, view, 0, end);
     case "expire":
@@ -98,7 +109,15 @@ export class StateModel implements GroupTarget {
       if (effect.kind === "remove") this.entries.delete(name);
       else if (effect.kind === "put") {
         this.entries.set(name, { value: effect.value, expiresAtMs: effect.expiresAtMs });
-      } else if (entry !== undefined) entry.expiresAtMs = effect.expiresAtMs;
+      } else if (entry === undefined) return;
+      else if (effect.kind === "expire") entry.expiresAtMs = effect.expiresAtMs;
+      else {
+        const { offset, value } = effect;
+        const longer = new Uint8Array(Math.max(entry.value.length, offset + value.length));
+        longer.set(entry.value);
+        longer.set(value, offset);
+        entry.value = longer;
+      }
     }
   }
 
@@ -116,6 +135,7 @@ export function effectOf(reader: EffectReader, bytes: Uint8Array): Effect {
   const key = decoder.decode(bytes.subarray(reader.keyStart, reader.keyEnd));
   const value = bytes.slice(reader.valueStart, reader.valueEnd);
   if (kind === PUT) return { kind: "put", database, key, expiresAtMs, value };
+  if (kind === RANGE) return { kind: "range", database, key, offset: reader.offset, value };
   if (kind === REMOVE) return { kind: "remove", database, key };
   if (kind === EXPIRE) return { kind: "expire", database, key, expiresAtMs };
   if (kind === FLUSH) return { kind: "flush", database };

@@ -29,6 +29,7 @@ const EFFECTS: readonly Effect[] = [
   // Pieces end within a character, and within base64's threes.
   put("long", `x${"é".repeat(900_000)}`),
   put("longBytes", new Uint8Array(2_000_001).fill(0xfe)),
+  { kind: "range", database: 1, key: "k", offset: 70_000, value: new Uint8Array([0xff, 1]) },
   { kind: "remove", database: 3, key: "gone" },
   { kind: "expire", database: 0, key: "k", expiresAtMs: 2 ** 53 - 1 },
   { kind: "flush", database: -1 },

@@ -17,6 +17,9 @@ class Recorder implements EffectLog {
   put(_shard: number, key: EffectKey): void {
     this.#tell(`put ${name(key)}`);
   }
+  range(_shard: number, key: EffectKey, from: number, to: number): void {
+    this.#tell(`range ${name(key)} ${from} ${to}`);
+  }
   remove(_shard: number, key: EffectKey): void {
     this.#tell(`remove ${name(key)}`);
   }
@@ -115,6 +118,14 @@ const CASES: readonly (readonly [line: string, effects: string])[] = [
   ["GETEX j EX 10", "( expire 5:j once )"],
   ["GETEX j PERSIST", "( expire 5:j never )"],
   ["GETEX j EXAT 1", "( remove 5:j )"],
+  ["SETBIT long 8000 1", "( put 5:long )"],
+  ["SETBIT long 8007 1", "( range 5:long 1000 1001 )"],
+  ["SETBIT long 16000 1", "( range 5:long 2000 2001 )"],
+  ["APPEND long xyz", "( range 5:long 2001 2004 )"],
+  ["SETRANGE long 2002 x", "( range 5:long 2002 2003 )"],
+  [`SETRANGE long 0 ${"x".repeat(1500)}`, "( put 5:long )"],
+  ["BITFIELD long SET u8 #10 7 GET u8 #20 SET u8 #30 1", "( range 5:long 10 31 )"],
+  ["BITFIELD long OVERFLOW FAIL INCRBY u1 16039 2", "( range 5:long 2004 2005 )"],
   ["FLUSHALL", "( flush -1 )"],
 ];
 

@@ -21,6 +21,8 @@ const EFFECTS: readonly Effect[] = [
   { kind: "flush", database: -1 },
   { kind: "flush", database: 15 },
   { kind: "databases", table: Uint8Array.from({ length: 16 }, (_, i) => i ^ 1) },
+  { kind: "range", database: 2, key: "bits", offset: 0, value: Uint8Array.of(255) },
+  { kind: "range", database: 0, key: "far", offset: 2 ** 29 - 300, value: new Uint8Array(300) },
 ];
 
 /** As the library gives the effect's array. */
@@ -37,6 +39,8 @@ function asArray(effect: Effect): unknown[] {
       return [4, effect.database];
     case "databases":
       return [5, effect.table];
+    case "range":
+      return [6, effect.database, bytes(effect.key), effect.offset, effect.value];
   }
 }
 

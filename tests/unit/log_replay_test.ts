@@ -40,6 +40,13 @@ function randomEffect(random: Random): Effect {
     case 7:
       return { kind: "expire", database, key, expiresAtMs };
     case 8:
+    case 9:
+    case 10: {
+      const offset = random.below(2) === 0 ? random.below(60) : random.below(70_000);
+      const value = random.bytes(random.below(200));
+      return { kind: "range", database, key, offset, value };
+    }
+    case 11:
       return put(key, random.bytes(LARGE_BYTES), expiresAtMs, database);
     default:
       return put(key, random.bytes(random.below(50)), expiresAtMs, database);
