@@ -135,6 +135,11 @@ export function listParameters(
       set: (text) =>
         setNumber(text, 0, Number.MAX_SAFE_INTEGER, (ms) => settings.latencyThresholdMs = ms),
     },
+    {
+      name: "active-expire-effort",
+      get: () => String(settings.activeExpireEffort),
+      set: (text) => setNumber(text, 1, 10, (effort) => settings.activeExpireEffort = effort),
+    },
     // Times are always kept: they cost nothing that can be measured.
     only("latency-tracking", "yes", "argument(s) must be one of the following: yes"),
     only(

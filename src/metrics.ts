@@ -39,6 +39,9 @@ export const COUNTERS = [
   "loopLagMs",
   "loopLagSamples",
   "loopLagMsMaxNow",
+  "expirySweepMs",
+  "expirySlicesCut",
+  "expiryLateMsMaxNow",
 ] as const;
 export type Counter = typeof COUNTERS[number];
 
