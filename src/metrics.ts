@@ -3,6 +3,7 @@
 // Each worker writes its own cells only, with plain stores: a float64 is never torn, and a reader that comes
 // between two stores sees one of them later.
 import { CommandMetrics, createCommandMemory, WorkerCommandMetrics } from "./command_metrics.ts";
+import { createForecastMemory } from "./expiry_forecast.ts";
 import { bucketOf, BUCKETS, Latency } from "./histogram.ts";
 import { createHistoryMemory } from "./history.ts";
 import { createCensusMemory } from "./namespace_census.ts";
@@ -85,6 +86,8 @@ export interface MetricsMemory {
   readonly namespaces: SharedArrayBuffer;
   readonly census: SharedArrayBuffer;
   readonly history: SharedArrayBuffer;
+  /** What expires soon. */
+  readonly forecast: SharedArrayBuffer;
   readonly process: SharedArrayBuffer;
 }
 
@@ -96,6 +99,7 @@ export function createMetricsMemory(workerCount: number): MetricsMemory {
     namespaces: createNamespaceMemory(workerCount),
     census: createCensusMemory(),
     history: createHistoryMemory(),
+    forecast: createForecastMemory(),
     process: new SharedArrayBuffer((PROCESS_WORDS + workerCount) * 4),
   };
 }

@@ -5,6 +5,7 @@ import { ProcessState } from "../settings.ts";
 import type { CommandContext } from "./context.ts";
 import type { Services } from "./services.ts";
 import { FSYNC_NAMES, type LogNumber } from "../log/ring.ts";
+import { type ExpiryNumbers, expiryNumbers } from "./expiry_numbers.ts";
 import { lastSaveS } from "./persistence_commands.ts";
 import { namespaceNumbers } from "./collect.ts";
 import { perWorker } from "./stats.ts";
@@ -155,6 +156,7 @@ function statsLines({ services, store, nowMs }: Source): InfoLine[] {
     ["total_net_output_bytes", metrics.counter("bytesOut")],
     ["rejected_connections", metrics.counter("connectionsRejected")],
     ["expired_keys", store.totals().expired],
+    ...expiryLines(expiryNumbers(metrics, store, nowMs)),
     ["evicted_keys", 0],
     ["keyspace_hits", metrics.counter("hits")],
     ["keyspace_misses", metrics.counter("misses")],
@@ -172,6 +174,15 @@ function statsLines({ services, store, nowMs }: Source): InfoLine[] {
     ["monitor_lines_left_out", metrics.counter("monitorLinesLeftOut")],
     ["write_groups", metrics.counter("writeGroups")],
     ["writes_grouped", metrics.counter("writesGrouped")],
+  ];
+}
+
+function expiryLines({ stalePart, lagMs, sweepMs, slicesCut }: ExpiryNumbers): InfoLine[] {
+  return [
+    ["expired_stale_perc", (stalePart * 100).toFixed(2)],
+    ["expired_time_cap_reached_count", slicesCut],
+    ["expire_cycle_cpu_milliseconds", Math.round(sweepMs)],
+    ["expiry_lag_ms", Math.round(lagMs)],
   ];
 }
 
