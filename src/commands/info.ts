@@ -29,6 +29,7 @@ const SECTIONS: Readonly<Record<string, (source: Source) => InfoLine[]>> = {
   // Client libraries look for `loading` and `role` before they send anything.
   Persistence: persistenceLines,
   Stats: statsLines,
+  Expiry: expirySettingLines,
   Replication: replicationLines,
   CPU: cpuLines,
   Errorstats: ({ services }) =>
@@ -183,6 +184,26 @@ function expiryLines({ stalePart, lagMs, sweepMs, slicesCut }: ExpiryNumbers): I
     ["expired_time_cap_reached_count", slicesCut],
     ["expire_cycle_cpu_milliseconds", Math.round(sweepMs)],
     ["expiry_lag_ms", Math.round(lagMs)],
+  ];
+}
+
+/** What decides how long keys live and when they go, and how many go soon: an estimate where there are many. */
+function expirySettingLines({ services, store, nowMs }: Source): InfoLine[] {
+  const { config, metrics, settings } = services;
+  return [
+    ["active_expire", settings.isActiveExpire ? 1 : 0],
+    ["active_expire_effort", settings.activeExpireEffort],
+    ["default_ttl_seconds", settings.defaultTtlS],
+    ["ttl_jitter_percent", settings.ttlJitterPercent],
+    ["ttl_rules", config.ttlRules.length],
+    ...config.ttlRules.map(({ prefix, seconds }, i): InfoLine => [
+      `ttl_rule${i}`,
+      `prefix=${JSON.stringify(prefix)},seconds=${seconds}`,
+    ]),
+    ...expiryNumbers(metrics, store, nowMs).forecast.map(({ horizon, keys, bytes }): InfoLine => [
+      `expiring_within_${horizon}`,
+      `keys=${keys},bytes=${bytes}`,
+    ]),
   ];
 }
 
