@@ -15,6 +15,7 @@ import {
 } from "./config_flags.ts";
 import { type FileSettings, parseConfigFile } from "./config_file.ts";
 import { isLoopback } from "./loopback.ts";
+import type { TtlRule } from "./ttl_rules.ts";
 import { VERSION } from "./version.ts";
 
 /** What main read from the machine. `memoryBytes`: the cgroup's grant if there is one, else all. */
@@ -31,6 +32,11 @@ export interface Config {
   readonly maxmemoryBytes: number;
   /** What a maxmemory of 0 stands for. */
   readonly maxmemoryDefaultBytes: number;
+  /** 0 is for ever. */
+  readonly defaultTtlS: number;
+  readonly ttlRules: readonly TtlRule[];
+  readonly ttlJitterPercent: number;
+  readonly activeExpireEffort: number;
   readonly clientsMax: number;
   readonly keyBytesMax: number;
   readonly valueBytesMax: number;
@@ -139,6 +145,7 @@ type DefaultedValues = Omit<
   Values,
   | "config"
   | "http-cors"
+  | "ttl-rule"
   | "unix-socket"
   | "unix-socket-perm"
   | "workers"
@@ -160,6 +167,10 @@ function toConfig(
     workerCount: values.workers ?? Math.min(WORKERS_MAX, Math.max(1, facts.coreCount - 1)),
     maxmemoryBytes: values.maxmemory === 0 ? maxmemoryDefaultBytes : values.maxmemory,
     maxmemoryDefaultBytes,
+    defaultTtlS: values["default-ttl"],
+    ttlRules: values["ttl-rule"] ?? [],
+    ttlJitterPercent: values["ttl-jitter"],
+    activeExpireEffort: values["active-expire-effort"],
     clientsMax: values["max-clients"],
     keyBytesMax: values["max-key-bytes"],
     valueBytesMax: values["max-value-bytes"],
@@ -218,12 +229,17 @@ function readCommandLine(
       getErrHasColors: () => false,
     });
   const options = FLAG_NAMES.map((name) => {
-    const { placeholder, help, fallback } = FLAGS[name] as Flag<unknown>;
+    const { placeholder, help, fallback, isRepeatable } = FLAGS[name] as Flag<unknown>;
     const byDefault = fallback === null || fallback === "0" ? "" : `, default ${fallback}`;
     const option = new Option(
       `--${name} ${placeholder}`,
       `${help} [${environmentName(name)}${byDefault}]`,
     );
+    if (isRepeatable === true) {
+      option.argParser((text: string, before: string | undefined) =>
+        before === undefined ? text : `${before} ${text}`
+      );
+    }
     program.addOption(option);
     return [name, option.attributeName()] as const;
   });

@@ -1,5 +1,5 @@
 // The text of a configuration file: a line for each setting, `name value`, `#` for comments; pure, no file is read.
-import { FLAG_NAMES, type FlagName } from "./config_flags.ts";
+import { type Flag, FLAG_NAMES, type FlagName, FLAGS } from "./config_flags.ts";
 
 /** A setting of the file and the number of its line, from 1. */
 export interface FileSetting {
@@ -12,7 +12,7 @@ export type FileSettings = ReadonlyMap<FlagName, FileSetting>;
 /** Settings that say where the file is cannot stand in it. */
 const NOT_IN_FILE: readonly FlagName[] = ["config"];
 
-/** What the text sets, the last line of a name counts; or the error with its line. */
+/** What the text sets, the last line of a name counts unless it may stand there several times; or the error with its line. */
 export function parseConfigFile(
   text: string,
 ): { readonly ok: FileSettings } | { readonly error: string } {
@@ -25,7 +25,10 @@ export function parseConfigFile(
       return { error: `line ${i + 1}: unknown setting ${quoted(read.name)}` };
     }
     if (read.value === "") return { error: `line ${i + 1}: ${read.name} has no value` };
-    settings.set(read.name, { text: read.value, line: i + 1 });
+    const before = settings.get(read.name);
+    const isJoined = before !== undefined && (FLAGS[read.name] as Flag<unknown>).isRepeatable;
+    const value = isJoined === true ? `${before!.text} ${read.value}` : read.value;
+    settings.set(read.name, { text: value, line: i + 1 });
   }
   return { ok: settings };
 }

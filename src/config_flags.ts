@@ -2,6 +2,7 @@
 // reads neither the command line nor the environment, config.ts does.
 
 import { parseMemorySize } from "./memory_size.ts";
+import { parseTtlRules, TTL_RULES_MAX } from "./ttl_rules.ts";
 
 const MIB = 1024 ** 2;
 export const MAXMEMORY_BYTES_MIN = 16 * MIB;
@@ -34,6 +35,8 @@ export interface Flag<Value> {
   readonly help: string;
   /** Why a well-formed value cannot be had in this build, or `null`. */
   readonly refusal?: (value: Value) => string | null;
+  /** It may be given several times; the texts are joined by a blank. */
+  readonly isRepeatable?: boolean;
   /** Why the flag must not stand on the command line, where every user of the machine reads it. */
   readonly commandLineRefusal?: string;
 }
@@ -118,6 +121,29 @@ export const FLAGS = {
     ...memorySize(MAXMEMORY_BYTES_MIN, MAXMEMORY_BYTES_MAX, "from 16mb to 1024gb", true),
     fallback: "0",
     help: "memory for entries; 0 is half of what the machine or its cgroup grants",
+  },
+  "default-ttl": {
+    ...wholeNumber("<seconds>", 0, SECONDS_MAX),
+    fallback: "0",
+    help: "time to live of keys that are stored without one; 0 is for ever",
+  },
+  "ttl-rule": {
+    placeholder: "<prefix*=seconds>",
+    accepts: `up to ${TTL_RULES_MAX} rules such as features:*=3600, each prefix once`,
+    parse: parseTtlRules,
+    fallback: null,
+    isRepeatable: true,
+    help: "the same for keys with a prefix, the longest one counts; may be given several times",
+  },
+  "ttl-jitter": {
+    ...wholeNumber("<percent>", 0, 100),
+    fallback: "0",
+    help: "shorten each time to live by a random part, up to so much, against expiry storms",
+  },
+  "active-expire-effort": {
+    ...wholeNumber("<effort>", 1, 10),
+    fallback: "1",
+    help: "how much of a busy worker's time may go into removing expired keys",
   },
   "max-clients": {
     ...wholeNumber("<count>", 1, CLIENTS_MAX_BOUND),

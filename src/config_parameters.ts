@@ -12,6 +12,7 @@ import {
 import { SLOW_LOG_ENTRIES_MAX } from "./limits.ts";
 import { parseMemorySize } from "./memory_size.ts";
 import { type Settings } from "./settings.ts";
+import { formatTtlRules } from "./ttl_rules.ts";
 
 /** What can be changed of the log while the server runs. */
 export interface LogSettings {
@@ -134,6 +135,25 @@ export function listParameters(
       get: () => String(settings.latencyThresholdMs),
       set: (text) =>
         setNumber(text, 0, Number.MAX_SAFE_INTEGER, (ms) => settings.latencyThresholdMs = ms),
+    },
+    {
+      name: "default-ttl",
+      flag: "default-ttl",
+      get: () => String(settings.defaultTtlS),
+      set: (text) => setNumber(text, 0, SECONDS_MAX, (s) => settings.defaultTtlS = s),
+    },
+    {
+      name: "ttl-jitter",
+      flag: "ttl-jitter",
+      get: () => String(settings.ttlJitterPercent),
+      set: (text) => setNumber(text, 0, 100, (percent) => settings.ttlJitterPercent = percent),
+    },
+    fixed("ttl-rule", formatTtlRules(config.ttlRules)),
+    {
+      name: "active-expire-effort",
+      flag: "active-expire-effort",
+      get: () => String(settings.activeExpireEffort),
+      set: (text) => setNumber(text, 1, 10, (effort) => settings.activeExpireEffort = effort),
     },
     // Times are always kept: they cost nothing that can be measured.
     only("latency-tracking", "yes", "argument(s) must be one of the following: yes"),

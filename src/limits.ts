@@ -49,9 +49,27 @@ export const LOG_LINES_PER_SWEEP_MAX = 10;
 export const CONNECTION_SWEEP_MS = 1000;
 /** After accept() failed for want of descriptors. */
 export const ACCEPT_PAUSE_MS = 100;
-/** Between two looks for expired entries in the background, and entries looked at under one hold of a lock. */
-export const EXPIRY_SWEEP_MS = 100;
+/** Between two looks of a worker at whether something has expired: at most, and at least. */
+export const EXPIRY_LOOK_MS = 100;
+export const EXPIRY_LOOK_MS_MIN = 10;
+/** Entries looked at under one hold of a lock: about 20 µs. */
 export const EXPIRY_SWEEP_ENTRIES = 64;
+/** Removal of expired entries between two commands, while commands come and while none do. */
+export const EXPIRY_SLICE_MS = 0.3;
+export const EXPIRY_SLICE_IDLE_MS = 2;
+/** The part of a busy worker's time that this takes: so much, and so much more by step of active-expire-effort. */
+export const EXPIRY_PART_BASE = 0.1;
+export const EXPIRY_PART_PER_EFFORT = 0.05;
+/** Twice as much is taken when an entry is so late, and again when so much of maxmemory is used; never more than that. */
+export const EXPIRY_BEHIND_MS = 1000;
+export const EXPIRY_MEMORY_SHORT = 0.9;
+export const EXPIRY_PART_MAX = 0.75;
+/** Entries looked at under one hold of a lock to foretell expiry: about 30 µs; and for how long before others run. */
+export const FORECAST_ENTRIES_PER_HOLD = 128;
+export const FORECAST_TURN_MS = 1;
+/** The estimate of each second: parts of a shard's buckets, and entries looked at in each; 2 ms in all. */
+export const FORECAST_PARTS = 8;
+export const FORECAST_ENTRIES_PER_PART = 32;
 
 /** Between two looks of a held-back command at whether CLIENT PAUSE is over. */
 export const PAUSE_LOOK_MS = 20;

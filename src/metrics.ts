@@ -3,6 +3,7 @@
 // Each worker writes its own cells only, with plain stores: a float64 is never torn, and a reader that comes
 // between two stores sees one of them later.
 import { CommandMetrics, createCommandMemory, WorkerCommandMetrics } from "./command_metrics.ts";
+import { createForecastMemory } from "./expiry_forecast.ts";
 import { bucketOf, BUCKETS, Latency } from "./histogram.ts";
 import { createHistoryMemory } from "./history.ts";
 import { createCensusMemory } from "./namespace_census.ts";
@@ -39,6 +40,9 @@ export const COUNTERS = [
   "loopLagMs",
   "loopLagSamples",
   "loopLagMsMaxNow",
+  "expirySweepMs",
+  "expirySlicesCut",
+  "expiryLateMsMaxNow",
 ] as const;
 export type Counter = typeof COUNTERS[number];
 
@@ -82,6 +86,8 @@ export interface MetricsMemory {
   readonly namespaces: SharedArrayBuffer;
   readonly census: SharedArrayBuffer;
   readonly history: SharedArrayBuffer;
+  /** What expires soon. */
+  readonly forecast: SharedArrayBuffer;
   readonly process: SharedArrayBuffer;
 }
 
@@ -93,6 +99,7 @@ export function createMetricsMemory(workerCount: number): MetricsMemory {
     namespaces: createNamespaceMemory(workerCount),
     census: createCensusMemory(),
     history: createHistoryMemory(),
+    forecast: createForecastMemory(),
     process: new SharedArrayBuffer((PROCESS_WORDS + workerCount) * 4),
   };
 }

@@ -61,6 +61,19 @@ export interface MetricsSnapshot {
   readonly hits: number;
   readonly misses: number;
   readonly expired: number;
+  readonly expiry: {
+    /** How late expired keys are removed, the part of all keys that waits for it, and the time that goes into it. */
+    readonly lagS: number;
+    readonly stalePart: number;
+    readonly sweepS: number;
+    readonly slicesCut: number;
+    /** Keys and bytes that expire within so many seconds. */
+    readonly forecast: readonly {
+      readonly seconds: number;
+      readonly keys: number;
+      readonly bytes: number;
+    }[];
+  };
   readonly evicted: number;
   readonly databases: readonly {
     readonly number: number;

@@ -148,6 +148,7 @@ function families(s: MetricsSnapshot): Family[] {
       ...s.databases.map(({ number, expiring }): Value => [{ db: number }, expiring]),
     ),
     counter("mayfly_expired_keys", "Keys removed because they had expired.", [ALONE, s.expired]),
+    ...expiryFamilies(s.expiry),
     counter("mayfly_evicted_keys", "Keys removed to make room.", [ALONE, s.evicted]),
     gauge("mayfly_memory_used_bytes", "Memory of entries and index.", [ALONE, memory.usedBytes]),
     gauge("mayfly_memory_limit_bytes", "What maxmemory allows.", [ALONE, memory.limitBytes]),
@@ -265,6 +266,37 @@ function families(s: MetricsSnapshot): Family[] {
       ...namespaces.map(({ name, bytes }): Value => [{ namespace: name }, bytes]),
     ),
     ...s.log === null ? [] : logFamilies(s.log),
+  ];
+}
+
+function expiryFamilies(expiry: MetricsSnapshot["expiry"]): Family[] {
+  return [
+    gauge("mayfly_expiry_lag_seconds", "How late the oldest key was removed after it expired.", [
+      ALONE,
+      expiry.lagS,
+    ]),
+    gauge("mayfly_expired_stale_ratio", "Part of the keys that expired and wait for removal.", [
+      ALONE,
+      expiry.stalePart,
+    ]),
+    counter("mayfly_expiry_sweep_seconds", "Time that went into the removal of expired keys.", [
+      ALONE,
+      expiry.sweepS,
+    ]),
+    counter("mayfly_expiry_slices_cut", "Slices of that which ended with work left.", [
+      ALONE,
+      expiry.slicesCut,
+    ]),
+    gauge(
+      "mayfly_expiring_soon_keys",
+      "Keys that expire within so many seconds; estimated from a sample where there are many.",
+      ...expiry.forecast.map(({ seconds, keys }): Value => [{ within: seconds }, keys]),
+    ),
+    gauge(
+      "mayfly_expiring_soon_bytes",
+      "Memory of keys that expire within so many seconds; estimated likewise.",
+      ...expiry.forecast.map(({ seconds, bytes }): Value => [{ within: seconds }, bytes]),
+    ),
   ];
 }
 

@@ -17,7 +17,8 @@ export type ProcessState = typeof ProcessState[keyof typeof ProcessState];
 //   line 2    int64 last client id, int32 connected clients, int32 log lines on their way to main
 //   line 3    int32    database version, then the table of databases, one byte by number; at its end
 //             int32 whether expired entries are removed in the background, whether a pause is for
-//             writes only, float64 when it ends
+//             writes only, float64 when it ends; before them int32 effort for that removal,
+//             default ttl s, ttl jitter %
 //   line 4..  int32    heartbeat of worker 0, of worker 1, ...
 //
 // The float64 cells hold whole numbers below 2^53 and are read and written by plain, aligned,
@@ -40,6 +41,9 @@ const CONNECTED_CLIENTS = 2 * LINE_BYTES / 4 + 2;
 const LOG_LINES_PENDING = CONNECTED_CLIENTS + 1;
 const DATABASE_VERSION = 3 * LINE_BYTES / 4;
 const DATABASE_TABLE = 3 * LINE_BYTES + 4;
+const TTL_JITTER_PERCENT = DATABASE_VERSION + 9;
+const DEFAULT_TTL_S = DATABASE_VERSION + 10;
+const ACTIVE_EXPIRE_EFFORT = DATABASE_VERSION + 11;
 const ACTIVE_EXPIRE = DATABASE_VERSION + 12;
 const PAUSE_WRITES = DATABASE_VERSION + 13;
 const PAUSE_ENDS_AT = DATABASE_VERSION / 2 + 7;
@@ -66,6 +70,9 @@ export function createSettingsMemory(config: Config): SharedArrayBuffer {
   settings.writeTimeoutS = config.writeTimeoutS;
   settings.logLevel = config.logLevel;
   settings.isActiveExpire = true;
+  settings.activeExpireEffort = config.activeExpireEffort;
+  settings.defaultTtlS = config.defaultTtlS;
+  settings.ttlJitterPercent = config.ttlJitterPercent;
   settings.slowLogSlowerThanUs = SLOW_LOG_SLOWER_THAN_US_START;
   settings.slowLogEntriesMax = SLOW_LOG_ENTRIES_START;
   settings.setDatabaseTable(Uint8Array.from({ length: DATABASES }, (_, number) => number));
@@ -184,6 +191,30 @@ export class Settings {
   }
   set isActiveExpire(isOn: boolean) {
     Atomics.store(this.#int32, ACTIVE_EXPIRE, isOn ? 1 : 0);
+  }
+
+  /** From 1 to 10: how much of a busy worker's time goes into that. */
+  get activeExpireEffort(): number {
+    return Atomics.load(this.#int32, ACTIVE_EXPIRE_EFFORT);
+  }
+  set activeExpireEffort(effort: number) {
+    Atomics.store(this.#int32, ACTIVE_EXPIRE_EFFORT, effort);
+  }
+
+  /** How long keys live that are stored without a time, 0 for ever; a plain load, looked at for each of them. */
+  get defaultTtlS(): number {
+    return this.#int32[DEFAULT_TTL_S]!;
+  }
+  set defaultTtlS(seconds: number) {
+    Atomics.store(this.#int32, DEFAULT_TTL_S, seconds);
+  }
+
+  /** From 0 to 100: by how much a time to live may be shortened at random; a plain load. */
+  get ttlJitterPercent(): number {
+    return this.#int32[TTL_JITTER_PERCENT]!;
+  }
+  set ttlJitterPercent(percent: number) {
+    Atomics.store(this.#int32, TTL_JITTER_PERCENT, percent);
   }
 
   /** When the pause of clients ends, in ms since 1970; a plain load, looked at once per batch. */

@@ -5,12 +5,12 @@ import { Bus } from "./bus.ts";
 import { Clock } from "./clock.ts";
 import { registerClientAnswers } from "./commands/client_commands.ts";
 import { createObservers } from "./commands/observers.ts";
+import { startSweeping } from "./commands/expiry_sweeper.ts";
 import type { Services } from "./commands/services.ts";
 import { startSampling } from "./commands/sampler.ts";
 import { listParameters } from "./config_parameters.ts";
 import { Engine } from "./engine.ts";
 import { cpuSeconds, processId, residentBytes, systemName } from "./host.ts";
-import { EXPIRY_SWEEP_ENTRIES, EXPIRY_SWEEP_MS } from "./limits.ts";
 import { isLoopback } from "./loopback.ts";
 import { createWorkerLogger } from "./logger.ts";
 import { DirectoryDisk } from "./log/disk.ts";
@@ -142,16 +142,16 @@ function start(message: StartMessage): void {
     return;
   }
   const heartbeat = setInterval(() => settings.beat(workerIndex), HEARTBEAT_MS);
-  const sweep = setInterval(() => {
-    // While the log is loaded nothing may go: a later effect may say that it lives on.
-    if (!settings.isActiveExpire || settings.state === ProcessState.STARTING) return;
-    const beganMs = performance.now();
-    // Each shard has one worker that looks for what has expired in it.
-    for (let i = workerIndex; i < store.shards.length; i += config.workerCount) {
-      store.sweep(store.shards[i], EXPIRY_SWEEP_ENTRIES, clock.nowMs());
-    }
-    services.latencyEvents.note("expire-cycle", performance.now() - beganMs, clock.nowMs());
-  }, EXPIRY_SWEEP_MS);
+  const endSweeping = startSweeping({
+    store,
+    settings,
+    counters: metrics.counters,
+    workerIndex,
+    workerCount: config.workerCount,
+    nowMs: () => clock.nowMs(),
+    elapsedMs: () => performance.now(),
+    onSlice: (ms) => services.latencyEvents.note("expire-cycle", ms, clock.nowMs()),
+  });
   const endLagWatch = watchLoopLag(metrics.counters, (ms) => {
     services.latencyEvents.note("event-loop", ms, clock.nowMs());
   });
@@ -164,7 +164,7 @@ function start(message: StartMessage): void {
     endLagWatch();
     endSampling?.();
     clearInterval(heartbeat);
-    clearInterval(sweep);
+    endSweeping();
   };
   scope.postMessage({ type: "listening" });
   if (ring !== null) {

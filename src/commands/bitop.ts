@@ -44,11 +44,11 @@ function bitop(c: CommandContext): void {
   } else if (lengthBytes <= INLINE_VALUE_BYTES_MAX) {
     const result = new Uint8Array(lengthBytes);
     combine(operation, sources, 0, result);
-    if (!c.putBytes(DESTINATION, result, 0)) return;
+    if (!c.putBytes(DESTINATION, result, c.openExpiry(DESTINATION))) return;
   } else if (staged !== null && staged.block.lengthBytes === lengthBytes) {
     // A source that is written all the time would be another one each time: then it is made under the locks.
     if (!areSame(sources, madeOf)) fillResult(staged.block, operation, sources);
-    if (!c.putFresh(DESTINATION)) return;
+    if (!c.putFresh(DESTINATION, c.openExpiry(DESTINATION))) return;
   } else {
     c.isOutOfMemory = true;
     c.prepare = () => stageResult(c, operation);

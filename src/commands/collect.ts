@@ -12,6 +12,7 @@ import type {
 import { CensusBoard } from "../namespace_census.ts";
 import { DATABASES, type Store } from "../store/store.ts";
 import { VERSION } from "../version.ts";
+import { expiryNumbers } from "./expiry_numbers.ts";
 import type { Services } from "./services.ts";
 
 /** Edges of the times that are told: powers of two of ns, at which the histogram's own buckets end. */
@@ -24,6 +25,7 @@ export const DURATION_EDGES_S: readonly number[] = EDGE_EXPONENTS.map((exponent)
 export function collect(services: Services, store: Store, nowMs: number): MetricsSnapshot {
   const { metrics, settings } = services, totals = store.totals(), cpu = services.cpuSeconds();
   const counter = (name: Counter) => metrics.counter(name);
+  const expiry = expiryNumbers(metrics, store, nowMs);
   return {
     version: VERSION,
     runId: services.runId,
@@ -36,6 +38,13 @@ export function collect(services: Services, store: Store, nowMs: number): Metric
     hits: counter("hits"),
     misses: counter("misses"),
     expired: totals.expired,
+    expiry: {
+      lagS: expiry.lagMs / 1000,
+      stalePart: expiry.stalePart,
+      sweepS: expiry.sweepMs / 1000,
+      slicesCut: expiry.slicesCut,
+      forecast: expiry.forecast,
+    },
     evicted: 0,
     databases: databaseNumbers(services, store),
     memory: {

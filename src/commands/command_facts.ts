@@ -1416,6 +1416,13 @@ export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
     categories: "admin fast dangerous",
     complexity: "O(1)",
   },
+  expiry: { flags: "", categories: "slow" },
+  "expiry|forecast": {
+    flags: "",
+    categories: "slow",
+    tips: "nondeterministic_output request_policy:all_shards response_policy:special",
+    complexity: "O(N) where N is the number of keys that expire within an hour",
+  },
   compact: {
     flags: "admin noscript no_multi",
     categories: "admin slow dangerous",

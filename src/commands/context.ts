@@ -21,6 +21,7 @@ import {
   TYPE_STRING,
   type ValueRange,
 } from "../store/store.ts";
+import { TtlPolicy } from "../ttl_policy.ts";
 import type { Services } from "./services.ts";
 import { type Staged, Staging } from "./staging.ts";
 
@@ -97,6 +98,7 @@ export class CommandContext {
   readonly #value: ValueRange = { bytes: new Uint8Array(0), view: EMPTY_VIEW, start: 0, end: 0 };
   /** Whether what `openString()` opened was not there before. */
   #isNew = false;
+  readonly #ttl: TtlPolicy;
   readonly #digits = new Uint8Array(INTEGER_BYTES_MAX + 12);
   readonly #digitsView = new DataView(this.#digits.buffer);
 
@@ -106,6 +108,7 @@ export class CommandContext {
     readonly effects: EffectSink | null,
   ) {
     this.staging = new Staging(store);
+    this.#ttl = new TtlPolicy(services.config.ttlRules, services.settings);
   }
 
   // ---- arguments; 0 is the command's name -----------------------------------------------------------
@@ -412,6 +415,21 @@ export class CommandContext {
     return this.ref;
   }
 
+  /**
+   * When the key at argument `keyIndex` expires if it is stored now by a command that leaves that open, 0 for never:
+   * what `--default-ttl` and `--ttl-rule` say.
+   */
+  openExpiry(keyIndex: number): number {
+    if (!this.#ttl.givesTimes) return 0;
+    const at = this.first + keyIndex, { bytes, argStart, argEnd } = this.batch;
+    return this.#ttl.expiresAtMs(bytes, argStart[at], argEnd[at], this.nowMs);
+  }
+
+  /** The moment that a time to live comes to which a command named: with the jitter of `--ttl-jitter`. */
+  spreadExpiry(expiresAtMs: number): number {
+    return this.#ttl.spread(expiresAtMs, this.nowMs);
+  }
+
   /** Stores argument `valueIndex` as a string; false: no memory, return without reply. */
   put(keyIndex: number, valueIndex: number, expiresAtMs: number): boolean {
     const { argStart, argEnd, argHash, argSlot, view } = this.batch;
@@ -532,7 +550,9 @@ export class CommandContext {
     const key = this.#setKey(keyIndex), staged = this.staging.of(keyIndex);
     let isOpen = true;
     if (staged !== null) {
-      if (!this.#linkOpened(shard, key, staged)) return this.#needOpened(keyIndex, bytesMin);
+      if (!this.#linkOpened(shard, key, staged, keyIndex)) {
+        return this.#needOpened(keyIndex, bytesMin);
+      }
     } else if (this.ref !== 0 && record.isBlock(shard, this.ref)) {
       if (this.store.isPinned(shard, this.ref) || growth > APPEND_LOCKED_BYTES_MAX) {
         return this.#needOpened(keyIndex, bytesMin);
@@ -541,7 +561,8 @@ export class CommandContext {
     } else if (Math.max(oldBytes, bytesMin) > INLINE_VALUE_BYTES_MAX) {
       return this.#needOpened(keyIndex, bytesMin);
     } else if (this.ref === 0) {
-      isOpen = entries.putString(shard, key, this.#zeros(bytesMin), 0, this.accessClock);
+      const expiresAtMs = this.openExpiry(keyIndex);
+      isOpen = entries.putString(shard, key, this.#zeros(bytesMin), expiresAtMs, this.accessClock);
     } else if (growth > 0) isOpen = this.#grow(shard, key, growth);
     if (!isOpen) this.isOutOfMemory = true;
     else this.findForChange(keyIndex);
@@ -577,7 +598,7 @@ export class CommandContext {
   }
 
   /** Stores what `freshBlock()` gave; false: no memory, return without reply. */
-  putFresh(keyIndex: number, expiresAtMs = 0): boolean {
+  putFresh(keyIndex: number, expiresAtMs: number): boolean {
     const key = this.#setKey(keyIndex), shard = this.store.shardOf(key.hash);
     const { block } = this.staging.of(keyIndex)!;
     const made = entries.prepareBlock(shard, key, block, expiresAtMs);
@@ -787,10 +808,10 @@ export class CommandContext {
   }
 
   /** Makes a staged copy the key's value, if it is that of the value as it is now. */
-  #linkOpened(shard: Shard, key: KeyRange, staged: Staged): boolean {
+  #linkOpened(shard: Shard, key: KeyRange, staged: Staged, keyIndex: number): boolean {
     if (this.ref === 0) {
       if (staged.oldBytes !== 0) return false;
-      const made = entries.prepareBlock(shard, key, staged.block, 0);
+      const made = entries.prepareBlock(shard, key, staged.block, this.openExpiry(keyIndex));
       if (made === 0) return false;
       entries.linkPrepared(shard, key, made, staged.block, this.accessClock);
       return true;
@@ -816,12 +837,13 @@ export class CommandContext {
   #prepare(index: number): number {
     const key = this.#setKey(index), shard = this.store.shardOf(key.hash);
     const staged = this.staging.of(index + 1), value = this.#value, at = this.first + index + 1;
-    if (staged !== null) return entries.prepareBlock(shard, key, staged.block, 0);
+    const expiresAtMs = this.openExpiry(index);
+    if (staged !== null) return entries.prepareBlock(shard, key, staged.block, expiresAtMs);
     value.bytes = this.batch.bytes;
     value.view = this.batch.view;
     value.start = this.batch.argStart[at];
     value.end = this.batch.argEnd[at];
-    return entries.prepareString(shard, key, value, 0);
+    return entries.prepareString(shard, key, value, expiresAtMs);
   }
 }
 

@@ -34,7 +34,7 @@ function add(c: CommandContext, delta: number): void {
     if (!c.requireString()) return;
     old = c.valueInteger();
     expiresAtMs = c.expiresAtMs;
-  }
+  } else expiresAtMs = c.openExpiry(1);
   const sum = old + delta;
   if (!Number.isSafeInteger(sum)) addBig(c, BigInt(delta));
   else if (c.putInteger(1, sum, expiresAtMs)) c.reply.integer(sum);
@@ -46,7 +46,7 @@ function addBig(c: CommandContext, delta: bigint): void {
   if (c.ref !== 0) {
     old = valueBigInteger(c);
     expiresAtMs = c.expiresAtMs;
-  }
+  } else expiresAtMs = c.openExpiry(1);
   if (old === null) return c.failNotInteger();
   const sum = old + delta;
   if (sum < INT64_MIN || sum > INT64_MAX) return c.reply.error(NO_OVERFLOW);

@@ -5,6 +5,7 @@ import { ProcessState } from "../settings.ts";
 import type { CommandContext } from "./context.ts";
 import type { Services } from "./services.ts";
 import { FSYNC_NAMES, type LogNumber } from "../log/ring.ts";
+import { type ExpiryNumbers, expiryNumbers } from "./expiry_numbers.ts";
 import { lastSaveS } from "./persistence_commands.ts";
 import { namespaceNumbers } from "./collect.ts";
 import { perWorker } from "./stats.ts";
@@ -28,6 +29,7 @@ const SECTIONS: Readonly<Record<string, (source: Source) => InfoLine[]>> = {
   // Client libraries look for `loading` and `role` before they send anything.
   Persistence: persistenceLines,
   Stats: statsLines,
+  Expiry: expirySettingLines,
   Replication: replicationLines,
   CPU: cpuLines,
   Errorstats: ({ services }) =>
@@ -155,6 +157,7 @@ function statsLines({ services, store, nowMs }: Source): InfoLine[] {
     ["total_net_output_bytes", metrics.counter("bytesOut")],
     ["rejected_connections", metrics.counter("connectionsRejected")],
     ["expired_keys", store.totals().expired],
+    ...expiryLines(expiryNumbers(metrics, store, nowMs)),
     ["evicted_keys", 0],
     ["keyspace_hits", metrics.counter("hits")],
     ["keyspace_misses", metrics.counter("misses")],
@@ -172,6 +175,35 @@ function statsLines({ services, store, nowMs }: Source): InfoLine[] {
     ["monitor_lines_left_out", metrics.counter("monitorLinesLeftOut")],
     ["write_groups", metrics.counter("writeGroups")],
     ["writes_grouped", metrics.counter("writesGrouped")],
+  ];
+}
+
+function expiryLines({ stalePart, lagMs, sweepMs, slicesCut }: ExpiryNumbers): InfoLine[] {
+  return [
+    ["expired_stale_perc", (stalePart * 100).toFixed(2)],
+    ["expired_time_cap_reached_count", slicesCut],
+    ["expire_cycle_cpu_milliseconds", Math.round(sweepMs)],
+    ["expiry_lag_ms", Math.round(lagMs)],
+  ];
+}
+
+/** What decides how long keys live and when they go, and how many go soon: an estimate where there are many. */
+function expirySettingLines({ services, store, nowMs }: Source): InfoLine[] {
+  const { config, metrics, settings } = services;
+  return [
+    ["active_expire", settings.isActiveExpire ? 1 : 0],
+    ["active_expire_effort", settings.activeExpireEffort],
+    ["default_ttl_seconds", settings.defaultTtlS],
+    ["ttl_jitter_percent", settings.ttlJitterPercent],
+    ["ttl_rules", config.ttlRules.length],
+    ...config.ttlRules.map(({ prefix, seconds }, i): InfoLine => [
+      `ttl_rule${i}`,
+      `prefix=${JSON.stringify(prefix)},seconds=${seconds}`,
+    ]),
+    ...expiryNumbers(metrics, store, nowMs).forecast.map(({ horizon, keys, bytes }): InfoLine => [
+      `expiring_within_${horizon}`,
+      `keys=${keys},bytes=${bytes}`,
+    ]),
   ];
 }
 

@@ -38,9 +38,10 @@ function expire(name: string, form: TimeForm): (c: CommandContext) => void {
   return (c) => {
     const condition = readCondition(c);
     if (condition === null) return;
-    const moment = readMoment(c, 2, form);
-    if (moment !== moment) return c.reply.error(NOT_AN_INTEGER);
-    if (moment === OUT_OF_RANGE) return c.reply.error(invalidExpire(name));
+    const given = readMoment(c, 2, form);
+    if (given !== given) return c.reply.error(NOT_AN_INTEGER);
+    if (given === OUT_OF_RANGE) return c.reply.error(invalidExpire(name));
+    const moment = form.isRelative ? c.spreadExpiry(given) : given;
     if (c.findForChange(1) === 0 || !isMet(condition, moment, c.expiresAtMs)) {
       return c.reply.integer(0);
     }

@@ -1,5 +1,6 @@
 // Takes a sample of all numbers each second for the history, and a look at some of the entries for the sizes of
 // namespaces; one worker does it for all.
+import { ForecastBoard } from "../expiry_forecast.ts";
 import { bucketAbove, Latency } from "../histogram.ts";
 import { FAMILIES, HEAT_BUCKETS, HEAT_EXPONENT_FIRST, History, type Sample } from "../history.ts";
 import {
@@ -13,6 +14,7 @@ import { CensusBoard, NamespaceEstimate } from "../namespace_census.ts";
 import { namespaceBytes } from "../namespace_metrics.ts";
 import { DATABASES, type Store } from "../store/store.ts";
 import { FAMILY_OF } from "./command_numbers.ts";
+import { sampleForecast } from "./expiry_commands.ts";
 import type { Services } from "./services.ts";
 
 /** Counters whose rate is told, with the sample's field. */
@@ -33,10 +35,12 @@ export function startSampling(services: Services, store: Store, nowMs: () => num
   const history = new History(services.metrics.memory.history);
   const sampler = new Sampler(services, store);
   const census = new Census(services, store);
+  const forecast = new ForecastBoard(services.metrics.memory.forecast);
   sampler.take(nowMs());
   const timer = setInterval(() => {
     history.add(sampler.take(nowMs()));
     census.step(nowMs());
+    forecast.write(sampleForecast(store, nowMs(), Math.random()));
   }, HISTORY_SAMPLE_MS);
   return () => clearInterval(timer);
 }

@@ -70,7 +70,9 @@ export function readExpiry(
 ): number {
   const moment = readMoment(c, index, form);
   const given = form.isRelative ? moment - c.nowMs : moment;
-  if (moment > 0 && given > 0 && moment !== OUT_OF_RANGE) return moment;
+  if (moment > 0 && given > 0 && moment !== OUT_OF_RANGE) {
+    return form.isRelative ? c.spreadExpiry(moment) : moment;
+  }
   c.reply.error(moment !== moment ? NOT_AN_INTEGER : invalidExpire(name));
   return 0;
 }

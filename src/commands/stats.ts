@@ -2,6 +2,7 @@
 import { type Latency, STATS_EDGES_MS } from "../histogram.ts";
 import { DATABASES, type Store } from "../store/store.ts";
 import { VERSION } from "../version.ts";
+import { expiryNumbers } from "./expiry_numbers.ts";
 import type { Services } from "./services.ts";
 
 const MIB = 1024 ** 2;
@@ -10,7 +11,7 @@ const MIB = 1024 ** 2;
 export function statsJson(services: Services, store: Store, nowMs: number): string {
   const { metrics } = services;
   const latency = metrics.latency();
-  const totals = store.totals();
+  const totals = store.totals(), expiry = expiryNumbers(metrics, store, nowMs);
   let keys = 0, expiring = 0;
   for (let database = 0; database < DATABASES; database++) {
     const counts = store.entryCounts(database);
@@ -31,6 +32,11 @@ export function statsJson(services: Services, store: Store, nowMs: number): stri
     keys,
     keys_with_expiry: expiring,
     expired_keys: totals.expired,
+    expiry_lag_ms: round(expiry.lagMs),
+    expired_stale_percent: round(expiry.stalePart * 100),
+    expiry_forecast: Object.fromEntries(
+      expiry.forecast.map(({ horizon, keys, bytes }) => [horizon, { keys, bytes }]),
+    ),
     out_of_memory_replies: metrics.counter("outOfMemory"),
     used_memory_bytes: totals.usedBytes,
     maxmemory_bytes: totals.limitBytes,

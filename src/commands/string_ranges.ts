@@ -66,7 +66,7 @@ function incrbyfloat(c: CommandContext): void {
     if (read === INFINITE) return c.reply.error(NOT_FINITE);
     old = read;
     expiresAtMs = c.expiresAtMs;
-  }
+  } else expiresAtMs = c.openExpiry(1);
   const increment = c.argLength(2) < FLOAT_BYTES_MAX
     ? parseLongDouble(latin1(c.argBytes(2)))
     : null;

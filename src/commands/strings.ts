@@ -38,13 +38,13 @@ function mgetOne(c: CommandContext, index: number): void {
 /** SET key value [NX | XX | IFEQ comparison] [GET] [EX s | PX ms | EXAT s | PXAT ms | KEEPTTL] */
 export function set(c: CommandContext): void {
   if (c.argCount === 3) {
-    if (c.put(1, 2, 0)) c.reply.ok();
+    if (c.put(1, 2, c.openExpiry(1))) c.reply.ok();
   } else if (readSetOptions(c, 3, options)) setWith(c);
 }
 
 function setWith(c: CommandContext): void {
   const { onlyAbsent, onlyPresent, keepsExpiry, repliesOld, equalIndex } = options;
-  let expiresAtMs = options.expiresAtMs;
+  let expiresAtMs = options.expiresAtMs === 0 ? c.openExpiry(1) : options.expiresAtMs;
   if (onlyAbsent || onlyPresent || keepsExpiry || repliesOld || equalIndex !== 0) {
     const isThere = c.findForChange(1) !== 0;
     if (repliesOld && !replyOld(c)) return;
@@ -81,13 +81,13 @@ function replyOld(c: CommandContext): boolean {
 
 /** PUT key value */
 function put(c: CommandContext): void {
-  if (c.put(1, 2, 0)) c.reply.ok();
+  if (c.put(1, 2, c.openExpiry(1))) c.reply.ok();
 }
 
 /** SETNX key value */
 function setnx(c: CommandContext): void {
   if (c.findForChange(1) !== 0) c.reply.integer(0);
-  else if (c.put(1, 2, 0)) c.reply.integer(1);
+  else if (c.put(1, 2, c.openExpiry(1))) c.reply.integer(1);
 }
 
 /** SETEX key seconds value, PSETEX key milliseconds value */
@@ -101,7 +101,7 @@ function setFor(name: string, form: TimeForm): (c: CommandContext) => void {
 /** GETSET key value */
 function getset(c: CommandContext): void {
   c.findForChange(1);
-  if (replyOld(c)) c.put(1, 2, 0);
+  if (replyOld(c)) c.put(1, 2, c.openExpiry(1));
 }
 
 /** GETDEL key */
@@ -152,7 +152,7 @@ function append(c: CommandContext): void {
   const added = c.argLength(2), bytesMax = c.services.settings.valueBytesMax;
   if (c.findForChange(1) === 0) {
     if (added > bytesMax) c.reply.error(STRING_TOO_LONG);
-    else if (c.put(1, 2, 0)) c.reply.integer(added);
+    else if (c.put(1, 2, c.openExpiry(1))) c.reply.integer(added);
     return;
   }
   if (!c.requireString()) return;

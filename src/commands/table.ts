@@ -9,6 +9,7 @@ import { CONFIG_ROWS, CONFIG_SUBCOMMANDS } from "./config_commands.ts";
 import { CONNECTION_ROWS } from "./connection.ts";
 import { COUNTER_ROWS } from "./counters.ts";
 import { DUMP_ROWS } from "./dump.ts";
+import { EXPIRY_ROWS, EXPIRY_SUBCOMMANDS } from "./expiry_commands.ts";
 import { KEY_MOVE_ROWS } from "./key_moves.ts";
 import { MEMORY_SUBCOMMANDS, OBJECT_ROWS, OBJECT_SUBCOMMANDS } from "./object_commands.ts";
 import { LATENCY_ROWS, LATENCY_SUBCOMMANDS } from "./latency_commands.ts";
@@ -55,6 +56,7 @@ export const ROWS: readonly CommandRow[] = ([
   ...BITFIELD_ROWS,
   ...KEY_ROWS,
   ...KEY_MOVE_ROWS,
+  ...EXPIRY_ROWS,
   ...OBJECT_ROWS,
   ...DUMP_ROWS,
   ...SCAN_ROWS,
@@ -78,6 +80,7 @@ export const SUBCOMMANDS: ReadonlyMap<string, readonly CommandRow[]> = new Map([
   ["memory", MEMORY_SUBCOMMANDS],
   ["slowlog", SLOW_LOG_SUBCOMMANDS],
   ["latency", LATENCY_SUBCOMMANDS],
+  ["expiry", EXPIRY_SUBCOMMANDS],
   ...STANDALONE_SUBCOMMANDS,
   ["command", catalog.subcommands],
 ]);

@@ -103,10 +103,28 @@ export function earliestExpiryMs(shard: Shard): number {
   return earliest(shard.bounds, shard.boundsThird, topCells(shard));
 }
 
-/** The same of a bucket. */
-export function boundOf(shard: Shard, bucket: number): number {
-  // Memory that was never written is not read either: it stays without pages.
-  return bucket < shard.words[L.BOUNDS_USED] ? shard.bounds[bucket] : 0;
+/**
+ * The first of the buckets `[from, end)` that may hold something that expires by `untilMs`, `end` if there is none.
+ * Under the lock for reading at least.
+ */
+export function nextBucketUntil(
+  shard: Shard,
+  from: number,
+  end: number,
+  untilMs: number,
+): number {
+  const { bounds, boundsFirst } = shard;
+  const used = Math.min(shard.words[L.BOUNDS_USED], shard.words[L.BUCKETS], end);
+  for (let bucket = from; bucket < used;) {
+    const above = bounds[boundsFirst + (bucket >>> FAN_OUT_BITS)];
+    if (above === 0 || above > untilMs) {
+      bucket = (bucket | (FAN_OUT - 1)) + 1;
+      continue;
+    }
+    if (bounds[bucket] !== 0 && bounds[bucket] <= untilMs) return bucket;
+    bucket++;
+  }
+  return end;
 }
 
 /** Which part of the buckets is due, from 0 to 1, told from at most 64 groups of them. Needs no lock. */

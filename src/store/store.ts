@@ -17,7 +17,7 @@ import {
 } from "./bucket_index.ts";
 import * as entries from "./entries.ts";
 import type { KeyRange, ValueRange } from "./entries.ts";
-import { duePart, earliestExpiryMs } from "./expiry_index.ts";
+import { duePart, earliestExpiryMs, nextBucketUntil } from "./expiry_index.ts";
 import { sweepExpired } from "./expiry_sweep.ts";
 import { hashKey } from "./key_hash.ts";
 import * as L from "./layout.ts";
@@ -381,6 +381,40 @@ export class Store {
     }
     lock.unlockReading(shard.words);
     return cursor;
+  }
+
+  /**
+   * Calls `visit` with entries of the buckets `[from, end)` of the shard that expire by `untilMs`, until `entriesMax`
+   * were looked at: under one hold of the lock for reading. Gives the bucket to go on with, `end` when all are done.
+   * Growth between two steps may hide an entry or show it twice.
+   */
+  walkExpiring(
+    shard: Shard,
+    from: number,
+    end: number,
+    untilMs: number,
+    entriesMax: number,
+    visit: (shard: Shard, ref: number, expiresAtMs: number) => void,
+  ): number {
+    let seen = 0, bucket = from;
+    lock.lockReading(shard.words);
+    while (seen < entriesMax) {
+      bucket = nextBucketUntil(shard, bucket, end, untilMs);
+      if (bucket === end) break;
+      visitChain(shard, bucket++, (slot) => {
+        const ref = shard.buckets[slot + L.BUCKET_REFS];
+        const expiresAtMs = record.expiresAtMsOf(shard, ref);
+        seen++;
+        if (expiresAtMs !== 0 && expiresAtMs <= untilMs) visit(shard, ref, expiresAtMs);
+      });
+    }
+    lock.unlockReading(shard.words);
+    return bucket;
+  }
+
+  /** The buckets of a shard: what `walkExpiring()` counts in. */
+  bucketCount(shard: Shard): number {
+    return Atomics.load(shard.words, L.BUCKETS);
   }
 
   /** A key of `database` that has not expired, each about as likely as the next; null if there is none. */

@@ -49,10 +49,10 @@ export class EnginePath {
   readonly #limits: ParseLimits;
   readonly engine: Engine;
 
-  /** `effects` is told of every change. */
-  constructor(effects: EffectLog | null = null) {
+  /** `effects` is told of every change; `flags` are those of the command line. */
+  constructor(effects: EffectLog | null = null, flags: readonly string[] = []) {
     const metricsMemory = createMetricsMemory(1), metrics = new WorkerMetrics(metricsMemory, 0);
-    const services = createServices(metricsMemory, metrics);
+    const services = createServices(metricsMemory, metrics, flags);
     const { config, settings } = services;
     const memory = createStoreMemory({
       maxmemoryBytes: config.maxmemoryBytes,
@@ -109,10 +109,15 @@ export class EnginePath {
   }
 }
 
-/** What the measured commands may ask for, at the defaults; nobody answers on this bus. */
-function createServices(memory: MetricsMemory, own: WorkerMetrics): Services {
-  const parsed = parseConfig(["--maxmemory", "512mb"], {}, { coreCount: 1, memoryBytes: 2 ** 30 });
-  if (!("ok" in parsed)) throw new Error(`the defaults were refused: ${JSON.stringify(parsed)}`);
+/** What the measured commands may ask for, at the defaults but for `flags`; nobody answers on this bus. */
+function createServices(
+  memory: MetricsMemory,
+  own: WorkerMetrics,
+  flags: readonly string[],
+): Services {
+  const argv = ["--maxmemory", "512mb", ...flags];
+  const parsed = parseConfig(argv, {}, { coreCount: 1, memoryBytes: 2 ** 30 });
+  if (!("ok" in parsed)) throw new Error(`the flags were refused: ${JSON.stringify(parsed)}`);
   const config = parsed.ok;
   const settings = new Settings(createSettingsMemory(config));
   settings.state = ProcessState.READY;

@@ -34,6 +34,10 @@ Deno.test("parseConfig() gives the documented defaults without flags and with se
     workerCount: 3,
     maxmemoryBytes: 4 * GIB,
     maxmemoryDefaultBytes: 4 * GIB,
+    defaultTtlS: 0,
+    ttlRules: [],
+    ttlJitterPercent: 0,
+    activeExpireEffort: 1,
     clientsMax: 10_000,
     keyBytesMax: 32_768,
     valueBytesMax: 64 * 1024 ** 2,
@@ -77,6 +81,18 @@ Deno.test("parseConfig() prefers the flag to the variable and the variable to th
   assert.equal(config.workerCount, 3);
 });
 
+Deno.test("parseConfig() joins --ttl-rule given several times, on the line and in the file", () => {
+  const rules = [{ prefix: "a:", seconds: 5 }, { prefix: "", seconds: 60 }];
+  assert.deepEqual(accepted(["--ttl-rule", "a:*=5", "--ttl-rule=*=60"]).ttlRules, rules);
+  assert.deepEqual(accepted(["--ttl-rule", "a:*=5 *=60"]).ttlRules, rules);
+  assert.deepEqual(accepted([], { MAYFLY_TTL_RULE: "a:*=5 *=60" }).ttlRules, rules);
+  const file = () => ({ ok: "ttl-rule a:*=5\nport 1\nttl-rule *=60\nport 2\n" });
+  const parsed = parseConfig(["--config", "x"], {}, FACTS, file);
+  assert.ok("ok" in parsed);
+  assert.deepEqual(parsed.ok.ttlRules, rules);
+  assert.equal(parsed.ok.port, 2);
+});
+
 Deno.test("parseConfig() takes brackets off hosts, drops repeats and tells remote ones", () => {
   const config = accepted(["--host", "[::1], 127.0.0.1,127.0.0.1,0.0.0.0"]);
   assert.deepEqual(config.hosts, ["::1", "127.0.0.1", "0.0.0.0"]);
@@ -93,6 +109,12 @@ Deno.test("parseConfig() names the flag and what is accepted for every wrong val
     ["workers", "0", /from 1 to 128/],
     ["maxmemory", "15mb", /16mb/],
     ["maxmemory", "lots", /16mb/],
+    ["default-ttl", "-1", /from 0 to/],
+    ["ttl-jitter", "101", /from 0 to 100/],
+    ["ttl-rule", "a:*", /rules such as/],
+    ["ttl-rule", "a:*=1 a:*=2", /each prefix once/],
+    ["ttl-rule", "a*b*=1", /rules such as/],
+    ["active-expire-effort", "11", /from 1 to 10/],
     ["max-clients", "0", /from 1 to/],
     ["max-key-bytes", "32769", /from 1 to 32768/],
     ["max-value-bytes", "513mb", /512mb/],
