@@ -34,7 +34,11 @@ function contextOf(...args: string[]): { c: CommandContext; errors: string[] } {
     batch.argEnd[batch.argCount++] = at;
   }
   const errors: string[] = [];
-  const c = new CommandContext(store, {} as Services, null);
+  const services = {
+    config: { ttlRules: [] as const },
+    settings: { defaultTtlS: 0, ttlJitterPercent: 0 },
+  };
+  const c = new CommandContext(store, services as unknown as Services, null);
   c.batch = batch;
   c.argCount = args.length;
   c.nowMs = NOW_MS;
