@@ -9,9 +9,11 @@ import { ALONE_FROM } from "./commands/command_numbers.ts";
 import * as R from "./commands/command_row.ts";
 import type { CommandRow } from "./commands/command_row.ts";
 import { CommandContext, type Finish } from "./commands/context.ts";
+import { effectBytes } from "./commands/effect_bytes.ts";
 import type { Services } from "./commands/services.ts";
 import { get, set } from "./commands/strings.ts";
 import { CommandLookup, ROWS } from "./commands/table.ts";
+import { EXEC, RUNS_IN_MULTI, TransactionRunner } from "./commands/transaction_runner.ts";
 import * as errors from "./errors.ts";
 import type { Clock } from "./clock.ts";
 import type { EffectLog } from "./log/effects.ts";
@@ -30,7 +32,7 @@ import type { DroppingWriter, ReplyWriter } from "./protocol/reply_writer.ts";
 import { BATCH_COMMANDS_MAX, type RequestBatch, STYLE_TEXT } from "./protocol/request_batch.ts";
 import { REPLY_ON, REPLY_SKIP, type Session } from "./session.ts";
 import { ProcessState } from "./settings.ts";
-import { INLINE_VALUE_BYTES_MAX, type Shard, type StagedBlock, type Store } from "./store/store.ts";
+import { type Shard, type StagedBlock, type Store } from "./store/store.ts";
 
 /** What a run of a batch ended with: all of it done, a command that waits, or the connection's end. */
 export const DONE = 0;
@@ -40,6 +42,8 @@ export type Outcome = typeof DONE | typeof PARKED | typeof CLOSE;
 
 /** The 16-bit access clock counts seconds. */
 const ACCESS_CLOCK_MS = 1000;
+/** In the place of a command's row once it is queued: it has not run. */
+const QUEUED = -2;
 /** Two counts in one number: hits of a group of keys or commands, and above them misses. */
 const MISS = 2 ** 20;
 /** What look-ahead asks of each row, beside the rows: it passes over all commands first. */
@@ -50,11 +54,6 @@ const KEY_STEP = Int8Array.from(ROWS, (row) => row.keyStep);
 const WRITES_WITHOUT_KEY: ReadonlySet<string> = new Set(["flushdb", "flushall", "swapdb"]);
 /** Rows whose effects are logged. */
 const WRITES = Uint8Array.from(ROWS, (row) => isWrite(row) ? 1 : 0);
-/** What an effect takes beside the arguments of its command: heads, and a value that is not among them. */
-const EFFECT_BYTES_PER_ARGUMENT = 32;
-const EFFECT_BYTES_PER_COMMAND = INLINE_VALUE_BYTES_MAX + 256;
-/** Commands whose arguments are longer than this are looked at closer for what their effects take. */
-const EFFECT_BYTES_GUESSED_MAX = 262_144;
 const pause: () => void = (Atomics as { pause?: () => void }).pause ?? (() => {});
 
 export class Engine {
@@ -85,6 +84,7 @@ export class Engine {
   readonly #groupBegun = new Int32Array(READS_PER_GROUP);
   #round = 0;
   readonly #accounts: BatchAccounts;
+  readonly #transactions: TransactionRunner;
   /** Hits and misses after each look-up of a group, while look-ups are counted by namespace. */
   readonly #lookupsAfter = new Float64Array(KEYS_PER_GROUP);
 
@@ -99,6 +99,8 @@ export class Engine {
     this.#effects = effects;
     this.#accounts = new BatchAccounts(services, metrics);
     this.#context = new CommandContext(store, services, effects);
+    this.#transactions = new TransactionRunner(store, effects, this.#accounts, metrics, silent);
+    this.#context.transactions = this.#transactions;
     this.#keyBytesMax = services.config.keyBytesMax;
     this.#textBytesMax = services.config.textDialect === "hld" ? HLD_TEXT_BYTES_MAX : 0;
     this.#shardRound = new Uint32Array(store.shards.length);
@@ -145,6 +147,7 @@ export class Engine {
     const isLoading = this.services.settings.state === ProcessState.STARTING;
     const effects = this.#effects;
     let next = from, refusal: string | null = null;
+    let isQueueing = session.transaction !== null && session.transaction.isOpen;
     while (next < count) {
       const rowIndex = this.#rowOf[next];
       c.first = batch.commandArg[next];
@@ -154,7 +157,9 @@ export class Engine {
       const reply = replyMode !== REPLY_ON ? this.silent : c.isText ? text : resp;
       c.reply = reply;
       if (
-        isPaused && rowIndex >= 0 && isHeldBack(ROWS[rowIndex], pausesOnlyWrites)
+        isPaused && rowIndex >= 0 &&
+        (isHeldBack(ROWS[rowIndex], pausesOnlyWrites) ||
+          (rowIndex === EXEC && this.#transactions.writes(session)))
       ) {
         this.parked = pauseOver(pauseEndsAtMs - nowMs);
         this.outcome = PARKED;
@@ -162,8 +167,19 @@ export class Engine {
       }
       if (effects !== null && rowIndex >= 0 && WRITES[rowIndex] !== 0) {
         refusal = effects.refusal();
-        if (refusal === null && !effects.admit(this.#effectBytes(c.first, c.argCount), nowMs)) {
+        if (
+          !isQueueing && refusal === null &&
+          !effects.admit(this.#effectBytes(c.first, c.argCount), nowMs)
+        ) {
           this.parked = effects.whenRoom().then(() => () => {});
+          this.outcome = PARKED;
+          break;
+        }
+      }
+      if (isQueueing && rowIndex === EXEC) {
+        const waiting = this.#transactions.prepare(c);
+        if (waiting !== null) {
+          this.parked = waiting;
           this.outcome = PARKED;
           break;
         }
@@ -182,11 +198,13 @@ export class Engine {
         groupEnd = next;
         if (this.#isTextTooLong(c)) {
           reply.error(errors.TEXT_TOO_LONG);
+          if (isQueueing) this.#transactions.abort(session);
           continue;
         }
       }
       if (rowIndex < 0) {
         this.#unknown(c);
+        if (isQueueing) this.#transactions.abort(session);
         continue;
       }
       const row = ROWS[rowIndex], kind = row.kind;
@@ -203,18 +221,25 @@ export class Engine {
         reply.error(errors.logFailed(refusal));
         isRefused = true;
       } else if (
-        effects !== null && WRITES[rowIndex] !== 0 &&
+        effects !== null && WRITES[rowIndex] !== 0 && !isQueueing &&
         effects.isTooLong(this.#effectBytes(c.first, c.argCount))
       ) {
         reply.error(errors.OUT_OF_MEMORY);
         isRefused = true;
+      } else if (isQueueing && RUNS_IN_MULTI[rowIndex] === 0) {
+        if (this.#areKeysShort(row) && this.#transactions.queue(c, next - 1, rowIndex)) {
+          this.#rowOf[next - 1] = QUEUED;
+          session.lastCommand = row.name;
+        } else this.#transactions.abort(session);
+        continue;
       } else if (kind === R.READ) {
         if (this.#isKeyShort(row)) next = this.#reads(row, next, groupEnd);
       } else if (kind === R.CHANGE) {
         if (this.#isKeyShort(row)) next = this.#change(row, next, groupEnd);
       } else if (kind === R.KEYLESS) {
         const database = session.database;
-        row.run(c);
+        if (this.#areKeysShort(row)) row.run(c);
+        isQueueing = session.transaction !== null && session.transaction.isOpen;
         if (session.database !== database) this.#lookAhead(batch, next, session.database);
         if (c.parked !== null || session.isClosing) {
           this.isParkedSilent = replyMode !== REPLY_ON;
@@ -230,6 +255,7 @@ export class Engine {
           isEnding = true;
         }
       }
+      if (isRefused && isQueueing) this.#transactions.abort(session);
       if (isAlone && !isRefused) {
         accounts.noteAlone(c, next - 1, rowIndex, performance.now() - aloneAtMs);
         if (accounts.isMonitored) accounts.noteMonitored(c, next - 1, rowIndex);
@@ -274,9 +300,15 @@ export class Engine {
     return this.#context.staging.stage(shard, batch.openBulkBytes, this.clock.nowMs());
   }
 
+  /** A session has ended: what it has queued and watched is let go. */
+  forget(session: Session): void {
+    this.#transactions.end(session);
+  }
+
   /** The name for CLIENT LIST; a container's row has noted its subcommand already. */
   #noteLast(session: Session, command: number): void {
     const row = this.#rowOf[command];
+    if (row === QUEUED) return;
     const name = row < 0 ? "" : ROWS[row].name;
     if (!session.lastCommand.startsWith(name) || session.lastCommand[name.length] !== "|") {
       session.lastCommand = name;
@@ -348,6 +380,7 @@ export class Engine {
 
   #areKeysShort(row: CommandRow): boolean {
     const c = this.#context, bytesMax = this.#keyBytesMax;
+    if (row.firstKey === 0) return true;
     const last = lastKeyOf(row, c.argCount);
     for (let key = row.firstKey; key <= last; key += row.keyStep) {
       const bytes = c.argEnd(key) - c.argStart(key);
@@ -376,7 +409,11 @@ export class Engine {
     for (;;) {
       const shard = store.shardOf(batch.argHash[c.first + row.firstKey]);
       const sequence = store.beginRead(shard);
-      if ((sequence & 1) !== 0) break;
+      if ((sequence & 1) !== 0) {
+        // Being changed: it begins a group of its own, and those before it are done.
+        if (group > 0) next--;
+        break;
+      }
       shards[group] = shard.number;
       begun[group++] = sequence;
       // By its name, so that the compiler can look into it: saves 40 of 350 ns.
@@ -558,17 +595,7 @@ export class Engine {
 
   /** The most that the effects of a command with these arguments take in the log. */
   #effectBytes(first: number, argCount: number): number {
-    const { argStart, argEnd } = this.#context.batch;
-    const fixed = argCount * EFFECT_BYTES_PER_ARGUMENT + EFFECT_BYTES_PER_COMMAND;
-    const bytes = argEnd[first + argCount - 1] - argStart[first];
-    if (bytes <= EFFECT_BYTES_GUESSED_MAX) return bytes + fixed;
-    // Large values are referred to, not copied.
-    let sum = 0;
-    for (let at = first; at < first + argCount; at++) {
-      const length = argEnd[at] - argStart[at];
-      if (length <= INLINE_VALUE_BYTES_MAX) sum += length;
-    }
-    return sum + fixed;
+    return effectBytes(this.#context.batch, first, argCount);
   }
 
   /** A change found no memory, or wants its result built outside the lock: helps, and runs it again. */
@@ -767,21 +794,12 @@ export class Engine {
 
   /** Puts the large values among a command's arguments into blocks; false: refused, the reply is written. */
   #stageArguments(row: CommandRow): boolean {
-    const c = this.#context, batch = c.batch;
-    // Pairs of key and value, or one value of the first key.
-    const isPairs = row.valueArgument < 0;
-    const step = isPairs ? 2 : c.argCount;
-    for (let i = isPairs ? 2 : row.valueArgument; i < c.argCount; i += step) {
-      const at = c.first + i;
-      if (!c.staging.isLarge(batch, at)) continue;
-      const shard = this.store.shardOf(batch.argHash[isPairs ? at - 1 : c.first + row.firstKey]);
-      if (c.staging.stageArgument(batch, i, at, shard, c.nowMs)) continue;
-      c.staging.discard();
-      c.reply.mark();
-      this.#refuse();
-      return false;
-    }
-    return true;
+    const c = this.#context;
+    if (c.staging.stageArguments(c.batch, row, c.first, c.argCount, c.nowMs)) return true;
+    c.staging.discard();
+    c.reply.mark();
+    this.#refuse();
+    return false;
   }
 
   #refuse(): void {

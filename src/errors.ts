@@ -91,3 +91,20 @@ export const TRACKING_UNSUPPORTED = "ERR Client tracking is not supported";
 export const NO_CONFIG_FILE = "ERR The server is running without a config file";
 export const COMPARISON_TOO_LONG = "ERR IFEQ compares with at most 262144 bytes";
 export const TEXT_TOO_LONG = "ERR key or value is longer than 256 bytes";
+export const NESTED_MULTI = "ERR MULTI calls can not be nested";
+export const WATCH_INSIDE_MULTI = "ERR WATCH inside MULTI is not allowed";
+export const EXEC_WITHOUT_MULTI = "ERR EXEC without MULTI";
+export const DISCARD_WITHOUT_MULTI = "ERR DISCARD without MULTI";
+export const EXEC_ABORTED = "EXECABORT Transaction discarded because of previous errors.";
+export const NOT_IN_MULTI = "ERR Command not allowed inside a transaction";
+export const MONITOR_IN_MULTI = "ERR MONITOR isn't allowed for DENY BLOCKING client";
+export const WATCHED_TOO_MANY = "ERR too many watched keys";
+
+/** EXEC is refused for what one of its commands would be refused for. */
+export function execAborted(reason: string): string {
+  return `EXECABORT Transaction discarded because of: ${reason}`;
+}
+
+export function transactionTooLarge(bytesMax: number): string {
+  return `ERR transaction is too large: more than ${bytesMax} bytes are queued`;
+}

@@ -180,3 +180,12 @@ export const MONITOR_ARGUMENT_BYTES_MAX = 16_384;
 /** Under `always`, a sync waits for more effects as long as some came in the last step, and at most so long. */
 export const GATHER_STEP_MS = 0.05;
 export const GATHER_MS_MAX = 1;
+/** What a client may queue between MULTI and EXEC; each worker's clients together, this or a share of maxmemory. */
+export const TRANSACTION_BYTES_MAX = 67_108_864;
+/** Beside its bytes, a queued command and each of its arguments take about so many. */
+export const QUEUED_BYTES_PER_COMMAND = 64;
+export const QUEUED_BYTES_PER_ARGUMENT = 16;
+/** Keys that one client may watch: EXEC looks at all of them with their shards locked, 5 ms for so many. */
+export const WATCHED_KEYS_MAX = 65_536;
+/** Rounds in which EXEC finds that SWAPDB came between its plan and its locks; then it locks every shard. */
+export const TRANSACTION_PLANS_MAX = 3;

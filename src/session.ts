@@ -5,6 +5,14 @@ export const REPLY_ON = 0;
 export const REPLY_OFF = 1;
 export const REPLY_SKIP = 2;
 
+/** What a session keeps between MULTI and EXEC, and of WATCH, as others may see it. */
+export interface SessionTransaction {
+  /** Whether MULTI has begun it, so that commands are queued. */
+  readonly isOpen: boolean;
+  readonly commandCount: number;
+  readonly watchCount: number;
+}
+
 /** Who a client is and what it has chosen. One per connection. */
 export interface Session {
   /** Unique over all workers. */
@@ -38,6 +46,8 @@ export interface Session {
   isClosing: boolean;
   /** Whether it is told every command that anybody runs; set by `services.monitor` alone. */
   isMonitor: boolean;
+  /** Null outside of MULTI, while nothing is watched. */
+  transaction: SessionTransaction | null;
   /** Sends bytes that are no reply; never while commands run. Drops the client past `waitingBytesMax` unread ones. */
   push(bytes: Uint8Array, waitingBytesMax: number): void;
   /** Ends the connection at once, from any command of this worker. */

@@ -8,11 +8,20 @@ import { DIFFERENCES } from "../tests/contract/redis_calls.ts";
 
 const BEGIN = "<!-- commands:begin -->";
 const END = "<!-- commands:end -->";
-const GROUPS = ["string", "bitmap", "generic", "connection", "server", "cluster"] as const;
+const GROUPS = [
+  "string",
+  "bitmap",
+  "generic",
+  "transactions",
+  "connection",
+  "server",
+  "cluster",
+] as const;
 const TITLES: Readonly<Record<typeof GROUPS[number], string>> = {
   string: "strings",
   bitmap: "bits",
   generic: "keys",
+  transactions: "transactions",
   connection: "connection",
   server: "server",
   cluster: "cluster (answered as by a server that is in none)",

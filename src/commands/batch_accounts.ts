@@ -84,6 +84,20 @@ export class BatchAccounts {
     this.#noteSlow(c.session, c.batch, command, number, ms);
   }
 
+  /** A queued command that EXEC has just run, alone in the context's batch, with what it replied from there on. */
+  noteQueued(c: CommandContext, rowIndex: number, reply: ReplyWriter, errorsBefore: number): void {
+    const number = numberOf(c.batch, 0, rowIndex);
+    if (number < 0) return;
+    const { errors } = reply.out;
+    this.metrics.commands.count(number, 1);
+    if (errors.length > errorsBefore) {
+      this.metrics.countErrors(errors.texts.slice(errorsBefore));
+      errors.length = errorsBefore;
+      this.metrics.commands.fail(number);
+    }
+    if (this.#isMonitored) this.noteMonitored(c, 0, rowIndex);
+  }
+
   /** A look-up of the key that is argument `at` of the batch. */
   noteLookup(batch: RequestBatch, at: number, hits: number, misses: number): void {
     if (hits + misses === 0) return;

@@ -1,6 +1,6 @@
 // CLIENT and its subcommands; other workers' clients are asked for over the bus.
 import { BAD_CLIENT_NAME, NO_SUCH_CLIENT, SYNTAX } from "../errors.ts";
-import { ADMIN, type CommandRow, KEYLESS, LOADING, SLOW } from "./command_row.ts";
+import { ADMIN, ASKS, type CommandRow, KEYLESS, LOADING, SLOW } from "./command_row.ts";
 import { CLIENT_MODE_ROWS } from "./client_modes.ts";
 import { type ClientFilter, clientLine, clientType, isClientName } from "./client_line.ts";
 import type { ClientKillAnswer, ClientListAnswer, ClientQuestion } from "./client_questions.ts";
@@ -196,7 +196,7 @@ export const CLIENT_SUBCOMMANDS: readonly CommandRow[] = [
     ...ROW,
     name: "client|list",
     arity: -2,
-    flags: LOADING | SLOW | ADMIN,
+    flags: LOADING | SLOW | ADMIN | ASKS,
     since: "2.4.0",
     summary: "Return information about connections: all, TYPE type, or ID id [id ...]",
     run: list,
@@ -205,7 +205,7 @@ export const CLIENT_SUBCOMMANDS: readonly CommandRow[] = [
     ...ROW,
     name: "client|kill",
     arity: -3,
-    flags: LOADING | SLOW | ADMIN,
+    flags: LOADING | SLOW | ADMIN | ASKS,
     since: "2.4.0",
     summary: "Close connections: address, or any of ID, TYPE, USER, ADDR, LADDR, SKIPME, MAXAGE",
     run: kill,

@@ -36,17 +36,23 @@ export function isChosen(session: Session, filter: ClientFilter, nowMs: number):
 
 /** One line without its end, with Redis's fields as far as they mean something here. */
 export function clientLine(session: Session, nowMs: number): string {
-  const { input, output } = session.bufferedBytes();
+  const { input, output } = session.bufferedBytes(), { transaction } = session;
   return `id=${session.id} addr=${session.address} laddr=${session.localAddress} fd=-1` +
     ` name=${session.name} age=${secondsSince(session.createdAtMs, nowMs)}` +
     ` idle=${secondsSince(session.lastCommandAtMs, nowMs)} flags=${
-      session.isMonitor ? "O" : "N"
+      flagsOf(session)
     } db=${session.databaseNumber}` +
-    ` sub=0 psub=0 ssub=0 multi=-1 qbuf=${input} qbuf-free=0 argv-mem=0 multi-mem=0` +
+    ` sub=0 psub=0 ssub=0 multi=${transaction?.isOpen ? transaction.commandCount : -1}` +
+    ` watch=${transaction?.watchCount ?? 0} qbuf=${input} qbuf-free=0 argv-mem=0 multi-mem=0` +
     ` obl=0 oll=0 omem=${output} tot-mem=${input + output} events=r` +
     ` cmd=${session.lastCommand === "" ? "NULL" : session.lastCommand} user=${session.user}` +
     ` redir=-1 resp=${session.protocolVersion}` +
     ` lib-name=${session.libraryName} lib-ver=${session.libraryVersion}`;
+}
+
+/** O: in MONITOR mode, x: between MULTI and EXEC, N: nothing of that kind. */
+function flagsOf({ isMonitor, transaction }: Session): string {
+  return `${isMonitor ? "O" : ""}${transaction?.isOpen ? "x" : ""}` || "N";
 }
 
 function secondsSince(momentMs: number, nowMs: number): number {

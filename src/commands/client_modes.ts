@@ -1,7 +1,7 @@
 // Subcommands of CLIENT that change how a client is served: paused, silent, without a trace.
 import { CACHING_WITHOUT_TRACKING, SYNTAX, TRACKING_UNSUPPORTED } from "../errors.ts";
 import { REPLY_OFF, REPLY_ON, REPLY_SKIP } from "../session.ts";
-import { ADMIN, type CommandRow, KEYLESS, LOADING } from "./command_row.ts";
+import { ADMIN, type CommandRow, KEYLESS, LOADING, NO_MULTI } from "./command_row.ts";
 import type { CommandContext } from "./context.ts";
 import { NO_KEY } from "./row_parts.ts";
 
@@ -83,6 +83,7 @@ const ROW = { kind: KEYLESS, flags: LOADING, group: "connection", ...NO_KEY } as
 export const CLIENT_MODE_ROWS: readonly CommandRow[] = [
   {
     ...ROW,
+    flags: LOADING | NO_MULTI,
     name: "client|reply",
     arity: 3,
     since: "3.2.0",

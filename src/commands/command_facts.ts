@@ -726,6 +726,11 @@ export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
     arguments: [{ name: "key", type: "key", keySpec: 0, flags: "multiple" }],
     complexity: "O(N)",
   },
+  discard: {
+    flags: "noscript loading stale fast allow_busy",
+    categories: "fast transaction",
+    complexity: "O(N), when N is the number of queued commands",
+  },
   dump: {
     flags: "readonly",
     categories: "keyspace read slow",
@@ -739,6 +744,11 @@ export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
     categories: "fast connection",
     arguments: [{ name: "message", type: "string" }],
     complexity: "O(1)",
+  },
+  exec: {
+    flags: "noscript loading stale skip_slowlog",
+    categories: "slow transaction",
+    complexity: "Depends on commands in the transaction",
   },
   exists: {
     flags: "readonly fast",
@@ -1101,6 +1111,11 @@ export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
       arguments: [{ name: "key", type: "key", keySpec: 0 }, { name: "value", type: "string" }],
     }],
     complexity: "O(N)",
+  },
+  multi: {
+    flags: "noscript loading stale fast allow_busy",
+    categories: "fast transaction",
+    complexity: "O(1)",
   },
   object: { flags: "", categories: "slow" },
   "object|encoding": {
@@ -1543,5 +1558,17 @@ export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
     tips: "request_policy:multi_shard response_policy:agg_sum",
     arguments: [{ name: "key", type: "key", keySpec: 0, flags: "multiple" }],
     complexity: "O(1)",
+  },
+  unwatch: {
+    flags: "noscript loading stale fast allow_busy",
+    categories: "fast transaction",
+    complexity: "O(1)",
+  },
+  watch: {
+    flags: "noscript loading stale fast allow_busy",
+    categories: "fast transaction",
+    keys: ["1 -1 1 RO"],
+    arguments: [{ name: "key", type: "key", keySpec: 0, flags: "multiple" }],
+    complexity: "O(1) for every key.",
   },
 };

@@ -35,7 +35,20 @@ export const ADMIN = 16;
 /** Appends to a value: a large result is built outside the lock when the handler asks for it. */
 export const APPENDS = 32;
 
-export type CommandGroup = "string" | "bitmap" | "generic" | "connection" | "server" | "cluster";
+/** Asks other threads and replies later: EXEC asks before it takes its locks. */
+export const ASKS = 64;
+
+/** Not let into a transaction. */
+export const NO_MULTI = 128;
+
+export type CommandGroup =
+  | "string"
+  | "bitmap"
+  | "generic"
+  | "connection"
+  | "server"
+  | "cluster"
+  | "transactions";
 
 export interface CommandRow {
   /** Lower case; `command|subcommand` for one that a container holds. */

@@ -1,7 +1,7 @@
 // CONFIG and its subcommands: the parameters by Redis's names.
 import { setParameters } from "../config_parameters.ts";
 import { NO_CONFIG_FILE, SYNTAX } from "../errors.ts";
-import { ADMIN, type CommandRow, KEYLESS, LOADING, SLOW } from "./command_row.ts";
+import { ADMIN, ASKS, type CommandRow, KEYLESS, LOADING, SLOW } from "./command_row.ts";
 import { runSubcommand } from "./container.ts";
 import type { CommandContext } from "./context.ts";
 import { globMatches, PATTERN_BYTES_MAX } from "./glob.ts";
@@ -81,6 +81,7 @@ const ROW = {
 export const CONFIG_SUBCOMMANDS: readonly CommandRow[] = [
   {
     ...ROW,
+    flags: ROW.flags | ASKS,
     name: "config|resetstat",
     arity: 2,
     summary: "Count from zero again what INFO tells",
@@ -88,6 +89,7 @@ export const CONFIG_SUBCOMMANDS: readonly CommandRow[] = [
   },
   {
     ...ROW,
+    flags: ROW.flags | ASKS,
     name: "config|rewrite",
     arity: 2,
     since: "2.8.0",

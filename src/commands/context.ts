@@ -24,6 +24,7 @@ import {
 import { TtlPolicy } from "../ttl_policy.ts";
 import type { Services } from "./services.ts";
 import { type Staged, Staging } from "./staging.ts";
+import type { TransactionRunner } from "./transaction_runner.ts";
 
 /** Ends a parked command: writes its reply. */
 export type Finish = (reply: ReplyWriter) => void;
@@ -84,6 +85,10 @@ export class CommandContext {
   targetFrom = 0;
   targetDatabase = 0;
   targetHash = 0;
+  /** True within EXEC: all shards of its commands are held, and its effects are one group. */
+  isInTransaction = false;
+  /** What MULTI and its like do; set by the engine. */
+  transactions!: TransactionRunner;
   /** Set by `park()`. */
   parked: Promise<Finish> | null = null;
 
@@ -363,7 +368,7 @@ export class CommandContext {
   }
 
   unlockReading(shard: Shard): void {
-    this.isLocked = false;
+    this.isLocked = this.isInTransaction;
     this.store.unlockReading(shard);
   }
 
@@ -613,6 +618,7 @@ export class CommandContext {
 
   /** Tells that bytes `[from, to)` of the value which `openString()` opened are as they shall be, the last one new. */
   changed(keyIndex: number, from: number, to: number): void {
+    this.store.noteChange(this.shard, this.#setKey(keyIndex).hash);
     if (this.effects === null) return;
     this.#toldOfRange(keyIndex, this.#isNew ? 0 : this.valueBytes, from, to);
   }
@@ -652,9 +658,9 @@ export class CommandContext {
   /** Sets when the record found expires, 0 for never. */
   setExpiry(keyIndex: number, expiresAtMs: number): void {
     entries.setExpiry(this.shard, this.ref, expiresAtMs);
-    if (this.effects !== null) {
-      this.effects.expire(this.shard.number, this.#setKey(keyIndex), expiresAtMs);
-    }
+    const key = this.#setKey(keyIndex);
+    this.store.noteChange(this.shard, key.hash);
+    if (this.effects !== null) this.effects.expire(this.shard.number, key, expiresAtMs);
   }
 
   /**
@@ -686,11 +692,17 @@ export class CommandContext {
   /** Removes all entries of a database, or of all of them (−1). Takes all locks itself: for commands without keys. */
   flush(database: number): void {
     this.store.flush(database, () => {
-      this.effects?.begin();
-      this.effects?.flush(database);
-      this.effects?.end();
-      this.effects?.publish();
+      this.#group(() => this.effects?.flush(database));
     });
+  }
+
+  /** What a command without keys has done is a group of its own, or part of its transaction's. */
+  #group(tell: () => void): void {
+    if (this.isInTransaction) return tell();
+    this.effects?.begin();
+    tell();
+    this.effects?.end();
+    this.effects?.publish();
   }
 
   /** Makes this the session's database: 0 to 15, as clients number them. */
@@ -706,10 +718,7 @@ export class CommandContext {
     const { settings } = this.services;
     this.store.withAllLocked(() => {
       settings.swapDatabases(first, second);
-      this.effects?.begin();
-      this.effects?.databases(settings.databaseTable());
-      this.effects?.end();
-      this.effects?.publish();
+      this.#group(() => this.effects?.databases(settings.databaseTable()));
     });
   }
 

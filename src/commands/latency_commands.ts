@@ -1,5 +1,5 @@
 // LATENCY and its subcommands: the times of commands out of the histograms, and the moments that took long.
-import { ADMIN, type CommandRow, KEYLESS, LOADING, SLOW } from "./command_row.ts";
+import { ADMIN, ASKS, type CommandRow, KEYLESS, LOADING, SLOW } from "./command_row.ts";
 import { bucketAbove, type Latency } from "../histogram.ts";
 import type { ReplyWriter } from "../protocol/reply_writer.ts";
 import { runSubcommand } from "./container.ts";
@@ -130,7 +130,7 @@ function ask(
 
 const ROW = {
   kind: KEYLESS,
-  flags: LOADING | SLOW | ADMIN,
+  flags: LOADING | SLOW | ADMIN | ASKS,
   group: "server",
   since: "2.8.13",
   ...NO_KEY,

@@ -1,6 +1,6 @@
 // Commands about snapshots and log: they ask main, which asks the keeper; nothing is written here.
 import { SYNTAX } from "../errors.ts";
-import { ADMIN, type CommandRow, KEYLESS, SLOW } from "./command_row.ts";
+import { ADMIN, type CommandRow, KEYLESS, NO_MULTI, SLOW } from "./command_row.ts";
 import type { CommandContext, Finish } from "./context.ts";
 import { NO_KEY, OWN_SINCE } from "./row_parts.ts";
 
@@ -78,6 +78,7 @@ const ROW = { kind: KEYLESS, group: "server", ...NO_KEY, flags: SLOW | ADMIN } a
 export const PERSISTENCE_ROWS: readonly CommandRow[] = [
   {
     ...ROW,
+    flags: SLOW | ADMIN | NO_MULTI,
     name: "save",
     arity: 1,
     since: "1.0.0",
@@ -110,6 +111,7 @@ export const PERSISTENCE_ROWS: readonly CommandRow[] = [
   },
   {
     ...ROW,
+    flags: SLOW | ADMIN | NO_MULTI,
     name: "compact",
     arity: 1,
     since: OWN_SINCE,

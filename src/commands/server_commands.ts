@@ -1,6 +1,6 @@
 // Commands about the server as a whole: its size, emptying it, its clock, its end.
 import { SYNTAX } from "../errors.ts";
-import { ADMIN, type CommandRow, KEYLESS, LOADING, SLOW } from "./command_row.ts";
+import { ADMIN, type CommandRow, KEYLESS, LOADING, NO_MULTI, SLOW } from "./command_row.ts";
 import type { ReplyWriter } from "../protocol/reply_writer.ts";
 import type { CommandContext, Finish } from "./context.ts";
 import { replyInfo } from "./info.ts";
@@ -128,7 +128,7 @@ export const SERVER_ROWS: readonly CommandRow[] = [
     ...ROW,
     name: "shutdown",
     arity: -1,
-    flags: LOADING | SLOW | ADMIN,
+    flags: LOADING | SLOW | ADMIN | NO_MULTI,
     since: "1.0.0",
     summary: "Stop the server",
     run: shutdown,

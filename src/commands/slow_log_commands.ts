@@ -1,5 +1,5 @@
 // SLOWLOG and its subcommands: the slow commands of all workers as one log.
-import { ADMIN, type CommandRow, KEYLESS, LOADING, SLOW } from "./command_row.ts";
+import { ADMIN, ASKS, type CommandRow, KEYLESS, LOADING, SLOW } from "./command_row.ts";
 import { runSubcommand } from "./container.ts";
 import type { CommandContext } from "./context.ts";
 import type { ReplyWriter } from "../protocol/reply_writer.ts";
@@ -77,7 +77,7 @@ function ask(
 
 const ROW = {
   kind: KEYLESS,
-  flags: LOADING | SLOW | ADMIN,
+  flags: LOADING | SLOW | ADMIN | ASKS,
   group: "server",
   since: "2.2.12",
   ...NO_KEY,

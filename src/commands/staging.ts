@@ -1,6 +1,7 @@
 // Large values on their way into the store: blocks that are filled without lock, and linked under it.
 import { APPEND_LOCKED_BYTES_MAX, RECLAIM_PAUSE_MS } from "../limits.ts";
 import type { RequestBatch } from "../protocol/request_batch.ts";
+import type { CommandRow } from "./command_row.ts";
 import {
   type Block,
   INLINE_VALUE_BYTES_MAX,
@@ -38,6 +39,16 @@ export class Staging {
     return this.#staged.length === 0;
   }
 
+  /** Hands over what is staged, for a command that runs later. */
+  take(): Staged[] {
+    return this.#staged.splice(0);
+  }
+
+  /** Takes back what `take()` gave; nothing is staged. */
+  give(staged: readonly Staged[]): void {
+    this.#staged.push(...staged);
+  }
+
   /** What was staged for an argument, null if nothing. */
   of(argument: number): Staged | null {
     if (this.#staged.length === 0) return null;
@@ -47,6 +58,25 @@ export class Staging {
   /** Whether argument `at` of the batch has to be staged before it can be stored. */
   isLarge(batch: RequestBatch, at: number): boolean {
     return batch.argEnd[at] - batch.argStart[at] > INLINE_VALUE_BYTES_MAX || batch.stagedArg === at;
+  }
+
+  /** Stages the large values among the arguments of a command, as its row names them; false if there is no memory. */
+  stageArguments(
+    batch: RequestBatch,
+    row: CommandRow,
+    first: number,
+    argCount: number,
+    nowMs: number,
+  ): boolean {
+    // Pairs of key and value, or one value of the first key.
+    const isPairs = row.valueArgument < 0, step = isPairs ? 2 : argCount;
+    for (let i = isPairs ? 2 : row.valueArgument; i < argCount; i += step) {
+      const at = first + i;
+      if (!this.isLarge(batch, at)) continue;
+      const shard = this.#store.shardOf(batch.argHash[isPairs ? at - 1 : first + row.firstKey]);
+      if (!this.stageArgument(batch, i, at, shard, nowMs)) return false;
+    }
+    return true;
   }
 
   /** Stages argument `argument`, at `at` in the batch, for a key of `shard`; false if there is no memory. */

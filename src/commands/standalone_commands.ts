@@ -130,6 +130,7 @@ const DEBUG_SUBCOMMANDS: readonly CommandRow[] = [
   },
   {
     ...ROW,
+    flags: R.LOADING | R.NO_MULTI,
     name: "debug|sleep",
     arity: 3,
     since: "1.0.0",

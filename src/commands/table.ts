@@ -23,6 +23,7 @@ import { SLOW_LOG_ROWS, SLOW_LOG_SUBCOMMANDS } from "./slow_log_commands.ts";
 import { STANDALONE_ROWS, STANDALONE_SUBCOMMANDS } from "./standalone_commands.ts";
 import { STRING_RANGE_ROWS } from "./string_ranges.ts";
 import { STRING_ROWS } from "./strings.ts";
+import { TRANSACTION_ROWS } from "./transaction_commands.ts";
 
 /** Finds the index of a row in `ROWS`. */
 export { CommandLookup } from "./command_lookup.ts";
@@ -61,6 +62,7 @@ export const ROWS: readonly CommandRow[] = ([
   ...DUMP_ROWS,
   ...SCAN_ROWS,
   ...CONNECTION_ROWS,
+  ...TRANSACTION_ROWS,
   ...CLIENT_ROWS,
   ...CONFIG_ROWS,
   ...SERVER_ROWS,

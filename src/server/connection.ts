@@ -10,7 +10,7 @@ import type { ReplyBuffer } from "../protocol/reply_buffer.ts";
 import type { ReplyWriter } from "../protocol/reply_writer.ts";
 import { type RequestBatch, STYLE_TEXT } from "../protocol/request_batch.ts";
 import { type ParseLimits, parseRequests } from "../protocol/request_parser.ts";
-import { REPLY_ON, type Session } from "../session.ts";
+import { REPLY_ON, type Session, type SessionTransaction } from "../session.ts";
 import type { StagedBlock } from "../store/store.ts";
 import { type ByteSink, type OutputListener, OutputQueue, type QueuePool } from "./output_queue.ts";
 import { ReadBuffer } from "./read_buffer.ts";
@@ -78,6 +78,7 @@ export class Connection implements Session, OutputListener {
   isNoTouch = false;
   isNoEvict = false;
   isMonitor = false;
+  transaction: SessionTransaction | null = null;
   isClosing = false;
 
   readonly #host: ConnectionHost;

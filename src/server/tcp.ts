@@ -177,6 +177,7 @@ export class TcpServer {
     if (!this.#connections.delete(connection)) return;
     sessions.delete(connection.id);
     this.#options.engine.services.monitor.end(connection);
+    this.#options.engine.forget(connection);
     settings.disconnectClient();
     counters[COUNTER.connectionsNow]--;
     if (this.#connections.size === 0) this.#onIdle?.();

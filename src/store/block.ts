@@ -58,6 +58,13 @@ export class PinnedBlock extends Block {
 export class StagedBlock extends Block {
   isLinked = false;
 
+  /** The same block for a new owner; this one has nothing more to free. */
+  handOver(): StagedBlock {
+    const taken = new StagedBlock(this.shard, this.firstPage, this.lengthBytes);
+    this.isLinked = true;
+    return taken;
+  }
+
   /** Frees it unless it was linked. Takes the shard's lock. */
   discard(): void {
     if (this.isLinked) return;

@@ -31,6 +31,7 @@ import {
   valueStartOf,
 } from "./record.ts";
 import type { Shard } from "./shard.ts";
+import { noteChange } from "./watch_table.ts";
 
 /** Below this, copying word by word is faster than a call of set() (measured: 3 times at 64 bytes). */
 const WORD_COPY_BYTES_MAX = 320;
@@ -74,6 +75,7 @@ export function putString(
       setExpiry(shard, ref, expiresAtMs);
       copyIn(shard, valueStartOf(shard, ref), value);
       shard.clocks[clockOf(shard.slot)] = clock;
+      if (shard.words[L.WATCHES] !== 0) noteChange(shard, key.hash);
       return true;
     }
   }
@@ -116,6 +118,7 @@ export function overwriteString(
   let word = shard.valueStart >>> 2;
   for (let at = valueStart; at < valueEnd; at += 4) i32[word++] = valueView.getInt32(at, true);
   shard.clocks[clockOf(slotHint)] = clock;
+  if (shard.words[L.WATCHES] !== 0) noteChange(shard, hash);
   return true;
 }
 
@@ -196,12 +199,14 @@ export function appendString(
     const added = value.bytes.subarray(value.start, value.end);
     if (!appendToBlock(shard, blockPageOf(shard, ref), oldBytes, added)) return false;
     shard.i32[ref * 2 + 1] = oldBytes + addedBytes;
+    if (shard.words[L.WATCHES] !== 0) noteChange(shard, key.hash);
     return true;
   }
   const keyBytes = key.end - key.start;
   if (isSameClass(keyBytes, oldBytes + addedBytes, oldBytes)) {
     shard.i32[ref * 2 + 1] = oldBytes + addedBytes;
     shard.u8.set(value.bytes.subarray(value.start, value.end), valueStartOf(shard, ref) + oldBytes);
+    if (shard.words[L.WATCHES] !== 0) noteChange(shard, key.hash);
     return true;
   }
   const made = allocateSlot(shard, recordUnits(keyBytes, oldBytes + addedBytes));
@@ -272,6 +277,7 @@ export function removeAt(shard: Shard, slot: number, ref: number): void {
 /** Puts `made` in the place of `old` (0: none), which the last `findRecord()` found. */
 function link(shard: Shard, key: KeyRange, old: number, made: number, clock: number): void {
   const words = shard.words, expiresAtMs = shard.f64[made + 1];
+  if (words[L.WATCHES] !== 0) noteChange(shard, key.hash);
   if (expiresAtMs !== 0) words[L.DB_EXPIRING + key.database]++;
   if (old === 0) {
     words[L.DB_ENTRIES + key.database]++;

@@ -19,6 +19,8 @@ export const OVERFLOW_FREE = 6;
 export const OVERFLOW_USED = 7;
 /** Index memory charged to the account, in 4 KiB units. */
 export const INDEX_UNITS = 8;
+/** Watches of keys of this shard: who changes one looks here, in the line that its lock has loaded. */
+export const WATCHES = 9;
 /** The first page never used; pages before it are in use or on the free list. */
 export const PAGE_BUMP = 16;
 /** Head of the list of free pages, page + 1. */

@@ -2,6 +2,7 @@
 import type { Account } from "./account.ts";
 import { boundLevels } from "./expiry_index.ts";
 import * as L from "./layout.ts";
+import { WATCH_TABLE_BYTES } from "./watch_table.ts";
 
 /** The shared memory of one shard; can be posted to another thread. */
 export interface ShardMemory {
@@ -11,6 +12,7 @@ export interface ShardMemory {
   readonly bounds: SharedArrayBuffer;
   readonly pages: SharedArrayBuffer;
   readonly arena: SharedArrayBuffer;
+  readonly watches: SharedArrayBuffer;
 }
 
 /**
@@ -24,6 +26,7 @@ export function createShardMemory(arenaBytes: number): ShardMemory {
     bounds: new SharedArrayBuffer(L.ALIGN_BYTES + boundLevels(bucketCount)[3] * 8),
     pages: new SharedArrayBuffer((arenaBytes / L.PAGE_BYTES) * L.PAGE_WORDS * 4),
     arena: new SharedArrayBuffer(L.ALIGN_BYTES + arenaBytes + L.ARENA_SLACK_BYTES),
+    watches: new SharedArrayBuffer(WATCH_TABLE_BYTES),
   };
   const header = new Int32Array(memory.buckets);
   header[L.BUCKETS] = L.BUCKETS_AT_START;
@@ -47,6 +50,8 @@ export class Shard {
   readonly i32: Int32Array<SharedArrayBuffer>;
   readonly f64: Float64Array<SharedArrayBuffer>;
   readonly u8: Uint8Array<SharedArrayBuffer>;
+  /** See `watch_table.ts`. */
+  readonly watches: Int32Array<SharedArrayBuffer>;
   /** Turn a torn bucket number or reference into one that lies in the view. */
   readonly bucketMask: number;
   readonly unitMask: number;
@@ -76,6 +81,7 @@ export class Shard {
     this.i32 = new Int32Array(memory.arena);
     this.f64 = new Float64Array(memory.arena);
     this.u8 = new Uint8Array(memory.arena);
+    this.watches = new Int32Array(memory.watches);
     this.bucketMask = (this.buckets.length - L.BUCKET_BASE) / L.BUCKET_WORDS - 1;
     [this.boundsFirst, this.boundsSecond, this.boundsThird] = boundLevels(this.bucketMask + 1);
     const arenaBytes = memory.arena.byteLength - L.ALIGN_BYTES - L.ARENA_SLACK_BYTES;

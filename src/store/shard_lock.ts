@@ -36,10 +36,12 @@ export function unlockChange(words: Int32Array): void {
 
 /** Keeps others from changing, and lets readers without lock go on. */
 export function lockReading(words: Int32Array): void {
+  if (heldHere.size > 0 && heldHere.has(words)) return;
   acquire(words, READING);
 }
 
 export function unlockReading(words: Int32Array): void {
+  if (heldHere.size > 0 && heldHere.has(words)) return;
   Atomics.store(words, LOCK, Atomics.load(words, LOCK) & ~READING);
   if (Atomics.load(words, WAITERS) !== 0) Atomics.notify(words, LOCK, 1);
 }
@@ -60,6 +62,38 @@ export function confirmRead(words: Int32Array, begun: number): boolean {
 /** The same by a plain load, for use after an Atomics operation that came after all that was read. */
 export function confirmReadAfter(words: Int32Array, begun: number): boolean {
   return ((words[LOCK] ^ begun) & ~READING) === 0;
+}
+
+/**
+ * What this thread holds over several commands, for a transaction: their own locks are then no more than this one.
+ * Only functions off the hot path ask; commands on it are run by the transaction without their locks.
+ */
+const heldHere = new Set<Int32Array>();
+
+/** `lockChange()` until `release()`; within it, this thread's other functions but that one may be called. */
+export function hold(words: Int32Array): void {
+  lockChange(words);
+  heldHere.add(words);
+}
+
+/** Before `unlockChange()`. */
+export function release(words: Int32Array): void {
+  heldHere.delete(words);
+}
+
+/** Whether this thread holds shards over several commands: it must wait for no others then. */
+export function isHolding(): boolean {
+  return heldHere.size > 0;
+}
+
+/** `lockChange()`, unless this thread holds the shard. */
+export function enterChange(words: Int32Array): void {
+  if (!heldHere.has(words)) lockChange(words);
+}
+
+/** Ends what `enterChange()` began. */
+export function leaveChange(words: Int32Array): void {
+  if (!heldHere.has(words)) unlockChange(words);
 }
 
 function acquire(words: Int32Array, bit: number): void {

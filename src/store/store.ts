@@ -24,6 +24,7 @@ import * as L from "./layout.ts";
 import * as record from "./record.ts";
 import { createShardMemory, Shard, type ShardMemory } from "./shard.ts";
 import * as lock from "./shard_lock.ts";
+import { addWatch, hasChanged, noteChange, removeWatch, type WatchMark } from "./watch_table.ts";
 
 export type { Block, KeyRange, PinnedBlock, Shard, StagedBlock, ValueRange };
 /** What a record says, and changes of entries: for use within a section. */
@@ -185,6 +186,17 @@ export class Store {
     lock.unlockReading(shard.words);
   }
 
+  /** `lockChange()` for a transaction: until `release()` this thread's functions below may be called as well. */
+  hold(shard: Shard): void {
+    lock.hold(shard.words);
+  }
+
+  /** Ends what `hold()` began, as `unlockChange()` does. */
+  release(shard: Shard): void {
+    lock.release(shard.words);
+    this.unlockChange(shard);
+  }
+
   /** Counts that a reader without lock has to repeat what it read of the shard. */
   noteRetry(shard: Shard): void {
     Atomics.add(shard.words, L.READ_RETRIES, 1);
@@ -258,6 +270,43 @@ export class Store {
     new StagedBlock(shard, firstPage, 0).discard();
   }
 
+  /** Begins to watch a key for changes by anybody; with whether it is there. Takes the shard's lock for a moment. */
+  watch(shard: Shard, key: KeyRange, nowMs: number): KeyWatch {
+    lock.lockReading(shard.words);
+    const isThere = this.isThere(shard, key, nowMs);
+    const mark = addWatch(shard, key.hash);
+    lock.unlockReading(shard.words);
+    return { shard, mark, isThere };
+  }
+
+  /** With the shard held: whether a watched key was changed, or has come, gone or expired since. */
+  isWatchBroken({ shard, mark, isThere }: KeyWatch, key: KeyRange, nowMs: number): boolean {
+    return hasChanged(shard, mark) || this.isThere(shard, key, nowMs) !== isThere;
+  }
+
+  /** Takes the shard's lock for a moment. */
+  unwatch({ shard, mark }: KeyWatch): void {
+    lock.lockReading(shard.words);
+    removeWatch(shard, mark);
+    lock.unlockReading(shard.words);
+  }
+
+  /** Tells those who watch the key that it was changed; under the lock for changes. */
+  noteChange(shard: Shard, hash: number): void {
+    if (shard.words[L.WATCHES] !== 0) noteChange(shard, hash);
+  }
+
+  /** Watches of all shards and workers. */
+  watchCount(): number {
+    return this.shards.reduce((sum, { words }) => sum + Atomics.load(words, L.WATCHES), 0);
+  }
+
+  /** Whether the key has an entry that has not expired; under the lock. */
+  isThere(shard: Shard, key: KeyRange, nowMs: number): boolean {
+    const ref = entries.findKey(shard, key);
+    return ref !== 0 && !record.isExpired(shard, ref, nowMs);
+  }
+
   // ---- takes locks itself ---------------------------------------------------------------------------
 
   /** Pages for a large value of that shard, to be filled and then linked, or discarded; null if no room. */
@@ -267,9 +316,10 @@ export class Store {
 
   /**
    * Makes room when memory ran out: removes what has expired, closes holes. Bounded; holds one lock at a
-   * time. Gives whether there is more room than before.
+   * time, and so does nothing while this thread holds any. Gives whether there is more room than before.
    */
   reclaim(nowMs: number): boolean {
+    if (lock.isHolding()) return false;
     const before = this.account.usedBytes;
     let removed = 0;
     for (const shard of this.shards) {
@@ -321,10 +371,10 @@ export class Store {
 
   /** Removes all entries of one database, or of all (−1), with every shard locked, `whileLocked()` as well. */
   flush(database: number, whileLocked: () => void = () => {}): void {
-    for (const shard of this.shards) lock.lockChange(shard.words);
+    for (const shard of this.shards) lock.enterChange(shard.words);
     for (const shard of this.shards) this.#flushShard(shard, database);
     whileLocked();
-    for (const shard of this.shards) lock.unlockChange(shard.words);
+    for (const shard of this.shards) lock.leaveChange(shard.words);
   }
 
   /**
@@ -454,9 +504,9 @@ export class Store {
 
   /** Calls `whileLocked` with every shard locked for changes. */
   withAllLocked(whileLocked: () => void): void {
-    for (const shard of this.shards) lock.lockChange(shard.words);
+    for (const shard of this.shards) lock.enterChange(shard.words);
     whileLocked();
-    for (const shard of this.shards) lock.unlockChange(shard.words);
+    for (const shard of this.shards) lock.leaveChange(shard.words);
   }
 
   /** Bytes that an entry takes: its slot, its pages if it is large, its share of the index. */
@@ -525,6 +575,13 @@ export class Store {
     clearArena(shard);
     words.fill(0, L.DB_ENTRIES, L.DB_EXPIRING + L.DATABASES);
   }
+}
+
+/** A watch of one key; what it was like when the watch began. */
+export interface KeyWatch {
+  readonly shard: Shard;
+  readonly mark: WatchMark;
+  readonly isThere: boolean;
 }
 
 export interface ShardNumbers {

@@ -96,6 +96,11 @@ export class EnginePath {
     return text;
   }
 
+  /** The session's end. */
+  end(): void {
+    this.engine.forget(this.#session);
+  }
+
   #run(request: Uint8Array): number {
     const batch = this.#batch;
     this.#bytes.set(request);
@@ -165,6 +170,7 @@ function createSession(): Session {
     isNoTouch: false,
     isNoEvict: false,
     isMonitor: false,
+    transaction: null,
     push: () => {},
     isClosing: false,
     kill: () => {},

@@ -113,6 +113,7 @@ function session(id: number, changed: Partial<Session> = {}): TestSession {
     isNoTouch: false,
     isNoEvict: false,
     isMonitor: false,
+    transaction: null,
     push: () => {},
     isClosing: false,
     killed: 0,

@@ -1,81 +1,8 @@
 // What the engine tells of changes: each once, in order, in groups of one command.
 
 import assert from "node:assert/strict";
-import type { EffectKey, EffectLog } from "../../src/log/effects.ts";
+import { EffectLines } from "../support/effect_lines.ts";
 import { EnginePath } from "../support/engine_path.ts";
-
-/** Writes down what it is told, a line each. */
-class Recorder implements EffectLog {
-  lines: string[] = [];
-  #open = false;
-
-  begin(): void {
-    assert.equal(this.#open, false, "a group within a group");
-    this.#open = true;
-    this.lines.push("(");
-  }
-  put(_shard: number, key: EffectKey): void {
-    this.#tell(`put ${name(key)}`);
-  }
-  range(_shard: number, key: EffectKey, from: number, to: number): void {
-    this.#tell(`range ${name(key)} ${from} ${to}`);
-  }
-  remove(_shard: number, key: EffectKey): void {
-    this.#tell(`remove ${name(key)}`);
-  }
-  expire(_shard: number, key: EffectKey, expiresAtMs: number): void {
-    this.#tell(`expire ${name(key)} ${expiresAtMs === 0 ? "never" : "once"}`);
-  }
-  flush(database: number): void {
-    this.#tell(`flush ${database}`);
-  }
-  databases(table: Uint8Array): void {
-    this.#tell(`databases ${table.join("")}`);
-  }
-  end(): void {
-    assert.equal(this.#open, true, "the end of no group");
-    this.#open = false;
-    this.lines.push(")");
-  }
-
-  publish(): void {
-    assert.equal(this.#open, false, "published within a group");
-  }
-  admit(): boolean {
-    return true;
-  }
-  admitBlocking(): void {}
-  isTooLong(): boolean {
-    return false;
-  }
-  refusal(): string | null {
-    return null;
-  }
-  whenRoom(): Promise<void> {
-    return Promise.resolve();
-  }
-  settle(): void {}
-
-  take(): string {
-    const text = this.lines.join(" ").replaceAll("( )", "").replace(/\s+/g, " ").trim();
-    this.lines = [];
-    return text;
-  }
-
-  #tell(text: string): void {
-    assert.equal(this.#open, true, `${text} outside a group`);
-    this.lines.push(text);
-  }
-}
-
-function name(key: EffectKey): string {
-  const bytes = new Uint8Array(
-    key.view.buffer,
-    key.view.byteOffset + key.start,
-    key.end - key.start,
-  );
-  return `${key.database}:${new TextDecoder().decode(bytes)}`;
-}
 
 const CASES: readonly (readonly [line: string, effects: string])[] = [
   ["SET a 1", "( put 0:a )"],
@@ -130,7 +57,7 @@ const CASES: readonly (readonly [line: string, effects: string])[] = [
 ];
 
 Deno.test("Engine tells every change within its command's group, and nothing else", () => {
-  const sink = new Recorder(), path = new EnginePath(sink);
+  const sink = new EffectLines(), path = new EnginePath(sink);
   for (const [line, effects] of CASES) {
     path.replies(`${line}\r\n`);
     assert.equal(sink.take(), effects, line);
@@ -138,7 +65,7 @@ Deno.test("Engine tells every change within its command's group, and nothing els
 });
 
 Deno.test("Engine tells a large value once, and keeps commands of one micro-batch in groups of their own", () => {
-  const sink = new Recorder(), path = new EnginePath(sink);
+  const sink = new EffectLines(), path = new EnginePath(sink);
   path.replies(`SET a ${"v".repeat(20_000)}\r\nAPPEND a ${"w".repeat(20_000)}\r\n`);
   assert.equal(sink.take(), "( put 0:a ) ( put 0:a )");
   assert.equal(path.replies("INCR n\r\nINCR n\r\nINCR n\r\n"), ":1\r\n:2\r\n:3\r\n");

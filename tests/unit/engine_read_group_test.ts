@@ -73,3 +73,18 @@ Deno.test("Engine notices a change of a shard that was read early in a group", (
   assert.equal(path.replies("GET a\r\nGET b\r\nGET nobody\r\n"), "$1\r\n1\r\n$3\r\ntwo\r\n$-1\r\n");
   assert.equal(begun, 6, "each read once with the group and once by itself");
 });
+
+Deno.test("Engine answers a read whose shard is being changed as the group's turn comes to it", () => {
+  const path = new EnginePath(), store = path.engine.store;
+  path.replies(SETUP);
+  const beginRead = store.beginRead.bind(store);
+  for (const which of [1, 2, 3]) {
+    let begun = 0;
+    // Odd, as while another worker changes the shard.
+    store.beginRead = (shard) => ++begun === which ? beginRead(shard) | 1 : beginRead(shard);
+    assert.equal(
+      path.replies("GET a\r\nGET b\r\nGET nobody\r\n"),
+      "$1\r\n1\r\n$3\r\ntwo\r\n$-1\r\n",
+    );
+  }
+});

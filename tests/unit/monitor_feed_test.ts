@@ -31,6 +31,7 @@ function watched(isText: boolean) {
   const session = {
     id: 7,
     isMonitor: false,
+    transaction: null,
     address: "1.2.3.4:5",
     databaseNumber: 2,
     push: (bytes: Uint8Array) => void sent.push(new TextDecoder().decode(bytes)),

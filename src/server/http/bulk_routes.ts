@@ -118,8 +118,7 @@ export class BulkRoutes {
     if (isList) writer.raw("[");
     const waiting = runner.run(session, commands, writer);
     if (waiting !== null) await waiting;
-    // MONITOR lasts as long as the session.
-    this.#tools.services.monitor.end(session);
+    runner.forget(session);
     let response: Response;
     if (session.isKilled) {
       response = problem(

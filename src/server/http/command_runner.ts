@@ -100,6 +100,12 @@ export class CommandRunner {
     }
   }
 
+  /** The session has ended: transactions and MONITOR end with it. */
+  forget(session: Session): void {
+    this.#options.engine.forget(session);
+    this.#options.engine.services.monitor.end(session);
+  }
+
   /**
    * Memory for a large value that is about to come as the last of these arguments; null if the command cannot take
    * it so, or there is no memory. Whoever holds it fills it, runs the command with it, and discards it.

@@ -1,5 +1,5 @@
 // Who a request of HTTP or a client of WebSocket is to the engine; knows no route and no syntax.
-import { REPLY_ON, type Session } from "../../session.ts";
+import { REPLY_ON, type Session, type SessionTransaction } from "../../session.ts";
 import type { Settings } from "../../settings.ts";
 
 export class HttpSession implements Session {
@@ -19,6 +19,7 @@ export class HttpSession implements Session {
   isNoEvict = false;
   isClosing = false;
   isMonitor = false;
+  transaction: SessionTransaction | null = null;
   /** Takes what is sent unasked: lines of MONITOR, as RESP has them. Null for a request, which has its one answer. */
   onPush: ((bytes: Uint8Array, waitingBytesMax: number) => void) | null = null;
   /** What CLIENT KILL, and a reply that is too large, do besides. */

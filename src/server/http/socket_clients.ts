@@ -60,7 +60,7 @@ export class SocketClients {
         this.#subscribe(client, "stats", false, 0);
         this.#subscribe(client, "dashboard", false, 0);
         sessions.delete(session.id);
-        tools.services.monitor.end(session);
+        tools.runner.forget(session);
         settings.disconnectClient();
         counters[COUNTER.connectionsNow]--;
       },

@@ -1,0 +1,473 @@
+// Transactions of one worker: queues commands after MULTI, and runs them at one moment for EXEC.
+//
+// EXEC plans which shards its commands and watched keys lie in, puts large values into blocks, holds all those
+// shards in their order, looks at the watches, runs every command, publishes all effects as one group, lets go.
+// Commands that look at more than their own keys hold every shard. Nothing is awaited meanwhile: what asks other
+// threads has asked before, and memory is not reclaimed, because that takes locks in their order.
+import * as errors from "../errors.ts";
+import type { EffectLog } from "../log/effects.ts";
+import { TRANSACTION_BYTES_MAX, TRANSACTION_PLANS_MAX } from "../limits.ts";
+import { COUNTER, type WorkerMetrics } from "../metrics.ts";
+import { type DroppingWriter } from "../protocol/reply_writer.ts";
+import { RequestBatch, STYLE_TEXT } from "../protocol/request_batch.ts";
+import type { Session } from "../session.ts";
+import { DATABASES, type KeyRange, type Store } from "../store/store.ts";
+import type { BatchAccounts } from "./batch_accounts.ts";
+import * as R from "./command_row.ts";
+import type { CommandRow } from "./command_row.ts";
+import type { CommandContext, Finish } from "./context.ts";
+import { queuedEffectBytes } from "./effect_bytes.ts";
+import { ROWS, SUBCOMMANDS } from "./table.ts";
+import { type QueuedCommand, Transaction, type WatchedKey } from "./transaction.ts";
+
+/** Index of EXEC's row. */
+export const EXEC = ROWS.findIndex((row) => row.name === "exec");
+/** By row: 1 for what is run, not queued, within MULTI. */
+export const RUNS_IN_MULTI = Uint8Array.from(
+  ROWS,
+  (row) => ["multi", "exec", "discard", "watch", "quit", "reset"].includes(row.name) ? 1 : 0,
+);
+const SELECT = ROWS.findIndex((row) => row.name === "select");
+const SWAPDB = ROWS.findIndex((row) => row.name === "swapdb");
+/** The longest key is shorter; what follows it is looked at in whole words. */
+const KEY_SLACK_BYTES = 8;
+/** Runs of one change until it says whether there is memory for it. */
+const CHANGE_TRIES_MAX = 4;
+
+export class TransactionRunner {
+  readonly #batch = new RequestBatch();
+  /** Shards that the plan holds. */
+  readonly #isHeld: Uint8Array;
+  /** Memory that the queues of this worker's sessions take. */
+  #queuedBytes = 0;
+
+  constructor(
+    readonly store: Store,
+    readonly effects: EffectLog | null,
+    readonly accounts: BatchAccounts,
+    readonly metrics: WorkerMetrics,
+    readonly silent: DroppingWriter,
+  ) {
+    this.#isHeld = new Uint8Array(store.shards.length);
+  }
+
+  // ---- before EXEC ----------------------------------------------------------------------------------
+
+  /** MULTI. */
+  open(c: CommandContext): void {
+    this.#of(c.session).isOpen = true;
+  }
+
+  /** EXEC will be refused. */
+  abort(session: Session): void {
+    (session.transaction as Transaction).isAborted = true;
+  }
+
+  /** Whether EXEC would change entries. */
+  writes({ transaction }: Session): boolean {
+    return transaction !== null && (transaction as Transaction).hasWrites;
+  }
+
+  /** Queues command `command` of the batch, which has passed every other check, and says so; false: an error. */
+  queue(c: CommandContext, command: number, rowIndex: number): boolean {
+    const transaction = c.session.transaction as Transaction, { batch } = c;
+    const row = this.#resolved(c, ROWS[rowIndex]);
+    if (row === null) return false;
+    if ((row.flags & R.NO_MULTI) !== 0) {
+      c.reply.error(errors.NOT_IN_MULTI);
+      return false;
+    }
+    const before = transaction.queuedBytes, after = transaction.bytesWith(batch, command);
+    const { settings, config } = c.services;
+    const bytesMax = Math.max(
+      TRANSACTION_BYTES_MAX,
+      settings.allClientsOutputBytesMax / config.workerCount,
+    );
+    if (after > TRANSACTION_BYTES_MAX || this.#queuedBytes + after - before > bytesMax) {
+      c.reply.error(errors.transactionTooLarge(TRANSACTION_BYTES_MAX));
+      return false;
+    }
+    transaction.add(batch, command, rowIndex, row);
+    this.#queuedBytes += transaction.queuedBytes - before;
+    if (isWrite(row)) {
+      transaction.hasWrites = true;
+      transaction.effectBytes += queuedEffectBytes(batch, c.first, c.argCount, row.name);
+    }
+    if ((row.flags & R.ASKS) !== 0) transaction.hasAsks = true;
+    c.reply.status("QUEUED");
+    return true;
+  }
+
+  /** WATCH: all arguments are keys, hashed already. */
+  watch(c: CommandContext): void {
+    const transaction = this.#of(c.session), { batch } = c;
+    for (let i = 1; i < c.argCount; i++) {
+      const at = c.first + i, start = batch.argStart[at], end = batch.argEnd[at];
+      const bytes = new Uint8Array(end - start + KEY_SLACK_BYTES);
+      bytes.set(batch.bytes.subarray(start, end));
+      const { databaseNumber, database } = c.session;
+      const isKnown = transaction.watches.some((each) =>
+        each.key.hash === batch.argHash[at] && each.databaseNumber === databaseNumber &&
+        isSame(each.bytes, bytes)
+      );
+      if (isKnown) continue;
+      const key = keyOf(bytes, batch.argHash[at], database);
+      const watch = this.store.watch(this.store.shardOf(key.hash), key, c.nowMs);
+      transaction.watches.push({ bytes, databaseNumber, key, watch });
+    }
+  }
+
+  /** Forgets what the session watches. */
+  unwatch(session: Session): void {
+    const transaction = session.transaction as Transaction | null;
+    if (transaction === null) return;
+    for (const { watch } of transaction.watches) this.store.unwatch(watch);
+    transaction.watches.length = 0;
+    if (!transaction.isOpen) session.transaction = null;
+  }
+
+  /** Drops what is queued and watched. */
+  end(session: Session): void {
+    const transaction = session.transaction as Transaction | null;
+    if (transaction === null) return;
+    this.#queuedBytes -= transaction.queuedBytes;
+    transaction.clear();
+    this.unwatch(session);
+  }
+
+  /**
+   * What has to be waited for before EXEC may run: room in the log, answers of other threads; null for nothing. It
+   * is asked anew afterwards.
+   */
+  prepare(c: CommandContext): Promise<Finish> | null {
+    const transaction = c.session.transaction as Transaction, { effects } = this;
+    if (transaction.isAborted) return null;
+    if (transaction.hasAsks) {
+      transaction.hasAsks = false;
+      const answers = this.#ask(c, transaction);
+      if (answers !== null) return answers;
+    }
+    if (effects === null || !transaction.hasWrites || effects.refusal() !== null) return null;
+    if (effects.admit(transaction.effectBytes, c.nowMs)) return null;
+    return effects.whenRoom().then(() => () => {});
+  }
+
+  // ---- EXEC -----------------------------------------------------------------------------------------
+
+  /** Runs what is queued, after `prepare()`, and replies for all of it. */
+  run(c: CommandContext): void {
+    const { session } = c, transaction = session.transaction as Transaction;
+    const outer = { batch: c.batch, first: c.first, argCount: c.argCount, isText: c.isText };
+    const refusal = this.#refusal(transaction);
+    if (refusal !== null) c.reply.error(refusal);
+    else if (!this.#stage(c, transaction)) {
+      c.reply.error(errors.execAborted(errors.OUT_OF_MEMORY));
+      this.metrics.counters[COUNTER.outOfMemory]++;
+    } else this.#runHeld(c, transaction);
+    Object.assign(c, outer);
+    c.staging.discard();
+    this.end(session);
+  }
+
+  #refusal(transaction: Transaction): string | null {
+    const { effects } = this;
+    if (transaction.isAborted) return errors.EXEC_ABORTED;
+    if (effects === null || !transaction.hasWrites) return null;
+    const refusal = effects.refusal();
+    if (refusal !== null) return errors.execAborted(errors.logFailed(refusal));
+    return effects.isTooLong(transaction.effectBytes)
+      ? errors.execAborted(errors.OUT_OF_MEMORY)
+      : null;
+  }
+
+  #runHeld(c: CommandContext, transaction: Transaction): void {
+    const { effects } = this, { settings } = c.services;
+    for (let plans = 0;; plans++) {
+      const version = settings.databaseVersion;
+      this.#plan(c, transaction, plans === TRANSACTION_PLANS_MAX);
+      this.#hold();
+      // SWAPDB between plan and locks: the keys lie elsewhere.
+      if (version === settings.databaseVersion || plans === TRANSACTION_PLANS_MAX) break;
+      this.#release();
+    }
+    c.selectDatabase(c.session.databaseNumber);
+    let isBroken = false;
+    for (const each of transaction.watches) {
+      if (!isBroken && this.#isBroken(c, each)) isBroken = true;
+    }
+    let isOverfull = false;
+    if (isBroken) c.reply.nilArray();
+    else {
+      c.isInTransaction = true;
+      c.isLocked = true;
+      effects?.begin();
+      isOverfull = this.#runAll(c, transaction);
+      effects?.end();
+      c.isLocked = false;
+      c.isInTransaction = false;
+    }
+    effects?.publish();
+    this.#release();
+    // Only now: it lets go of values that lie in any shard.
+    if (isOverfull) c.session.kill();
+    this.metrics.counters[COUNTER.writeGroups]++;
+    this.metrics.counters[COUNTER.writesGrouped] += transaction.commandCount;
+  }
+
+  /** True if the replies have become more than a client may leave unread; every command has run all the same. */
+  #runAll(c: CommandContext, transaction: Transaction): boolean {
+    const { accounts } = this, { reply } = c, outputMax = c.services.settings.clientOutputBytesMax;
+    reply.array(transaction.commandCount);
+    for (const command of transaction.commands) {
+      this.#load(c, transaction, command);
+      this.#hash(c, command.row, c.session.database);
+      c.staging.give(command.blocks.splice(0));
+      const errorsBefore = reply.out.errors.length;
+      this.#runOne(c, command);
+      c.staging.discard();
+      c.targetIndex = 0;
+      accounts.noteQueued(c, command.rowIndex, reply, errorsBefore);
+      if (reply.out.segmentBytes > outputMax) c.reply = this.silent;
+    }
+    const isOverfull = c.reply !== reply;
+    c.reply = reply;
+    return isOverfull;
+  }
+
+  #runOne(c: CommandContext, { row, rowIndex, finish }: QueuedCommand): void {
+    c.needsLock = false;
+    c.isOutOfMemory = false;
+    c.needsBlock = 0;
+    switch (row.kind) {
+      case R.KEYLESS:
+        if (finish !== null) finish(c.reply);
+        else ROWS[rowIndex].run(c);
+        break;
+      case R.READ: {
+        row.run(c);
+        const rest = c.afterUnlock;
+        c.afterUnlock = null;
+        rest?.();
+        break;
+      }
+      case R.READ_EACH:
+      case R.CHANGE_EACH: {
+        const last = lastKeyOf(row, c.argCount);
+        c.count = 0;
+        row.begin!(c, Math.floor((last - row.firstKey) / row.keyStep) + 1);
+        for (let key = row.firstKey; key <= last; key += row.keyStep) row.each!(c, key);
+        row.run(c);
+        break;
+      }
+      default:
+        if (row.prepare === undefined || row.prepare(c)) this.#change(c, row);
+    }
+  }
+
+  /** A change runs again when it wants its result built first, which is then done with the shards held. */
+  #change(c: CommandContext, row: CommandRow): void {
+    c.reply.mark();
+    row.run(c);
+    for (let tries = 1; tries < CHANGE_TRIES_MAX && c.isOutOfMemory; tries++) {
+      if (c.needsBlock !== 0) {
+        c.staging.discard();
+        if (!c.stageResult(row.kind === R.CHANGE ? row.firstKey : c.needsBlock)) break;
+        c.needsBlock = 0;
+      } else if (c.prepare !== null) {
+        const prepare = c.prepare;
+        c.prepare = null;
+        c.staging.discard();
+        if (!prepare()) break;
+      } else break;
+      c.reply.rewind();
+      c.isOutOfMemory = false;
+      row.run(c);
+    }
+    c.prepare = null;
+    if (!c.isOutOfMemory) return;
+    c.reply.rewind();
+    c.reply.error(errors.OUT_OF_MEMORY);
+    this.metrics.counters[COUNTER.outOfMemory]++;
+  }
+
+  // ---- the plan -------------------------------------------------------------------------------------
+
+  /** Marks the shards to hold: those of all keys, in the databases that the commands will be in, or all. */
+  #plan(c: CommandContext, transaction: Transaction, isAll: boolean): void {
+    const isHeld = this.#isHeld, { shardMask } = this.store, { settings } = c.services;
+    isHeld.fill(isAll ? 1 : 0);
+    if (isAll) return;
+    for (const { key, databaseNumber } of transaction.watches) {
+      isHeld[key.hash & shardMask] = 1;
+      isHeld[this.#hashIn(key, settings.databaseAt(databaseNumber)) & shardMask] = 1;
+    }
+    const walk = new DatabaseWalk(c);
+    for (const command of transaction.commands) {
+      const { row } = command;
+      if (looksFurther(row)) return void isHeld.fill(1);
+      this.#load(c, transaction, command);
+      this.#hash(c, row, walk.database);
+      if (row.firstKey > 0) {
+        const last = lastKeyOf(row, c.argCount);
+        for (let key = row.firstKey; key <= last; key += row.keyStep) {
+          isHeld[c.batch.argHash[key] & shardMask] = 1;
+        }
+      }
+      walk.pass(c, command.rowIndex);
+    }
+  }
+
+  /** Puts the large values of all commands into blocks; false if there is no memory, and then nothing is staged. */
+  #stage(c: CommandContext, transaction: Transaction): boolean {
+    const walk = new DatabaseWalk(c);
+    for (const command of transaction.commands) {
+      const { row } = command;
+      this.#load(c, transaction, command);
+      if (row.valueArgument !== 0 && (row.flags & R.APPENDS) === 0) {
+        this.#hash(c, row, walk.database);
+        const isStaged = c.staging.stageArguments(c.batch, row, 0, c.argCount, c.nowMs);
+        command.blocks = c.staging.take();
+        if (!isStaged) return false;
+      }
+      walk.pass(c, command.rowIndex);
+    }
+    return true;
+  }
+
+  /** Ascending, so that no two workers wait for each other. */
+  #hold(): void {
+    this.store.shards.forEach((shard, i) => this.#isHeld[i] !== 0 && this.store.hold(shard));
+  }
+
+  #release(): void {
+    this.store.shards.forEach((shard, i) => this.#isHeld[i] !== 0 && this.store.release(shard));
+  }
+
+  /** With the shards held: whether the key is not as it was; SWAPDB may have given the number another database. */
+  #isBroken(c: CommandContext, { key, databaseNumber, watch }: WatchedKey): boolean {
+    if (this.store.isWatchBroken(watch, key, c.nowMs)) return true;
+    const database = c.services.settings.databaseAt(databaseNumber);
+    if (database === key.database) return false;
+    const other = { ...key, hash: this.#hashIn(key, database), database };
+    return watch.isThere || this.store.isThere(this.store.shardOf(other.hash), other, c.nowMs);
+  }
+
+  #hashIn({ view, start, end }: KeyRange, database: number): number {
+    return this.store.hash(view, start, end, database);
+  }
+
+  // ---- queued commands ------------------------------------------------------------------------------
+
+  /** Asks, for every command that has to, and writes nothing; null if there was nothing to ask. */
+  #ask(c: CommandContext, transaction: Transaction): Promise<Finish> | null {
+    const { batch, first, argCount, isText, reply } = c;
+    const asked: Promise<void>[] = [];
+    c.reply = this.silent;
+    for (const command of transaction.commands) {
+      if ((command.row.flags & R.ASKS) === 0) continue;
+      this.#load(c, transaction, command);
+      ROWS[command.rowIndex].run(c);
+      if (c.parked === null) continue;
+      asked.push(c.parked.then((finish) => {
+        command.finish = finish;
+      }));
+      c.parked = null;
+    }
+    this.silent.out.errors.length = 0;
+    this.silent.drop();
+    Object.assign(c, { batch, first, argCount, isText, reply });
+    return asked.length === 0 ? null : Promise.all(asked).then(() => () => {});
+  }
+
+  #load(c: CommandContext, transaction: Transaction, command: QueuedCommand): void {
+    transaction.load(command, this.#batch);
+    c.batch = this.#batch;
+    c.first = 0;
+    c.argCount = this.#batch.argCount;
+    c.isText = command.style === STYLE_TEXT;
+  }
+
+  #hash({ batch, argCount }: CommandContext, row: CommandRow, database: number): void {
+    if (row.firstKey === 0) return;
+    const last = lastKeyOf(row, argCount), { view, argStart, argEnd, argHash } = batch;
+    for (let key = row.firstKey; key <= last; key += row.keyStep) {
+      argHash[key] = this.store.hash(view, argStart[key], argEnd[key], database);
+    }
+  }
+
+  /** The row that runs, of a container that of its subcommand; null: there is none, and the error is the reply. */
+  #resolved(c: CommandContext, row: CommandRow): CommandRow | null {
+    const among = SUBCOMMANDS.get(row.name);
+    if (among === undefined || c.argCount < 2) return row;
+    const word = c.argText(1), asked = `${row.name}|${word.toLowerCase()}`;
+    const found = among.find((each) => each.name === asked);
+    if (found === undefined) {
+      if (c.argIs(1, "HELP")) return row;
+      c.reply.error(errors.unknownSubcommand(word, row.name.toUpperCase()));
+      return null;
+    }
+    if (found.arity > 0 ? c.argCount === found.arity : c.argCount >= -found.arity) return found;
+    c.reply.error(errors.wrongArity(found.name));
+    return null;
+  }
+
+  #of(session: Session): Transaction {
+    session.transaction ??= new Transaction();
+    return session.transaction as Transaction;
+  }
+}
+
+/** Which database the commands of a transaction will be in, as SELECT and SWAPDB among them change it. */
+class DatabaseWalk {
+  #number: number;
+  readonly #table: Uint8Array;
+
+  constructor({ session, services }: CommandContext) {
+    this.#number = session.databaseNumber;
+    this.#table = services.settings.databaseTable();
+  }
+
+  get database(): number {
+    return this.#table[this.#number];
+  }
+
+  /** Goes on behind the command that is loaded. */
+  pass(c: CommandContext, rowIndex: number): void {
+    if (rowIndex === SELECT) {
+      const number = c.argInteger(1);
+      if (isDatabase(number)) this.#number = number;
+    } else if (rowIndex === SWAPDB) {
+      const first = c.argInteger(1), second = c.argInteger(2), table = this.#table;
+      if (!isDatabase(first) || !isDatabase(second)) return;
+      [table[first], table[second]] = [table[second], table[first]];
+    }
+  }
+}
+
+function isDatabase(number: number): boolean {
+  return number >= 0 && number < DATABASES;
+}
+
+/** Whether a command may look at entries that are not its keys. */
+function looksFurther(row: CommandRow): boolean {
+  return row.prepare !== undefined ||
+    (row.kind === R.KEYLESS && row.group !== "connection" && row.group !== "transactions");
+}
+
+function isWrite({ kind, name }: CommandRow): boolean {
+  return kind === R.CHANGE || kind === R.CHANGE_EACH || kind === R.CHANGE_ALL ||
+    ["flushdb", "flushall", "swapdb"].includes(name);
+}
+
+function lastKeyOf(row: CommandRow, argCount: number): number {
+  return row.lastKey < 0 ? argCount + row.lastKey : Math.min(row.lastKey, argCount - 1);
+}
+
+function keyOf(bytes: Uint8Array, hash: number, database: number): KeyRange {
+  const view = new DataView(bytes.buffer);
+  return { hash, database, view, start: 0, end: bytes.length - KEY_SLACK_BYTES };
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}

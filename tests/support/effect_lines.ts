@@ -1,0 +1,82 @@
+// An effect log that writes down what it is told in words, groups in parentheses, for tests that compare.
+import assert from "node:assert/strict";
+import type { EffectKey, EffectLog } from "../../src/log/effects.ts";
+
+/** Writes down what it is told, a line each. */
+export class EffectLines implements EffectLog {
+  /** Groups that were published with something in them. */
+  published = 0;
+  lines: string[] = [];
+  #told = 0;
+  #open = false;
+
+  begin(): void {
+    assert.equal(this.#open, false, "a group within a group");
+    this.#open = true;
+    this.lines.push("(");
+  }
+  put(_shard: number, key: EffectKey): void {
+    this.#tell(`put ${name(key)}`);
+  }
+  range(_shard: number, key: EffectKey, from: number, to: number): void {
+    this.#tell(`range ${name(key)} ${from} ${to}`);
+  }
+  remove(_shard: number, key: EffectKey): void {
+    this.#tell(`remove ${name(key)}`);
+  }
+  expire(_shard: number, key: EffectKey, expiresAtMs: number): void {
+    this.#tell(`expire ${name(key)} ${expiresAtMs === 0 ? "never" : "once"}`);
+  }
+  flush(database: number): void {
+    this.#tell(`flush ${database}`);
+  }
+  databases(table: Uint8Array): void {
+    this.#tell(`databases ${table.join("")}`);
+  }
+  end(): void {
+    assert.equal(this.#open, true, "the end of no group");
+    this.#open = false;
+    this.lines.push(")");
+  }
+
+  publish(): void {
+    assert.equal(this.#open, false, "published within a group");
+    if (this.#told > 0) this.published++;
+    this.#told = 0;
+  }
+  admit(): boolean {
+    return true;
+  }
+  admitBlocking(): void {}
+  isTooLong(): boolean {
+    return false;
+  }
+  refusal(): string | null {
+    return null;
+  }
+  whenRoom(): Promise<void> {
+    return Promise.resolve();
+  }
+  settle(): void {}
+
+  take(): string {
+    const text = this.lines.join(" ").replaceAll("( )", "").replace(/\s+/g, " ").trim();
+    this.lines = [];
+    return text;
+  }
+
+  #tell(text: string): void {
+    assert.equal(this.#open, true, `${text} outside a group`);
+    this.lines.push(text);
+    this.#told++;
+  }
+}
+
+function name(key: EffectKey): string {
+  const bytes = new Uint8Array(
+    key.view.buffer,
+    key.view.byteOffset + key.start,
+    key.end - key.start,
+  );
+  return `${key.database}:${new TextDecoder().decode(bytes)}`;
+}
