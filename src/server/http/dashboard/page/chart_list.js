@@ -13,6 +13,11 @@ const FAMILY_LABELS = {
   server: "server",
 };
 
+/** Marks of an axis of bytes: powers of two. */
+const BYTE_INCREMENTS = Array.from({ length: 40 }, (_, i) => 2 ** i);
+/** A limit that is so many times what is used would press the rest flat: it is told in the legend alone. */
+const LIMIT_SHOWN_MAX = 4;
+
 /** The charts, in their order on the page. */
 export function chartList({ families, heatExponentFirst }) {
   return [
@@ -33,6 +38,7 @@ export function chartList({ families, heatExponentFirst }) {
       id: "hit-rate",
       title: "Hit rate",
       text: partText,
+      mark: (part) => `${Math.round(part * 100)} %`,
       high: 1,
       most: 1,
       series: [{ label: "hits of look-ups", colour: "c2", fill: true }],
@@ -70,7 +76,9 @@ export function chartList({ families, heatExponentFirst }) {
       id: "memory",
       title: "Memory",
       text: bytesText,
+      increments: BYTE_INCREMENTS,
       high: 1024 ** 2,
+      top: memoryTop,
       series: [
         { label: "entries and index", colour: "c1", fill: true },
         { label: "limit", colour: "bad", dash: [6, 4] },
@@ -127,6 +135,14 @@ export function chartList({ families, heatExponentFirst }) {
         ),
     },
     {
+      id: "errors",
+      title: "Error replies per second",
+      text: countText,
+      high: 4,
+      series: [{ label: "errors", colour: "bad", fill: true }],
+      data: (samples) => [samples.column("errorsPerS")],
+    },
+    {
       id: "clients",
       title: "Clients",
       text: countText,
@@ -138,6 +154,7 @@ export function chartList({ families, heatExponentFirst }) {
       id: "network",
       title: "Network, per second",
       text: bytesText,
+      increments: BYTE_INCREMENTS,
       high: 1024,
       series: [{ label: "in", colour: "c2" }, { label: "out", colour: "c1" }],
       data: (samples) => [samples.column("bytesInPerS"), samples.column("bytesOutPerS")],
@@ -151,4 +168,10 @@ export function chartList({ families, heatExponentFirst }) {
       data: (samples) => [samples.column("loopLagMsMax")],
     },
   ];
+}
+
+/** Where the axis of memory ends. */
+function memoryTop([used, limit, resident]) {
+  const most = Math.max(...used, ...resident), top = Math.max(...limit);
+  return top > most * LIMIT_SHOWN_MAX ? most : Math.max(most, top);
 }

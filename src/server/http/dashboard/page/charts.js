@@ -13,7 +13,8 @@ export function colour(name) {
 /**
  * A panel with a chart. The specification: `title`; `series`, each `{label, colour, fill?, dash?}`;
  * `text(value)`; `data(samples)`, a column for each series; and at will `stacked`, `logarithmic`, `low` and `high`
- * (the least range of the axis), `most`, `isWide`, `paint(plot, samples, windowS)`, which draws in place of lines, with
+ * (the least range of the axis), `most`, `top(columns)` in place of the largest value, `mark(value)` for the axis,
+ * `increments` between its marks, `isWide`, `paint(plot, samples, windowS)`, which draws in place of lines, with
  * the axis' `splits`.
  */
 export class TimeChart {
@@ -100,7 +101,16 @@ export class TimeChart {
   }
 
   #create(data) {
-    const { series, logarithmic, text, splits, paint, stacked: isStacked } = this.#spec;
+    const {
+      series,
+      logarithmic,
+      text,
+      mark = text,
+      increments,
+      splits,
+      paint,
+      stacked: isStacked,
+    } = this.#spec;
     const lines = series.map((each) => ({
       label: each.label,
       stroke: paint === undefined ? colour(each.colour) : "transparent",
@@ -146,9 +156,15 @@ export class TimeChart {
             ticks: { show: false },
             size: 58,
             space: 28,
-            values: (_plot, splits) => splits.map((value) => value === null ? "" : text(value)),
+            values: (_plot, splits) => splits.map((value) => value === null ? "" : mark(value)),
+            ...increments === undefined ? {} : { incrs: increments },
             ...splits === undefined ? {} : { splits: () => splits },
-            ...logarithmic ? { filter: (_plot, splits) => splits.map(decadeOnly) } : {},
+            ...logarithmic
+              ? {
+                filter: (_plot, splits) => splits.map(decadeOnly),
+                grid: { ...axis.grid, filter: (_plot, splits) => splits.map(decadeOnly) },
+              }
+              : {},
           },
         ],
         series: [{}, ...isStacked ? lines.reverse() : lines],
@@ -168,8 +184,8 @@ export class TimeChart {
   }
 
   #range(high) {
-    const { low = 0, high: least = 1, most = Infinity } = this.#spec;
-    const wanted = Math.max(least, (high ?? 0) * 1.08);
+    const { low = 0, high: least = 1, most = Infinity, top } = this.#spec;
+    const wanted = Math.max(least, (top === undefined ? high ?? 0 : top(this.#raw)) * 1.08);
     return [low, Math.min(most, wanted)];
   }
 

@@ -1,7 +1,7 @@
 // The page's tables: rows of texts and bars, rewritten in place so that a reader's place is kept.
 import { bytesText, clockText, countText, partText, timeText, wholeText } from "./number_texts.js";
 
-/** A panel with a table. A column: `label`, and `text(row)` or `part(row)` for a bar; `number`, `mono` at will. */
+/** A panel with a table. A column: `label`, and `text(row)` or `part(row)` for a bar; `number`, `mono`, `whole` at will. */
 export class DataTable {
   #columns;
   #body;
@@ -61,10 +61,11 @@ export class DataTable {
 
   #addRow() {
     const row = this.#body.insertRow();
-    this.#columns.forEach(({ number, mono, part, label }, i) => {
+    this.#columns.forEach(({ number, mono, whole, part, label }, i) => {
       const cell = document.createElement(i === 0 ? "th" : "td");
       if (i === 0) cell.scope = "row";
-      cell.className = [number ? "number" : "", mono ? "mono" : ""].join(" ").trim();
+      cell.className = [number ? "number" : "", mono ? "mono" : "", whole ? "whole" : ""].join(" ")
+        .trim();
       if (part !== undefined) {
         const bar = document.createElement("progress");
         bar.max = 1;
@@ -90,7 +91,7 @@ export class Tables {
   #parameters;
   #before = null;
 
-  constructor(balance, details) {
+  constructor(balance, details, parameters) {
     this.#workers = new DataTable(balance, {
       id: "workers",
       title: "Workers",
@@ -144,18 +145,10 @@ export class Tables {
         { label: "At", text: ({ atS }) => clockText(atS * 1000) },
         { label: "Took", number: true, text: ({ durationUs }) => timeText(durationUs) },
         { label: "Command", mono: true, text: ({ args }) => args.map(quoted).join(" ") },
-        { label: "Client", mono: true, text: ({ address }) => address },
+        { label: "Client", mono: true, text: ({ address }) => address, whole: true },
       ],
     });
-    this.#parameters = new DataTable(details, {
-      id: "parameters",
-      title: "Configuration",
-      empty: "Not told yet.",
-      columns: [
-        { label: "Parameter", mono: true, text: ([name]) => name },
-        { label: "Value", mono: true, text: ([, value]) => value === "" ? "–" : value },
-      ],
-    });
+    this.#parameters = parameters;
   }
 
   show({ now, slow, parameters }) {
@@ -181,9 +174,19 @@ export class Tables {
     this.#shards.show(shards.map((shard) => ({ ...shard, part: shard.entries / fullest })));
     this.#namespaces.show(now.namespaces);
     if (slow !== undefined) this.#slow.show(slow.entries);
-    if (parameters !== undefined) {
-      this.#parameters.show([...parameters].sort(([a], [b]) => a < b ? -1 : 1));
-    }
+    if (parameters !== undefined) this.#showParameters(parameters);
+  }
+
+  #showParameters(parameters) {
+    const sorted = [...parameters].sort(([a], [b]) => a < b ? -1 : 1);
+    this.#parameters.replaceChildren(...sorted.map(([name, value]) => {
+      const box = document.createElement("div");
+      const term = document.createElement("dt"), description = document.createElement("dd");
+      term.textContent = name;
+      description.textContent = value === "" ? "–" : value;
+      box.append(term, description);
+      return box;
+    }));
   }
 }
 
