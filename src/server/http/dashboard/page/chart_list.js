@@ -13,6 +13,11 @@ const FAMILY_LABELS = {
   server: "server",
 };
 
+/** Marks of an axis of counts: nothing between whole numbers. */
+const COUNT_INCREMENTS = Array.from(
+  { length: 12 },
+  (_, i) => [1, 2, 5].map((digit) => digit * 10 ** i),
+).flat();
 /** Marks of an axis of bytes: powers of two. */
 const BYTE_INCREMENTS = Array.from({ length: 40 }, (_, i) => 2 ** i);
 /** A limit that is so many times what is used would press the rest flat: it is told in the legend alone. */
@@ -27,6 +32,7 @@ export function chartList({ families, heatExponentFirst }) {
       isWide: true,
       stacked: true,
       text: countText,
+      increments: COUNT_INCREMENTS,
       high: 10,
       series: families.map((family, i) => ({
         label: FAMILY_LABELS[family] ?? family,
@@ -90,6 +96,7 @@ export function chartList({ families, heatExponentFirst }) {
       id: "keys",
       title: "Keys",
       text: countText,
+      increments: COUNT_INCREMENTS,
       high: 10,
       series: [{ label: "keys", colour: "c4", fill: true }],
       data: (samples) => [samples.column("keys")],
@@ -98,6 +105,7 @@ export function chartList({ families, heatExponentFirst }) {
       id: "removed",
       title: "Expired and evicted per second",
       text: countText,
+      increments: COUNT_INCREMENTS,
       high: 10,
       series: [
         { label: "expired", colour: "c3", fill: true },
@@ -109,6 +117,7 @@ export function chartList({ families, heatExponentFirst }) {
       id: "batch",
       title: "Log: changes per write",
       text: countText,
+      increments: COUNT_INCREMENTS,
       high: 4,
       series: [{ label: "changes in one write", colour: "c5", fill: true }],
       data: (samples) => {
@@ -138,6 +147,7 @@ export function chartList({ families, heatExponentFirst }) {
       id: "errors",
       title: "Error replies per second",
       text: countText,
+      increments: COUNT_INCREMENTS,
       high: 4,
       series: [{ label: "errors", colour: "bad", fill: true }],
       data: (samples) => [samples.column("errorsPerS")],
@@ -146,6 +156,7 @@ export function chartList({ families, heatExponentFirst }) {
       id: "clients",
       title: "Clients",
       text: countText,
+      increments: COUNT_INCREMENTS,
       high: 4,
       series: [{ label: "connections", colour: "c1", fill: true }],
       data: (samples) => [samples.column("clients")],

@@ -111,15 +111,20 @@ export class TimeChart {
       paint,
       stacked: isStacked,
     } = this.#spec;
-    const lines = series.map((each) => ({
-      label: each.label,
-      stroke: paint === undefined ? colour(each.colour) : "transparent",
-      width: 1.5,
-      fill: isStacked ? colour(each.colour) : each.fill ? `${colour(each.colour)}2e` : undefined,
-      dash: each.dash,
-      points: { show: false },
-      spanGaps: false,
-    }));
+    const lines = series.map((each) => {
+      const line = colour(each.colour);
+      return {
+        label: each.label,
+        stroke: paint === undefined ? line : "transparent",
+        width: 1.5,
+        fill: isStacked ? line : each.fill ? `${line}2e` : undefined,
+        dash: each.dash,
+        points: paint === undefined
+          ? { show: true, size: 3.5, width: 0, fill: line, filter: lonePoints }
+          : { show: false },
+        spanGaps: false,
+      };
+    });
     const axis = {
       stroke: colour("muted"),
       font: FONT,
@@ -129,7 +134,7 @@ export class TimeChart {
       {
         width: Math.max(100, this.#host.clientWidth),
         height: HEIGHT_PX,
-        padding: [8, 8, 0, 0],
+        padding: [8, 18, 0, 0],
         legend: { show: false },
         cursor: {
           sync: { key: SYNC.key, setSeries: false },
@@ -193,6 +198,16 @@ export class TimeChart {
     const bottom = Math.max(0.1, Math.min(low ?? 1, 1)), top = Math.max(high ?? 1, 1000);
     return [10 ** Math.floor(Math.log10(bottom)), 10 ** Math.ceil(Math.log10(top))];
   }
+}
+
+/** Places of values without neighbours, which no line can show. */
+function lonePoints(plot, series) {
+  const column = plot.data[series], alone = [];
+  const isHole = (at) => column[at] === null || column[at] === undefined;
+  for (let at = 0; at < column.length; at++) {
+    if (!isHole(at) && isHole(at - 1) && isHole(at + 1)) alone.push(at);
+  }
+  return alone;
 }
 
 /** Sums from the first column on. */

@@ -24,7 +24,12 @@ const page = {
   lineText: "",
 };
 const tiles = new Tiles(byId("tiles"));
-const tables = new Tables(byId("balance"), byId("tables"), byId("parameters"));
+const tables = new Tables({
+  workers: byId("workers"),
+  shards: byId("shards"),
+  slow: byId("slow"),
+  parameters: byId("parameters"),
+});
 
 const client = new FeedClient(
   `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`,

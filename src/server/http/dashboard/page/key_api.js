@@ -2,9 +2,9 @@
 
 /** Keys that one look shows, at most. */
 const FOUND_MAX = 100;
-/** Keys that the server walks over for one request, and requests for one look: 200,000 keys. */
-const COUNT_PER_REQUEST = 2000;
-const REQUESTS_PER_LOOK = 100;
+/** Keys that the server walks over for one request, and requests for one look: 100,000 keys in all. */
+const COUNT_PER_REQUEST = 500;
+const REQUESTS_PER_LOOK = 200;
 /** A longer value is shown in part and not edited: from here on the server gives no tag either. */
 const EDIT_BYTES_MAX = 262_144;
 const PREVIEW_BYTES = 2048;

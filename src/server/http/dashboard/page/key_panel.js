@@ -71,7 +71,7 @@ export class KeyPanel {
     const length = value.lengthBytes === null ? "" : ` of ${wholeText(value.lengthBytes)} bytes`;
     facts.textContent = `${value.type}${length}, encoding ${value.encoding}, takes ${
       bytesText(value.memoryBytes)
-    } of memory`;
+    } of memory, `;
     editor.hidden = value.text === null;
     preview.hidden = value.text !== null;
     if (value.text !== null) text.value = value.text;
