@@ -31,15 +31,16 @@ export class TimeChart {
 
   constructor(parent, spec) {
     this.#spec = spec;
-    const panel = document.createElement("section");
+    const panel = document.createElement("div");
     panel.className = spec.isWide ? "panel wide" : "panel";
-    const heading = document.createElement("h3");
-    heading.id = `chart-${spec.id}`;
-    heading.textContent = spec.title;
-    panel.setAttribute("aria-labelledby", heading.id);
+    panel.setAttribute("role", "group");
+    const heading = document.createElement("h3"), title = document.createElement("span");
+    title.id = `chart-${spec.id}`;
+    title.textContent = spec.title;
+    panel.setAttribute("aria-labelledby", title.id);
     this.#clock = document.createElement("span");
     this.#clock.className = "chart-clock";
-    heading.append(this.#clock);
+    heading.append(title, this.#clock);
     this.#host = document.createElement("div");
     this.#host.className = "chart";
     this.#host.setAttribute("aria-hidden", "true");
