@@ -8,7 +8,7 @@ export class PasswordDialog {
   /** Calls `onPassword(password)` for what is entered. */
   constructor(dialog, onPassword) {
     this.#dialog = dialog;
-    this.#input = dialog.querySelector("input");
+    this.#input = dialog.querySelector("input[type=password]");
     this.#told = dialog.querySelector("[role=alert]");
     dialog.addEventListener("cancel", (event) => event.preventDefault());
     dialog.querySelector("form").addEventListener("submit", (event) => {
