@@ -376,7 +376,11 @@ export class Engine {
     for (;;) {
       const shard = store.shardOf(batch.argHash[c.first + row.firstKey]);
       const sequence = store.beginRead(shard);
-      if ((sequence & 1) !== 0) break;
+      if ((sequence & 1) !== 0) {
+        // Somebody changes this shard. The command has not run: behind others of the group it is the next one.
+        if (group > 0) next--;
+        break;
+      }
       shards[group] = shard.number;
       begun[group++] = sequence;
       // By its name, so that the compiler can look into it: saves 40 of 350 ns.
