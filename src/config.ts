@@ -65,6 +65,8 @@ export interface Config {
   readonly httpPort: number | null;
   /** Origins whose pages may use HTTP besides the server's own; `*` is any. */
   readonly httpOrigins: readonly string[];
+  /** Whether the dashboard shows numbers alone, and no keys. */
+  readonly isDashboardReadonly: boolean;
   readonly dataDir: string;
   /** Whether entries are kept over a restart. */
   readonly isPersistent: boolean;
@@ -191,6 +193,7 @@ function toConfig(
     logFormat: values["log-format"],
     httpPort: values["http-port"] === "off" ? null : values["http-port"],
     httpOrigins: values["http-cors"] ?? [],
+    isDashboardReadonly: values["dashboard-readonly"] === "yes",
     dataDir: values["data-dir"],
     isPersistent: values.persistence === "on",
     fsync: values.fsync,
@@ -229,7 +232,7 @@ function readCommandLine(
       getErrHasColors: () => false,
     });
   const options = FLAG_NAMES.map((name) => {
-    const { placeholder, help, fallback, isRepeatable } = FLAGS[name] as Flag<unknown>;
+    const { placeholder, help, fallback, isRepeatable, alone } = FLAGS[name] as Flag<unknown>;
     const byDefault = fallback === null || fallback === "0" ? "" : `, default ${fallback}`;
     const option = new Option(
       `--${name} ${placeholder}`,
@@ -240,6 +243,7 @@ function readCommandLine(
         before === undefined ? text : `${before} ${text}`
       );
     }
+    if (alone !== undefined) option.preset(alone);
     program.addOption(option);
     return [name, option.attributeName()] as const;
   });

@@ -30,6 +30,8 @@ export interface Flag<Value> {
   readonly accepts: string;
   /** The value, or `undefined` for a text that is not accepted. */
   readonly parse: (text: string) => Value | undefined;
+  /** Text taken when the flag stands without a value; absent: it has to have one. */
+  readonly alone?: string;
   /** Text taken when neither flag nor variable is given; `null` means that config.ts decides. */
   readonly fallback: string | null;
   readonly help: string;
@@ -248,6 +250,13 @@ export const FLAGS = {
     parse: parseOrigins,
     fallback: null,
     help: "browser pages of these origins may use HTTP; without it only those of the server itself",
+  },
+  "dashboard-readonly": {
+    ...oneOf(["no", "yes"]),
+    placeholder: "[yes|no]",
+    alone: "yes",
+    fallback: "no",
+    help: "leave the browser of keys out of the page at /",
   },
   "data-dir": {
     placeholder: "<path>",

@@ -58,6 +58,7 @@ Deno.test("parseConfig() gives the documented defaults without flags and with se
     logFormat: "text",
     httpPort: 7171,
     httpOrigins: [],
+    isDashboardReadonly: false,
     dataDir: "./data",
     isPersistent: true,
     fsync: "interval",

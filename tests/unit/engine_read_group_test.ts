@@ -56,6 +56,19 @@ Deno.test("Engine runs each read again that was not confirmed with its group, an
   assert.ok(asked > 0);
 });
 
+Deno.test("Engine replies to each read of a group whose shard is being changed when its turn comes", () => {
+  // Two of the reads are refused before they look at a shard.
+  for (let busy = 0; busy < READS.length - 2; busy++) {
+    let asked = 0;
+    const changing = (path: EnginePath) => {
+      const { store } = path.engine, beginRead = store.beginRead.bind(store);
+      store.beginRead = (shard) => asked++ === busy ? 1 : beginRead(shard);
+    };
+    assert.deepEqual(run([ONE_BY_ONE.join("")], changing), run(ONE_BY_ONE), `at read ${busy}`);
+    assert.ok(asked > busy, `only ${asked} reads came to their turn`);
+  }
+});
+
 Deno.test("Engine notices a change of a shard that was read early in a group", () => {
   const path = new EnginePath(), store = path.engine.store;
   path.replies(SETUP);

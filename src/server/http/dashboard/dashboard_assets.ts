@@ -11,7 +11,11 @@ import charts from "./page/charts.js" with { type: "text" };
 import dashboard from "./page/dashboard.js" with { type: "text" };
 import feedClient from "./page/feed_client.js" with { type: "text" };
 import heatMap from "./page/heat_map.js" with { type: "text" };
+import keyApi from "./page/key_api.js" with { type: "text" };
+import keyBrowser from "./page/key_browser.js" with { type: "text" };
+import keyPanel from "./page/key_panel.js" with { type: "text" };
 import numberTexts from "./page/number_texts.js" with { type: "text" };
+import passwordDialog from "./page/password_dialog.js" with { type: "text" };
 import sampleColumns from "./page/sample_columns.js" with { type: "text" };
 import tables from "./page/tables.js" with { type: "text" };
 import tiles from "./page/tiles.js" with { type: "text" };
@@ -31,7 +35,11 @@ const FILES: Readonly<Record<string, readonly [type: string, text: string]>> = {
   "/dashboard/dashboard.js": [SCRIPT, dashboard],
   "/dashboard/feed_client.js": [SCRIPT, feedClient],
   "/dashboard/heat_map.js": [SCRIPT, heatMap],
+  "/dashboard/key_api.js": [SCRIPT, keyApi],
+  "/dashboard/key_browser.js": [SCRIPT, keyBrowser],
+  "/dashboard/key_panel.js": [SCRIPT, keyPanel],
   "/dashboard/number_texts.js": [SCRIPT, numberTexts],
+  "/dashboard/password_dialog.js": [SCRIPT, passwordDialog],
   "/dashboard/sample_columns.js": [SCRIPT, sampleColumns],
   "/dashboard/tables.js": [SCRIPT, tables],
   "/dashboard/tiles.js": [SCRIPT, tiles],

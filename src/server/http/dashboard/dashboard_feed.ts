@@ -41,6 +41,7 @@ export class DashboardFeed {
       processId,
       systemName,
       workerCount: config.workerCount,
+      hasKeyBrowser: !config.isDashboardReadonly,
       families: FAMILIES,
       heatExponentFirst: HEAT_EXPONENT_FIRST,
       samplesMax: HISTORY_SAMPLES,

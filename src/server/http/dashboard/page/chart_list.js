@@ -13,6 +13,16 @@ const FAMILY_LABELS = {
   server: "server",
 };
 
+/** Marks of an axis of counts: nothing between whole numbers. */
+const COUNT_INCREMENTS = Array.from(
+  { length: 12 },
+  (_, i) => [1, 2, 5].map((digit) => digit * 10 ** i),
+).flat();
+/** Marks of an axis of bytes: powers of two. */
+const BYTE_INCREMENTS = Array.from({ length: 40 }, (_, i) => 2 ** i);
+/** A limit that is so many times what is used would press the rest flat: it is told in the legend alone. */
+const LIMIT_SHOWN_MAX = 4;
+
 /** The charts, in their order on the page. */
 export function chartList({ families, heatExponentFirst }) {
   return [
@@ -22,6 +32,7 @@ export function chartList({ families, heatExponentFirst }) {
       isWide: true,
       stacked: true,
       text: countText,
+      increments: COUNT_INCREMENTS,
       high: 10,
       series: families.map((family, i) => ({
         label: FAMILY_LABELS[family] ?? family,
@@ -33,6 +44,7 @@ export function chartList({ families, heatExponentFirst }) {
       id: "hit-rate",
       title: "Hit rate",
       text: partText,
+      mark: (part) => `${Math.round(part * 100)} %`,
       high: 1,
       most: 1,
       series: [{ label: "hits of look-ups", colour: "c2", fill: true }],
@@ -70,7 +82,9 @@ export function chartList({ families, heatExponentFirst }) {
       id: "memory",
       title: "Memory",
       text: bytesText,
+      increments: BYTE_INCREMENTS,
       high: 1024 ** 2,
+      top: memoryTop,
       series: [
         { label: "entries and index", colour: "c1", fill: true },
         { label: "limit", colour: "bad", dash: [6, 4] },
@@ -82,6 +96,7 @@ export function chartList({ families, heatExponentFirst }) {
       id: "keys",
       title: "Keys",
       text: countText,
+      increments: COUNT_INCREMENTS,
       high: 10,
       series: [{ label: "keys", colour: "c4", fill: true }],
       data: (samples) => [samples.column("keys")],
@@ -90,6 +105,7 @@ export function chartList({ families, heatExponentFirst }) {
       id: "removed",
       title: "Expired and evicted per second",
       text: countText,
+      increments: COUNT_INCREMENTS,
       high: 10,
       series: [
         { label: "expired", colour: "c3", fill: true },
@@ -101,6 +117,7 @@ export function chartList({ families, heatExponentFirst }) {
       id: "batch",
       title: "Log: changes per write",
       text: countText,
+      increments: COUNT_INCREMENTS,
       high: 4,
       series: [{ label: "changes in one write", colour: "c5", fill: true }],
       data: (samples) => {
@@ -127,9 +144,19 @@ export function chartList({ families, heatExponentFirst }) {
         ),
     },
     {
+      id: "errors",
+      title: "Error replies per second",
+      text: countText,
+      increments: COUNT_INCREMENTS,
+      high: 4,
+      series: [{ label: "errors", colour: "bad", fill: true }],
+      data: (samples) => [samples.column("errorsPerS")],
+    },
+    {
       id: "clients",
       title: "Clients",
       text: countText,
+      increments: COUNT_INCREMENTS,
       high: 4,
       series: [{ label: "connections", colour: "c1", fill: true }],
       data: (samples) => [samples.column("clients")],
@@ -138,6 +165,7 @@ export function chartList({ families, heatExponentFirst }) {
       id: "network",
       title: "Network, per second",
       text: bytesText,
+      increments: BYTE_INCREMENTS,
       high: 1024,
       series: [{ label: "in", colour: "c2" }, { label: "out", colour: "c1" }],
       data: (samples) => [samples.column("bytesInPerS"), samples.column("bytesOutPerS")],
@@ -151,4 +179,10 @@ export function chartList({ families, heatExponentFirst }) {
       data: (samples) => [samples.column("loopLagMsMax")],
     },
   ];
+}
+
+/** Where the axis of memory ends. */
+function memoryTop([used, limit, resident]) {
+  const most = Math.max(...used, ...resident), top = Math.max(...limit);
+  return top > most * LIMIT_SHOWN_MAX ? most : Math.max(most, top);
 }

@@ -13,7 +13,8 @@ export function colour(name) {
 /**
  * A panel with a chart. The specification: `title`; `series`, each `{label, colour, fill?, dash?}`;
  * `text(value)`; `data(samples)`, a column for each series; and at will `stacked`, `logarithmic`, `low` and `high`
- * (the least range of the axis), `most`, `isWide`, `paint(plot, samples, windowS)`, which draws in place of lines, with
+ * (the least range of the axis), `most`, `top(columns)` in place of the largest value, `mark(value)` for the axis,
+ * `increments` between its marks, `isWide`, `paint(plot, samples, windowS)`, which draws in place of lines, with
  * the axis' `splits`.
  */
 export class TimeChart {
@@ -30,15 +31,16 @@ export class TimeChart {
 
   constructor(parent, spec) {
     this.#spec = spec;
-    const panel = document.createElement("section");
+    const panel = document.createElement("div");
     panel.className = spec.isWide ? "panel wide" : "panel";
-    const heading = document.createElement("h3");
-    heading.id = `chart-${spec.id}`;
-    heading.textContent = spec.title;
-    panel.setAttribute("aria-labelledby", heading.id);
+    panel.setAttribute("role", "group");
+    const heading = document.createElement("h3"), title = document.createElement("span");
+    title.id = `chart-${spec.id}`;
+    title.textContent = spec.title;
+    panel.setAttribute("aria-labelledby", title.id);
     this.#clock = document.createElement("span");
     this.#clock.className = "chart-clock";
-    heading.append(this.#clock);
+    heading.append(title, this.#clock);
     this.#host = document.createElement("div");
     this.#host.className = "chart";
     this.#host.setAttribute("aria-hidden", "true");
@@ -100,16 +102,30 @@ export class TimeChart {
   }
 
   #create(data) {
-    const { series, logarithmic, text, splits, paint, stacked: isStacked } = this.#spec;
-    const lines = series.map((each) => ({
-      label: each.label,
-      stroke: paint === undefined ? colour(each.colour) : "transparent",
-      width: 1.5,
-      fill: isStacked ? colour(each.colour) : each.fill ? `${colour(each.colour)}2e` : undefined,
-      dash: each.dash,
-      points: { show: false },
-      spanGaps: false,
-    }));
+    const {
+      series,
+      logarithmic,
+      text,
+      mark = text,
+      increments,
+      splits,
+      paint,
+      stacked: isStacked,
+    } = this.#spec;
+    const lines = series.map((each) => {
+      const line = colour(each.colour);
+      return {
+        label: each.label,
+        stroke: paint === undefined ? line : "transparent",
+        width: 1.5,
+        fill: isStacked ? line : each.fill ? `${line}2e` : undefined,
+        dash: each.dash,
+        points: paint === undefined
+          ? { show: true, size: 3.5, width: 0, fill: line, filter: lonePoints }
+          : { show: false },
+        spanGaps: false,
+      };
+    });
     const axis = {
       stroke: colour("muted"),
       font: FONT,
@@ -119,7 +135,7 @@ export class TimeChart {
       {
         width: Math.max(100, this.#host.clientWidth),
         height: HEIGHT_PX,
-        padding: [8, 8, 0, 0],
+        padding: [8, 18, 0, 0],
         legend: { show: false },
         cursor: {
           sync: { key: SYNC.key, setSeries: false },
@@ -146,9 +162,15 @@ export class TimeChart {
             ticks: { show: false },
             size: 58,
             space: 28,
-            values: (_plot, splits) => splits.map((value) => value === null ? "" : text(value)),
+            values: (_plot, splits) => splits.map((value) => value === null ? "" : mark(value)),
+            ...increments === undefined ? {} : { incrs: increments },
             ...splits === undefined ? {} : { splits: () => splits },
-            ...logarithmic ? { filter: (_plot, splits) => splits.map(decadeOnly) } : {},
+            ...logarithmic
+              ? {
+                filter: (_plot, splits) => splits.map(decadeOnly),
+                grid: { ...axis.grid, filter: (_plot, splits) => splits.map(decadeOnly) },
+              }
+              : {},
           },
         ],
         series: [{}, ...isStacked ? lines.reverse() : lines],
@@ -168,8 +190,8 @@ export class TimeChart {
   }
 
   #range(high) {
-    const { low = 0, high: least = 1, most = Infinity } = this.#spec;
-    const wanted = Math.max(least, (high ?? 0) * 1.08);
+    const { low = 0, high: least = 1, most = Infinity, top } = this.#spec;
+    const wanted = Math.max(least, (top === undefined ? high ?? 0 : top(this.#raw)) * 1.08);
     return [low, Math.min(most, wanted)];
   }
 
@@ -177,6 +199,16 @@ export class TimeChart {
     const bottom = Math.max(0.1, Math.min(low ?? 1, 1)), top = Math.max(high ?? 1, 1000);
     return [10 ** Math.floor(Math.log10(bottom)), 10 ** Math.ceil(Math.log10(top))];
   }
+}
+
+/** Places of values without neighbours, which no line can show. */
+function lonePoints(plot, series) {
+  const column = plot.data[series], alone = [];
+  const isHole = (at) => column[at] === null || column[at] === undefined;
+  for (let at = 0; at < column.length; at++) {
+    if (!isHole(at) && isHole(at - 1) && isHole(at + 1)) alone.push(at);
+  }
+  return alone;
 }
 
 /** Sums from the first column on. */

@@ -2,24 +2,34 @@
 import { chartList } from "./chart_list.js";
 import { TimeChart } from "./charts.js";
 import { FeedClient } from "./feed_client.js";
+import { KeyApi } from "./key_api.js";
+import { KeyBrowser } from "./key_browser.js";
 import { durationText } from "./number_texts.js";
+import { PasswordDialog } from "./password_dialog.js";
 import { SampleColumns } from "./sample_columns.js";
 import { Tables } from "./tables.js";
 import { Tiles } from "./tiles.js";
 
+const WINDOWS_S = [60, 300, 900];
 const byId = (id) => document.getElementById(id);
 
 const page = {
   facts: null,
   samples: null,
   charts: [],
-  windowS: 900,
+  windowS: WINDOWS_S[0],
+  isWindowChosen: false,
   now: null,
   notReadyReason: null,
   lineText: "",
 };
 const tiles = new Tiles(byId("tiles"));
-const tables = new Tables(byId("balance"), byId("tables"));
+const tables = new Tables({
+  workers: byId("workers"),
+  shards: byId("shards"),
+  slow: byId("slow"),
+  parameters: byId("parameters"),
+});
 
 const client = new FeedClient(
   `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`,
@@ -30,9 +40,15 @@ const client = new FeedClient(
   },
 );
 
+const passwordDialog = new PasswordDialog(
+  byId("password"),
+  (password) => client.givePassword(password),
+);
+
 for (const radio of document.querySelectorAll("input[name=window]")) {
   radio.addEventListener("change", () => {
     page.windowS = Number(radio.value);
+    page.isWindowChosen = true;
     drawCharts();
   });
 }
@@ -47,6 +63,7 @@ function onMessage({ facts, samples, now, slow, parameters }) {
   if (facts !== undefined) begin(facts);
   if (samples !== undefined) {
     page.samples.append(samples);
+    if (!page.isWindowChosen) fitWindow();
     drawCharts();
   }
   if (now === undefined) return;
@@ -65,7 +82,18 @@ function begin(facts) {
   page.facts = facts;
   if (page.samples !== null) return;
   page.samples = new SampleColumns(facts.samplesMax, facts.families.length);
+  if (facts.hasKeyBrowser) {
+    byId("keys").hidden = false;
+    new KeyBrowser(byId("keys"), new KeyApi(() => client.password));
+  }
   page.charts = chartList(facts).map((spec) => new TimeChart(byId("charts"), spec));
+}
+
+/** Until one is chosen: the shortest that shows all. */
+function fitWindow() {
+  const { times } = page.samples, spanS = (times.at(-1) ?? 0) - (times[0] ?? 0);
+  page.windowS = WINDOWS_S.find((windowS) => windowS >= spanS) ?? WINDOWS_S.at(-1);
+  document.querySelector(`input[name=window][value="${page.windowS}"]`).checked = true;
 }
 
 function drawCharts() {
@@ -87,6 +115,10 @@ function onState(state) {
   page.lineText = state === "lost"
     ? "The server does not answer. The page reconnects by itself; the numbers are the last that were seen."
     : "";
+  if (state === "password" || state === "wrong-password") {
+    byId("state").textContent = "waits for the password";
+    passwordDialog.ask(state === "wrong-password");
+  }
   tellBanner();
 }
 

@@ -15,11 +15,17 @@ export function heatMap(exponentFirst, rows = 19) {
     high: rows,
     most: rows,
     splits,
+    isWide: true,
+    mark: (row) => roundTimeText(fromUs(row)),
     text: (row) => timeText(fromUs(row)),
     // The legend's value: the bucket that most commands of the second fell into.
     data: (samples) => [samples.heat.map((counts) => counts === null ? null : busiest(counts))],
     paint: (plot, samples, windowS) => paint(plot, samples, windowS),
   };
+}
+
+function roundTimeText(us) {
+  return us >= 1000 ? `${Math.round(us / 1000)} ms` : `${Math.round(us)} µs`;
 }
 
 function busiest(counts) {

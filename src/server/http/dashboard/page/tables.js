@@ -1,7 +1,7 @@
 // The page's tables: rows of texts and bars, rewritten in place so that a reader's place is kept.
 import { bytesText, clockText, countText, partText, timeText, wholeText } from "./number_texts.js";
 
-/** A panel with a table. A column: `label`, and `text(row)` or `part(row)` for a bar; `number`, `mono` at will. */
+/** A panel with a table. A column: `label`, and `text(row)` or `part(row)` for a bar; `number`, `mono`, `whole`, `minor` at will. */
 export class DataTable {
   #columns;
   #body;
@@ -23,11 +23,11 @@ export class DataTable {
     this.#scroll.setAttribute("aria-labelledby", heading.id);
     const table = document.createElement("table"), head = document.createElement("thead");
     const row = document.createElement("tr");
-    for (const { label, number } of columns) {
+    for (const column of columns) {
       const cell = document.createElement("th");
       cell.scope = "col";
-      cell.textContent = label;
-      if (number) cell.className = "number";
+      cell.textContent = column.label;
+      cell.className = classes({ ...column, mono: false });
       row.append(cell);
     }
     head.append(row);
@@ -61,19 +61,25 @@ export class DataTable {
 
   #addRow() {
     const row = this.#body.insertRow();
-    this.#columns.forEach(({ number, mono, part, label }, i) => {
+    this.#columns.forEach((column, i) => {
       const cell = document.createElement(i === 0 ? "th" : "td");
       if (i === 0) cell.scope = "row";
-      cell.className = [number ? "number" : "", mono ? "mono" : ""].join(" ").trim();
-      if (part !== undefined) {
+      cell.className = classes(column);
+      if (column.part !== undefined) {
         const bar = document.createElement("progress");
         bar.max = 1;
-        bar.setAttribute("aria-label", label);
+        bar.setAttribute("aria-label", column.label);
         cell.append(bar);
       }
       row.append(cell);
     });
   }
+}
+
+/** `minor` columns are left out on a phone. */
+function classes({ number, mono, whole, minor }) {
+  return Object.entries({ number, mono, whole, minor }).filter(([, isOn]) => isOn)
+    .map(([name]) => name).join(" ");
 }
 
 function setCell(cell, value, { part }) {
@@ -90,8 +96,9 @@ export class Tables {
   #parameters;
   #before = null;
 
-  constructor(balance, details) {
-    this.#workers = new DataTable(balance, {
+  /** Each is the element that it goes into. */
+  constructor({ workers, shards, slow, parameters }) {
+    this.#workers = new DataTable(workers, {
       id: "workers",
       title: "Workers",
       empty: "No worker has reported yet.",
@@ -107,7 +114,7 @@ export class Tables {
         },
       ],
     });
-    this.#shards = new DataTable(balance, {
+    this.#shards = new DataTable(shards, {
       id: "shards",
       title: "Shards",
       empty: "No shard has reported yet.",
@@ -117,10 +124,15 @@ export class Tables {
         { label: "Share of the fullest", part: ({ part }) => part },
         { label: "Memory", number: true, text: ({ pageBytes }) => bytesText(pageBytes) },
         { label: "Lock waits/s", number: true, text: ({ waits }) => countText(waits) },
-        { label: "Read retries/s", number: true, text: ({ retries }) => countText(retries) },
+        {
+          label: "Read retries/s",
+          number: true,
+          minor: true,
+          text: ({ retries }) => countText(retries),
+        },
       ],
     });
-    this.#namespaces = new DataTable(details, {
+    this.#namespaces = new DataTable(workers, {
       id: "namespaces",
       title: "Namespaces",
       empty: "No keys yet. A namespace is the part of a key before its first colon.",
@@ -129,6 +141,7 @@ export class Tables {
         { label: "Hit rate", number: true, text: hitRateText },
         {
           label: "Hits of look-ups",
+          minor: true,
           part: ({ hits, misses }) => hits / Math.max(1, hits + misses),
         },
         { label: "Look-ups", number: true, text: ({ hits, misses }) => countText(hits + misses) },
@@ -136,26 +149,18 @@ export class Tables {
         { label: "Memory", number: true, text: ({ bytes }) => bytesText(bytes) },
       ],
     });
-    this.#slow = new DataTable(details, {
+    this.#slow = new DataTable(slow, {
       id: "slow",
-      title: "Slow commands",
+      title: "Slow commands, newest first",
       empty: "No command has been slow.",
       columns: [
         { label: "At", text: ({ atS }) => clockText(atS * 1000) },
         { label: "Took", number: true, text: ({ durationUs }) => timeText(durationUs) },
         { label: "Command", mono: true, text: ({ args }) => args.map(quoted).join(" ") },
-        { label: "Client", mono: true, text: ({ address }) => address },
+        { label: "Client", mono: true, text: ({ address }) => address, whole: true, minor: true },
       ],
     });
-    this.#parameters = new DataTable(details, {
-      id: "parameters",
-      title: "Configuration",
-      empty: "Not told yet.",
-      columns: [
-        { label: "Parameter", mono: true, text: ([name]) => name },
-        { label: "Value", mono: true, text: ([, value]) => value === "" ? "–" : value },
-      ],
-    });
+    this.#parameters = parameters;
   }
 
   show({ now, slow, parameters }) {
@@ -181,9 +186,19 @@ export class Tables {
     this.#shards.show(shards.map((shard) => ({ ...shard, part: shard.entries / fullest })));
     this.#namespaces.show(now.namespaces);
     if (slow !== undefined) this.#slow.show(slow.entries);
-    if (parameters !== undefined) {
-      this.#parameters.show([...parameters].sort(([a], [b]) => a < b ? -1 : 1));
-    }
+    if (parameters !== undefined) this.#showParameters(parameters);
+  }
+
+  #showParameters(parameters) {
+    const sorted = [...parameters].sort(([a], [b]) => a < b ? -1 : 1);
+    this.#parameters.replaceChildren(...sorted.map(([name, value]) => {
+      const box = document.createElement("div");
+      const term = document.createElement("dt"), description = document.createElement("dd");
+      term.textContent = name;
+      description.textContent = value === "" ? "–" : value;
+      box.append(term, description);
+      return box;
+    }));
   }
 }
 
