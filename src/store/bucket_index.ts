@@ -16,8 +16,8 @@ export const CHAIN_READ_MAX = 256;
 const CHAIN_LONG = 64;
 const UNITS_PER_STEP = 4;
 const BUCKETS_PER_STEP = 256;
-/** Of the index of expiry, its upper levels included. */
-const BOUNDS_PER_UNIT = 504;
+/** Of the index of expiry: 8 bytes per bucket, and 1/63 of that for the levels above. */
+const BOUND_UNITS_PER_STEP = 0.508;
 
 /** Word of the first bucket of a hash's chain, of which `address` is the part that chooses buckets. */
 export function bucketWord(shard: Shard, address: number): number {
@@ -116,10 +116,9 @@ export function clearIndex(shard: Shard): void {
 export function chargeIndex(shard: Shard): void {
   const words = shard.words;
   const overflow = shard.bucketMask + 1 - words[L.OVERFLOW_LOW];
-  const steps = Math.ceil(words[L.BUCKETS] / BUCKETS_PER_STEP) +
-    Math.ceil(overflow / BUCKETS_PER_STEP);
-  const units = steps * UNITS_PER_STEP +
-    (words[L.BOUNDS_USED] === 0 ? 0 : Math.ceil(words[L.BUCKETS] / BOUNDS_PER_UNIT));
+  const primarySteps = Math.ceil(words[L.BUCKETS] / BUCKETS_PER_STEP);
+  const units = (primarySteps + Math.ceil(overflow / BUCKETS_PER_STEP)) * UNITS_PER_STEP +
+    (words[L.BOUNDS_USED] === 0 ? 0 : Math.ceil(primarySteps * BOUND_UNITS_PER_STEP));
   if (units !== words[L.INDEX_UNITS]) {
     shard.account.force(units - words[L.INDEX_UNITS]);
     words[L.INDEX_UNITS] = units;

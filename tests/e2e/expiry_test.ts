@@ -59,7 +59,8 @@ for (const workers of [1, 4]) {
     await reading;
     const info = await readInfo(client);
     assert.equal(info.number("expired_keys") - before, STORM_KEYS);
-    assert.ok(info.number("used_memory") < full.number("used_memory") / 4);
+    const used = info.number("used_memory"), usedBefore = full.number("used_memory");
+    assert.ok(used < usedBefore / 2, `${used} of ${usedBefore} bytes are still in use`);
     assert.ok(info.number("expire_cycle_cpu_milliseconds") > 0);
     for (const key of others) assert.equal(plain(await client.command("GET", key)), key);
     // A quiet second later nothing is late any more, and nothing waits.
@@ -162,6 +163,7 @@ Deno.test("a storm with a log under it and kill -9 in its midst brings nothing b
   using data = new DataDirectory();
   const flags = [...data.flags("always"), "--maxmemory", "256mb"];
   const count = 30_000, remade = Array.from({ length: 300 }, (_, i) => `storm:${i * 90}`);
+  let kept: string[] = [];
   const server = await startServer({ workers: 2, flags });
   try {
     using client = await connect(server.port);
@@ -173,9 +175,10 @@ Deno.test("a storm with a log under it and kill -9 in its midst brings nothing b
     );
     await storm(client, count);
     // Some are kept from expiring: a replay must not drop them before it has met this.
-    await client.pipeline(
+    const persisted = (await client.pipeline(
       Array.from({ length: 100 }, (_, i) => ["PERSIST", `storm:${i * 90 + 1}`]),
-    );
+    )).map(plain);
+    kept = persisted.flatMap((reply, i) => reply === 1 ? [`storm:${i * 90 + 1}`] : []);
     await until("it has begun", () => size(client), (left) => left < count);
     // New lives, by commands that would leave parts of the old value.
     const made = await client.pipeline(
@@ -187,9 +190,7 @@ Deno.test("a storm with a log under it and kill -9 in its midst brings nothing b
   }
   await using again = await startServer({ workers: 2, flags });
   using client = await connect(again.port);
-  assert.equal(await size(client), 500 + 100 + remade.length);
+  assert.equal(await size(client), 500 + kept.length + remade.length);
   for (const name of remade) assert.equal(plain(await client.command("GET", name)), "new");
-  for (let i = 0; i < 100; i++) {
-    assert.equal(plain(await client.command("TTL", `storm:${i * 90 + 1}`)), -1);
-  }
+  for (const name of kept) assert.equal(plain(await client.command("TTL", name)), -1);
 });

@@ -331,7 +331,7 @@ class ShardCheck {
     this.#checkCounts(entries, expiring);
     this.#checkBounds(primary);
     const units = 4 * (Math.ceil(primary / 256) + Math.ceil((bucketCount - low) / 256)) +
-      (words[L.BOUNDS_USED] === 0 ? 0 : Math.ceil(primary / 504));
+      (words[L.BOUNDS_USED] === 0 ? 0 : Math.ceil(Math.ceil(primary / 256) * 0.508));
     this.#same("index units", words[L.INDEX_UNITS], units);
     this.census.indexBytes += units * L.ACCOUNT_UNIT_BYTES;
   }
