@@ -77,6 +77,8 @@ const get = () => command("GET", randomKey());
 const set = () => command("SET", randomKey(), VALUE);
 bench(`GET, pipeline ${PIPELINE}`, PIPELINE, PIPELINE * HIT_BYTES, pipeline(get));
 bench(`SET, pipeline ${PIPELINE}`, PIPELINE, PIPELINE * OK_BYTES, pipeline(set));
+const setFor = () => command("SET", randomKey(), VALUE, "EX", "1000");
+bench(`SET EX, pipeline ${PIPELINE}`, PIPELINE, PIPELINE * OK_BYTES, pipeline(setFor));
 bench("GET, one a batch", 1, HIT_BYTES, get);
 bench("SET, one a batch", 1, OK_BYTES, set);
 bench(

@@ -15,6 +15,8 @@ export interface KeyRange {
   readonly count: number;
   readonly keyBytes: number;
   readonly valueBytes: number;
+  /** When all of them expire, in ms since 1970; absent: never. */
+  readonly expiresAtMs?: number;
   /** Leaves out the keys for which it says false. */
   readonly only?: (index: number) => boolean;
 }
@@ -50,7 +52,8 @@ async function pipelined(
   const socket = await Deno.connect({ hostname: "127.0.0.1", port: target.port });
   const scanner = new ReplyScanner(target.protocol, -1);
   const connection = { socket, scanner, readBuffer: new Uint8Array(READ_BYTES) };
-  const writer = new RequestWriter(target.protocol, range.keyBytes, range.valueBytes);
+  const { keyBytes, valueBytes, expiresAtMs = 0 } = range;
+  const writer = new RequestWriter(target.protocol, keyBytes, valueBytes, expiresAtMs);
   const buffer = new Uint8Array(writer.requestBytesMax * BATCH_REQUESTS);
   try {
     const end = range.first + range.count;

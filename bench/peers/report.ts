@@ -41,6 +41,7 @@ const COLUMNS: readonly { title: string; metric: Metric; ratio: boolean; digits:
   { title: "bytes/connection", metric: "bytesPerConnection", ratio: false, digits: 0 },
   { title: "p99 to alone", metric: "p99RatioToAlone", ratio: false, digits: 2 },
   { title: "p99 above alone µs", metric: "p99UsAboveAlone", ratio: false, digits: 0 },
+  { title: "all expired ms", metric: "expiredWithinMs", ratio: false, digits: 0 },
   { title: "large round trips/s", metric: "largeRoundTripsPerS", ratio: false, digits: 2 },
   { title: "misses %", metric: "missPercent", ratio: false, digits: 2 },
   { title: "errors", metric: "errors", ratio: false, digits: 0 },

@@ -39,20 +39,22 @@ export class RequestWriter {
   readonly #keyBytes: number;
   readonly #valueBytes: number;
 
-  constructor(protocol: Protocol, keyBytes: number, valueBytes: number) {
+  /** SETs are of keys that expire at `expiresAtMs`, in ms since 1970 (whole seconds in memcached's); 0: never. */
+  constructor(protocol: Protocol, keyBytes: number, valueBytes: number, expiresAtMs = 0) {
     const key = keyText(0, keyBytes);
     const value = "x".repeat(valueBytes);
     const resp = protocol === "resp";
     const get = resp ? `*2\r\n$3\r\nGET\r\n$${keyBytes}\r\n${key}\r\n` : `get ${key}\r\n`;
     const set = resp
-      ? `*3\r\n$3\r\nSET\r\n$${keyBytes}\r\n${key}\r\n$${valueBytes}\r\n${value}\r\n`
-      : `set ${key} 0 0 ${valueBytes}\r\n${value}\r\n`;
+      ? `*${expiresAtMs === 0 ? 3 : 5}\r\n$3\r\nSET\r\n$${keyBytes}\r\n${key}\r\n` +
+        `$${valueBytes}\r\n${value}\r\n${respExpiry(expiresAtMs)}`
+      : `set ${key} 0 ${Math.ceil(expiresAtMs / 1000)} ${valueBytes}\r\n${value}\r\n`;
     const remove = resp ? `*2\r\n$3\r\nDEL\r\n$${keyBytes}\r\n${key}\r\n` : `delete ${key}\r\n`;
     this.#get = encoder.encode(get);
     this.#getKeyAt = get.indexOf(key);
     this.#set = encoder.encode(set);
     this.#setKeyAt = set.indexOf(key);
-    this.#setValueAt = set.length - 2 - valueBytes;
+    this.#setValueAt = set.indexOf(`\n${value}`, this.#setKeyAt + keyBytes) + 1;
     this.#delete = encoder.encode(remove);
     this.#deleteKeyAt = remove.indexOf(key);
     this.#keyBytes = keyBytes;
@@ -95,6 +97,12 @@ export class RequestWriter {
     writeDigits(into, at + this.#deleteKeyAt + this.#keyBytes, index);
     return at + this.#delete.length;
   }
+}
+
+function respExpiry(expiresAtMs: number): string {
+  if (expiresAtMs === 0) return "";
+  const text = String(expiresAtMs);
+  return `$4\r\nPXAT\r\n$${text.length}\r\n${text}\r\n`;
 }
 
 /** One request for many keys at once: RESP's MGET, memcached's get with several keys. */

@@ -18,6 +18,7 @@ export type Metric =
   | "bytesPerConnection"
   | "p99RatioToAlone"
   | "p99UsAboveAlone"
+  | "expiredWithinMs"
   | "largeRoundTripsPerS";
 
 /** The figures of one workload on one server in one alternation (`run` counts from 1). */

@@ -1,5 +1,6 @@
 // The table of workload groups, in the order in which they run; knows no servers.
 import { CONNECTION_GROUP } from "./connection_workload.ts";
+import { EXPIRY_GROUP } from "./expiry_workload.ts";
 import { LARGE_GROUP } from "./large_workload.ts";
 import { MEMORY_GROUP } from "./memory_workload.ts";
 import { THROUGHPUT_GROUPS } from "./throughput_workloads.ts";
@@ -10,6 +11,7 @@ export const WORKLOAD_GROUPS: readonly WorkloadGroup[] = [
   MEMORY_GROUP,
   CONNECTION_GROUP,
   LARGE_GROUP,
+  EXPIRY_GROUP,
 ];
 
 /** What the bars are judged at. */

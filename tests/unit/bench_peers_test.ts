@@ -151,6 +151,11 @@ Deno.test("RequestWriter writes whole RESP and memcached requests with the key's
     text(resp.writeDelete(buffer, 0, 7)),
     "*2\r\n$3\r\nDEL\r\n$16\r\nkey:000000000007\r\n",
   );
+  const expiring = new RequestWriter("resp", 16, 3, 1_700_000_000_123);
+  assert.equal(
+    text(expiring.writeSetOwnValue(buffer, 0, 7)),
+    "*5\r\n$3\r\nSET\r\n$16\r\nkey:000000000007\r\n$3\r\n7:h\r\n$4\r\nPXAT\r\n$13\r\n1700000000123\r\n",
+  );
   const memcached = new RequestWriter("memcached", 16, 5);
   assert.equal(text(memcached.writeGet(buffer, 0, 12)), "get key:000000000012\r\n");
   assert.equal(
