@@ -23,6 +23,19 @@ export function needs(...programs: string[]): Need {
   return { ignore: true, reason };
 }
 
+/** The same for a module of Python 3. */
+export function needsPythonModule(name: string): Need {
+  const need = needs("python3");
+  if (need.ignore) return need;
+  const args = ["-c", `import ${name}`];
+  const run = { args, stdout: "null", stderr: "null" } as const;
+  if (new Deno.Command("python3", run).outputSync().success) return need;
+  const reason = `needs: python3 has no module ${name}`;
+  if (!told.has(reason)) console.log(reason);
+  told.add(reason);
+  return { ignore: true, reason };
+}
+
 /** Those of `programs` of which no alternative is on PATH. */
 export function missingPrograms(programs: readonly string[]): string[] {
   return programs.filter((choice) => choice.split("|").every((name) => findProgram(name) === null));
