@@ -190,6 +190,15 @@ Deno.test("parseConfig() takes a port for HTTP or none, and origins as browsers 
   assert.equal(accepted(["--port", "0", "--http-port", "0"]).port, 0);
 });
 
+Deno.test("parseConfig() takes --dashboard-readonly with a value or alone", () => {
+  assert.equal(accepted([]).isDashboardReadonly, false);
+  assert.equal(accepted(["--dashboard-readonly"]).isDashboardReadonly, true);
+  assert.equal(accepted(["--dashboard-readonly", "--port", "1"]).isDashboardReadonly, true);
+  assert.equal(accepted(["--dashboard-readonly", "no"]).isDashboardReadonly, false);
+  assert.equal(accepted([], { MAYFLY_DASHBOARD_READONLY: "yes" }).isDashboardReadonly, true);
+  assert.match(refused(["--dashboard-readonly", "serve"]), /must be no or yes/);
+});
+
 Deno.test("parseConfig() prints help that lists every flag with its variable", () => {
   const parsed = parseConfig(["--help"], {}, FACTS);
   assert.ok("print" in parsed);

@@ -33,13 +33,11 @@ export class DashboardFeed {
 
   /** What stays as it is until the server ends. */
   facts(): string {
-    const { config, runId, startedAtMs, processId, systemName } = this.#services;
+    const { config, runId, startedAtMs } = this.#services;
     return JSON.stringify({
       version: VERSION,
       runId,
       startedAtMs,
-      processId,
-      systemName,
       workerCount: config.workerCount,
       hasKeyBrowser: !config.isDashboardReadonly,
       families: FAMILIES,

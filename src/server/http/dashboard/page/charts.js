@@ -135,7 +135,7 @@ export class TimeChart {
       {
         width: Math.max(100, this.#host.clientWidth),
         height: HEIGHT_PX,
-        padding: [8, 18, 0, 0],
+        padding: [8, 26, 0, 0],
         legend: { show: false },
         cursor: {
           sync: { key: SYNC.key, setSeries: false },

@@ -102,10 +102,10 @@ function drawCharts() {
 }
 
 function tellFacts() {
-  const { version, workerCount, startedAtMs, systemName } = page.facts;
+  const { version, workerCount, startedAtMs } = page.facts;
   const workers = workerCount === 1 ? "1 worker" : `${workerCount} workers`;
   const up = durationText((page.now.atMs - startedAtMs) / 1000);
-  byId("facts").textContent = `${version} · ${workers} · up ${up} · ${systemName}`;
+  byId("facts").textContent = `${version} · ${workers} · up ${up}`;
 }
 
 function onState(state) {

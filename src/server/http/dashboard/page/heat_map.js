@@ -4,6 +4,8 @@ import { timeText } from "./number_texts.js";
 
 /** Rows between two marks of the axis. */
 const MARK_ROWS = 4;
+/** Samples that are further apart have a hole between them. */
+const NEXT_S_MAX = 2;
 
 /** What of a chart's specification draws such a map. Row `i` holds times from 2^(exponentFirst + i - 1) ns on. */
 export function heatMap(exponentFirst, rows = 19) {
@@ -43,7 +45,6 @@ function paint(plot, samples, windowS) {
   for (let i = 0; i < times.length; i++) {
     if (heat[i] !== null && times[i] > begin) most = Math.max(most, ...heat[i]);
   }
-  const width = Math.max(1, bbox.width / windowS);
   ctx.save();
   ctx.beginPath();
   ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
@@ -51,14 +52,22 @@ function paint(plot, samples, windowS) {
   ctx.fillStyle = `rgb(${colour("heat")})`;
   for (let i = 0; i < times.length; i++) {
     if (heat[i] === null || times[i] <= begin) continue;
-    const left = plot.valToPos(times[i] - 1, "x", true);
+    // From the sample before it on, so that columns neither gape nor overlap; after a hole one second.
+    const isNext = times[i] - times[i - 1] < NEXT_S_MAX;
+    const left = place(plot, isNext ? times[i - 1] : times[i] - 1, "x");
+    const width = Math.max(1, place(plot, times[i], "x") - left);
     heat[i].forEach((count, row) => {
       if (count <= 0) return;
-      const top = plot.valToPos(row + 1, "y", true), bottom = plot.valToPos(row, "y", true);
+      const top = place(plot, row + 1, "y"), bottom = place(plot, row, "y");
       // Rare slow commands are what one looks for: they must not vanish beside the many.
       ctx.globalAlpha = 0.15 + 0.85 * Math.log1p(count) / Math.log1p(most);
-      ctx.fillRect(Math.floor(left), Math.floor(top), Math.ceil(width), Math.ceil(bottom - top));
+      ctx.fillRect(left, top, width, bottom - top);
     });
   }
   ctx.restore();
+}
+
+/** In whole pixels of the canvas. */
+function place(plot, value, scale) {
+  return Math.round(plot.valToPos(value, scale, true));
 }
