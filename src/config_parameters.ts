@@ -9,15 +9,19 @@ import {
   MAXMEMORY_BYTES_MIN,
   SECONDS_MAX,
 } from "./config_flags.ts";
-import { SLOW_LOG_ENTRIES_MAX } from "./limits.ts";
+import { COMPACT_BYTES_MIN, COMPACT_PERCENT, SLOW_LOG_ENTRIES_MAX } from "./limits.ts";
 import { parseMemorySize } from "./memory_size.ts";
 import { type Settings } from "./settings.ts";
 import { formatTtlRules } from "./ttl_rules.ts";
+
+const WITHOUT_LOG = "the server was started with --persistence off";
 
 /** What can be changed of the log while the server runs. */
 export interface LogSettings {
   fsync: number;
   intervalMs: number;
+  compactBytesMin: number;
+  compactPercent: number;
 }
 
 /** Redis's words for the policies, in the order of theirs here. */
@@ -171,7 +175,7 @@ export function listParameters(
     // Snapshots are made as the log grows, not by a schedule.
     only("save", "", "snapshots follow the log's length: use BGSAVE for one now"),
     log === null
-      ? only("appendonly", "no", "the server was started with --persistence off")
+      ? only("appendonly", "no", WITHOUT_LOG)
       : only("appendonly", "yes", "persistence is chosen at start: --persistence off"),
     {
       name: "appendfsync",
@@ -184,7 +188,7 @@ export function listParameters(
         if (policy < 0) {
           return "argument(s) must be one of the following: always, everysec, no";
         }
-        if (log === null) return "the server was started with --persistence off";
+        if (log === null) return WITHOUT_LOG;
         log.fsync = policy;
         return null;
       },
@@ -194,9 +198,23 @@ export function listParameters(
       flag: "fsync-interval-ms",
       get: () => String(log?.intervalMs ?? config.fsyncIntervalMs),
       set: (text) =>
+        log === null ? WITHOUT_LOG : setNumber(text, 1, 10_000, (ms) => log.intervalMs = ms),
+    },
+    {
+      name: "auto-aof-rewrite-percentage",
+      get: () => String(log?.compactPercent ?? COMPACT_PERCENT),
+      set: (text) =>
         log === null
-          ? "the server was started with --persistence off"
-          : setNumber(text, 1, 10_000, (ms) => log.intervalMs = ms),
+          ? WITHOUT_LOG
+          : setNumber(text, 0, 1_000_000, (percent) => log.compactPercent = percent),
+    },
+    {
+      name: "auto-aof-rewrite-min-size",
+      get: () => String(log?.compactBytesMin ?? COMPACT_BYTES_MIN),
+      set: (text) =>
+        log === null
+          ? WITHOUT_LOG
+          : setMemory(text, 0, 2 ** 50, (bytes) => log.compactBytesMin = bytes),
     },
     fixed("dir", config.dataDir),
     fixed("dbfilename", "snapshot"),

@@ -3,7 +3,7 @@
 // It holds a shard's lock for some tens of microseconds at a time and never waits with one. The log's writer
 // stays the only one that counts sequences.
 import { Clock } from "./clock.ts";
-import { COMPACT_BYTES_MIN, SEGMENT_BYTES_MAX } from "./limits.ts";
+import { SEGMENT_BYTES_MAX } from "./limits.ts";
 import { DirectoryDisk, freeBytesOf } from "./log/disk.ts";
 import { makeSpare } from "./log/log_writer.ts";
 import {
@@ -183,11 +183,16 @@ class Keeper {
       return;
     }
     this.#prefill();
-    const logBytes = ring.number("sizeBytes") + ring.number("segmentBytes");
     if (
-      logBytes >= COMPACT_BYTES_MIN && logBytes >= 2 * ring.number("snapshotBytes") &&
-      Date.now() >= this.#healAfterMs && this.#snapshot() !== null
+      this.#isLong() && Date.now() >= this.#healAfterMs && this.#snapshot() !== null
     ) this.#healAfterMs = Date.now() + HEAL_PAUSE_MS;
+  }
+
+  #isLong(): boolean {
+    const ring = this.#ring, percent = ring.compactPercent;
+    const logBytes = ring.number("sizeBytes") + ring.number("segmentBytes");
+    return percent > 0 && logBytes >= ring.compactBytesMin &&
+      logBytes >= ring.number("snapshotBytes") * (1 + percent / 100);
   }
 
   #prefill(): void {

@@ -129,8 +129,9 @@ export const HEAL_TRY_MS = 500;
 export const SNAPSHOT_CHAINS_PER_HOLD = 32;
 /** Payload of a snapshot's frame, but for a single value that is longer. */
 export const SNAPSHOT_FRAME_BYTES = 262_144;
-/** A new snapshot is made when the log is this long and twice the last snapshot. */
+/** A new snapshot is made when the log is this long and so many percent longer than the last snapshot. */
 export const COMPACT_BYTES_MIN = 104_857_600;
+export const COMPACT_PERCENT = 100;
 /** Effects that are loaded together, so that their cache misses overlap. */
 export const LOAD_GROUP = 64;
 /** A line of the log's text mode: what one string of the runtime can hold, nearly. */

@@ -9,7 +9,12 @@ import { runTool, TOOLS } from "./cli/tools.ts";
 import { type Config, parseConfig } from "./config.ts";
 import { rewriteConfigFile } from "./config_file.ts";
 import { isTerminal, readEnvironment, readHostFacts, writeStderr, writeStdout } from "./host.ts";
-import { RING_BYTES_MIN, RING_BYTES_PER_WORKER } from "./limits.ts";
+import {
+  COMPACT_BYTES_MIN,
+  COMPACT_PERCENT,
+  RING_BYTES_MIN,
+  RING_BYTES_PER_WORKER,
+} from "./limits.ts";
 import { type DirectoryLock, lockDirectory } from "./log/disk.ts";
 import { ASK_STOP, createRingMemory, FSYNC_NAMES, Ring } from "./log/ring.ts";
 import { openLogOutput } from "./log_output.ts";
@@ -146,6 +151,8 @@ function openRing(
   const ring = new Ring(createRingMemory(2 ** Math.ceil(Math.log2(wanted))));
   ring.fsync = FSYNC_NAMES.indexOf(fsync);
   ring.intervalMs = fsyncIntervalMs;
+  ring.compactBytesMin = COMPACT_BYTES_MIN;
+  ring.compactPercent = COMPACT_PERCENT;
   return ring;
 }
 

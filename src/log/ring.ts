@@ -95,6 +95,9 @@ export const LOG_NUMBER = {
   /** Groups written since the start, and bytes of frames that are not synced. */
   groups: 28,
   unsyncedBytes: 29,
+  /** A snapshot is made when the log has so many bytes, and so many percent more than the last one; 0: never. */
+  compactBytesMin: 30,
+  compactPercent: 31,
 } as const;
 export type LogNumber = keyof typeof LOG_NUMBER;
 
@@ -262,6 +265,21 @@ export class Ring {
   }
   set intervalMs(ms: number) {
     Atomics.store(this.words, INTERVAL_MS, ms);
+  }
+
+  /** See `compactBytesMin` of the numbers. */
+  get compactBytesMin(): number {
+    return this.number("compactBytesMin");
+  }
+  set compactBytesMin(bytes: number) {
+    this.setNumber("compactBytesMin", bytes);
+  }
+
+  get compactPercent(): number {
+    return this.number("compactPercent");
+  }
+  set compactPercent(percent: number) {
+    this.setNumber("compactPercent", percent);
   }
 
   number(name: LogNumber): number {

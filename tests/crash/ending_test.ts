@@ -5,7 +5,7 @@ import { crc32 } from "node:zlib";
 import { DataDirectory } from "../support/data_directory.ts";
 import { connect, plain } from "../support/resp_client.ts";
 import { freePort, runMayfly, startServer } from "../support/server.ts";
-import { infoNumber, until } from "../support/server_numbers.ts";
+import { infoNumber, until, untilInfo } from "../support/server_numbers.ts";
 
 const COUNT = 2000;
 
@@ -73,6 +73,25 @@ Deno.test("a second server on a directory ends with 1 and says who has it; a kil
   await server.kill();
   await using again = await startServer({ workers: 1, flags });
   await assertFilled(again.port, "a", 10);
+});
+
+Deno.test("a snapshot is made when the log passes what CONFIG SET says, and never at 0 percent", async () => {
+  using data = new DataDirectory();
+  await using server = await startServer({ workers: 1, flags: data.flags("never") });
+  using client = await connect(server.port);
+  const set = async (name: string, text: string) =>
+    plain(await client.command("CONFIG", "SET", `auto-aof-rewrite-${name}`, text));
+  const shown = plain(await client.command("CONFIG", "GET", "auto-aof-rewrite-percentage"));
+  assert.deepEqual(shown, ["auto-aof-rewrite-percentage", "100"]);
+  assert.equal(await set("percentage", "0"), "+OK");
+  assert.equal(await set("min-size", "50kb"), "+OK");
+  await fill(server.port, "a");
+  // The keeper looks ten times a second.
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  assert.equal(await infoNumber(client, "rdb_saves"), 0);
+  assert.equal(await set("percentage", "100"), "+OK");
+  await untilInfo(client, "rdb_saves", 1);
+  assert.match(String(await set("percentage", "-1")), /^-ERR CONFIG SET failed/);
 });
 
 Deno.test("a directory copied after BGSAVE while writes go on starts, with all from before it", async () => {
