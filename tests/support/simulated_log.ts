@@ -261,7 +261,8 @@ export class SimulatedLog {
 }
 
 export function openSmallStore(): StoreAccess {
-  return openStore({ maxmemoryBytes: 4 * 2 ** 20, maxValueBytes: 2 ** 17 });
+  // Few shards: the runtime does not count shared memory, so thousands of stores are collected late.
+  return openStore({ shardCount: 2, maxmemoryBytes: 4 * 2 ** 20, maxValueBytes: 2 ** 17 });
 }
 
 /** Recovers into the store, which is emptied before, and throws unless that is a state that was promised; changes nothing by itself. */
