@@ -22,6 +22,7 @@ const page = {
   now: null,
   notReadyReason: null,
   lineText: "",
+  frame: 0,
 };
 const tiles = new Tiles(byId("tiles"));
 const tables = new Tables({
@@ -79,6 +80,8 @@ function onMessage({ facts, samples, now, slow, parameters }) {
 
 /** The first message of a line; what is known of an earlier one stays on the charts. */
 function begin(facts) {
+  // Another version may speak otherwise: its own page understands it.
+  if (page.facts !== null && page.facts.version !== facts.version) location.reload();
   page.facts = facts;
   if (page.samples !== null) return;
   page.samples = new SampleColumns(facts.samplesMax, facts.families.length);
@@ -96,7 +99,13 @@ function fitWindow() {
   document.querySelector(`input[name=window][value="${page.windowS}"]`).checked = true;
 }
 
+/** Once for all messages that come between two pictures of the screen. */
 function drawCharts() {
+  cancelAnimationFrame(page.frame);
+  page.frame = requestAnimationFrame(drawNow);
+}
+
+function drawNow() {
   if (document.hidden || page.samples === null || page.samples.times.length === 0) return;
   for (const chart of page.charts) chart.show(page.samples, page.windowS);
 }
