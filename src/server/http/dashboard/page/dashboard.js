@@ -53,6 +53,7 @@ for (const radio of document.querySelectorAll("input[name=window]")) {
     drawCharts();
   });
 }
+byId("moment").addEventListener("input", pointAtMoment);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
   for (const chart of page.charts) chart.repaint();
   drawCharts();
@@ -108,6 +109,22 @@ function drawCharts() {
 function drawNow() {
   if (document.hidden || page.samples === null || page.samples.times.length === 0) return;
   for (const chart of page.charts) chart.show(page.samples, page.windowS);
+  byId("moment").min = String(-page.windowS);
+  tellMoment();
+}
+
+/** The values of an earlier moment for who has no mouse to point at it. */
+function pointAtMoment() {
+  for (const chart of page.charts) chart.point(-Number(byId("moment").value));
+  tellMoment();
+}
+
+function tellMoment() {
+  const input = byId("moment"), ago = -Number(input.value);
+  const text = ago === 0 ? "now" : `${durationText(ago)} ago`;
+  if (byId("moment-text").textContent === text) return;
+  byId("moment-text").textContent = text;
+  input.setAttribute("aria-valuetext", text);
 }
 
 function tellFacts() {
