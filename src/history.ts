@@ -88,11 +88,12 @@ export class History {
     Atomics.store(this.#written, 0, written + 1);
   }
 
-  /** The samples after the moment `afterMs`, oldest first, at most HISTORY_SAMPLES. */
-  since(afterMs = 0): Sample[] {
+  /** The first samples after the moment `afterMs`, oldest first, at most `countMax`. */
+  since(afterMs = 0, countMax = HISTORY_SAMPLES): Sample[] {
     const written = Atomics.load(this.#written, 0);
     const samples: Sample[] = [];
-    for (let i = Math.max(0, written - HISTORY_SAMPLES); i < written; i++) {
+    const first = Math.max(0, written - HISTORY_SAMPLES);
+    for (let i = first; i < written && samples.length < countMax; i++) {
       const at = (i % PLACES) * CELLS;
       if (this.#cells[at] > afterMs) samples.push(this.#sampleAt(at));
     }

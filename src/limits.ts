@@ -100,6 +100,8 @@ export const HTTP_SOCKET_STATS_BEHIND_BYTES = 65_536;
 /** Slow commands that an open dashboard shows; and seconds between two looks for them, each of which asks all workers. */
 export const DASHBOARD_SLOW_COMMANDS = 25;
 export const DASHBOARD_SLOW_LOG_TICKS = 5;
+/** Samples of the past in one message: written in 3 ms, so that the worker's clients wait no longer. */
+export const DASHBOARD_SAMPLES_PER_MESSAGE = 100;
 /** How long requests in flight may take once the server stops. */
 export const HTTP_STOP_MS_MAX = 2_000;
 

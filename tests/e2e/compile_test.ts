@@ -19,10 +19,21 @@ Deno.test("deno task compile embeds every thread's entry, and neither tests nor 
     assert.equal(code, 0, text);
     assert.ok((await Deno.stat(output)).size > 1_000_000);
     const tree = text.slice(text.indexOf("Embedded Files"));
-    for (const name of ["main.ts", "worker.ts", "commander", "logtape"]) {
+    for (const name of ["main.ts", "worker.ts", "commander", "logtape", "dashboard", "uplot"]) {
       assert.ok(tree.includes(name), `${name} is not embedded:\n${tree}`);
     }
-    for (const name of ["tests", "bench/", "README", "Dockerfile", "fast-check", "tools"]) {
+    for (
+      const name of [
+        "tests",
+        "bench/",
+        "README",
+        "Dockerfile",
+        "fast-check",
+        "playwright",
+        "axe-core",
+        "tools",
+      ]
+    ) {
       assert.ok(!tree.includes(name), `${name} is embedded:\n${tree}`);
     }
   } finally {

@@ -80,6 +80,15 @@ Deno.test({
     await untilText(page.locator("#slow tbody"), /MGET user:/);
     await untilText(page.locator("#parameters"), /slowlog-log-slower-than/);
     await page.getByLabel("15 min").check({ force: true });
+    // An earlier moment, by keyboard.
+    const clock = page.locator(".chart-clock").nth(2);
+    assert.equal(await clock.textContent(), "");
+    await page.getByLabel("Values of").focus();
+    await page.keyboard.press("ArrowLeft");
+    await untilText(page.locator("#moment-text"), /^1 s ago$/);
+    await untilText(clock, /^\d\d:\d\d:\d\d$/);
+    await page.keyboard.press("End");
+    await untilText(clock, /^$/);
     await stopLoad();
     await untilText(requests, /^0$/);
     assert.deepEqual(errors, []);

@@ -2,7 +2,11 @@
 import assert from "node:assert/strict";
 import { listParameters } from "../../src/config_parameters.ts";
 import { FAMILIES, HEAT_BUCKETS, History, type Sample, SAMPLE_FIELDS } from "../../src/history.ts";
-import { HISTORY_SAMPLES, HTTP_SOCKET_STATS_BEHIND_BYTES } from "../../src/limits.ts";
+import {
+  DASHBOARD_SAMPLES_PER_MESSAGE,
+  HISTORY_SAMPLES,
+  HTTP_SOCKET_STATS_BEHIND_BYTES,
+} from "../../src/limits.ts";
 import { DASHBOARD_PATHS } from "../../src/server/http/dashboard/dashboard_assets.ts";
 import { DashboardFeed } from "../../src/server/http/dashboard/dashboard_feed.ts";
 import { DashboardSubscribers } from "../../src/server/http/dashboard/dashboard_subscribers.ts";
@@ -107,7 +111,7 @@ class Listener {
   }
 }
 
-Deno.test("DashboardSubscribers sends the past first, then what is new, and to who was behind all of it later", () => {
+Deno.test("DashboardSubscribers sends the past first, then what is new, and to who was behind all of it later", async () => {
   const { services: given, path } = new HttpPath();
   const { settings, config } = given;
   const services = { ...given, parameters: listParameters(settings, config, 1024 ** 3, null) };
@@ -117,14 +121,19 @@ Deno.test("DashboardSubscribers sends the past first, then what is new, and to w
   for (let i = 1; i <= HISTORY_SAMPLES + 10; i++) history.add(sampleAt(i * 1000));
   const first = new Listener(), second = new Listener();
   subscribers.add(first, 0);
-  assert.deepEqual(first.messages.length, 2);
   const [{ facts }, { samples, now, parameters }] = first.messages;
   assert.equal(facts.hasKeyBrowser, true);
   assert.deepEqual(facts.families, FAMILIES);
-  assert.equal(samples.atMs.length, HISTORY_SAMPLES);
-  assert.deepEqual(samples.p99Us, new Array(HISTORY_SAMPLES).fill(0.12), "decimals are cut");
+  assert.equal(samples.atMs.length, DASHBOARD_SAMPLES_PER_MESSAGE);
+  assert.deepEqual(samples.p99Us, samples.atMs.map(() => 0.12), "decimals are cut");
   assert.equal(now.notReadyReason, "loading");
   assert.ok((parameters as unknown as string[][]).some(([name]) => name === "maxmemory"));
+  const past = () => first.messages.slice(1).flatMap((message) => message.samples.atMs);
+  for (let turns = 0; past().length < HISTORY_SAMPLES; turns++) {
+    assert.ok(turns < 100, "the rest of the past comes piece by piece");
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  assert.deepEqual(past(), Array.from({ length: HISTORY_SAMPLES }, (_, i) => (i + 11) * 1000));
   const nowMs = (HISTORY_SAMPLES + 10) * 1000;
   subscribers.add(second, nowMs - 2000);
   assert.deepEqual(second.moments, [nowMs - 1000, nowMs], "what it knows is not told again");

@@ -14,7 +14,11 @@ import {
   type Sample,
   SAMPLE_FIELDS,
 } from "../../../history.ts";
-import { DASHBOARD_SLOW_COMMANDS, HISTORY_SAMPLES } from "../../../limits.ts";
+import {
+  DASHBOARD_SAMPLES_PER_MESSAGE,
+  DASHBOARD_SLOW_COMMANDS,
+  HISTORY_SAMPLES,
+} from "../../../limits.ts";
 import type { Store } from "../../../store/store.ts";
 import { VERSION } from "../../../version.ts";
 
@@ -46,9 +50,9 @@ export class DashboardFeed {
     });
   }
 
-  /** Samples after the moment, oldest first. */
+  /** The first samples after the moment, oldest first, as many as one message takes. */
   samplesAfter(afterMs: number): Sample[] {
-    return this.#history.since(afterMs);
+    return this.#history.since(afterMs, DASHBOARD_SAMPLES_PER_MESSAGE);
   }
 
   /** `[name, value]` of every parameter, as CONFIG GET tells them. */

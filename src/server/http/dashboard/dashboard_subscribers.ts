@@ -1,8 +1,8 @@
 // The clients of WebSocket that have the dashboard open: each gets the past first, then a message a second; it must
 // not know what the numbers mean.
 import {
+  DASHBOARD_SAMPLES_PER_MESSAGE,
   DASHBOARD_SLOW_LOG_TICKS,
-  HISTORY_SAMPLES,
   HTTP_SOCKET_STATS_BEHIND_BYTES,
 } from "../../../limits.ts";
 import { type DashboardFeed, sampleColumns } from "./dashboard_feed.ts";
@@ -11,6 +11,13 @@ import { type DashboardFeed, sampleColumns } from "./dashboard_feed.ts";
 export interface Subscriber {
   readonly waitingBytes: number;
   send(text: string): void;
+}
+
+/** What one message tells. */
+interface Part extends Told {
+  readonly text: string;
+  /** Whether no sample is left for another message. */
+  readonly isAll: boolean;
 }
 
 interface Told {
@@ -37,7 +44,7 @@ export class DashboardSubscribers {
     return this.#told.size;
   }
 
-  /** Tells the client at once what it missed since `afterMs`; 0: all that is remembered. */
+  /** Tells the client what it missed since `afterMs`; 0: all that is remembered. */
   add(client: Subscriber, afterMs: number): void {
     this.#told.set(client, { afterMs, parameters: "", slow: "" });
     client.send(`{"dashboard":{"facts":${this.#feed.facts()}}}`);
@@ -57,17 +64,17 @@ export class DashboardSubscribers {
   tick(): void {
     if (this.#ticks++ % DASHBOARD_SLOW_LOG_TICKS === 0) void this.#askSlow();
     // Most clients have been told the same, so that the columns are written once.
-    const columns = new Map<number, Told & { text: string }>();
+    const columns = new Map<number, Part>();
     for (const client of this.#told.keys()) this.#tell(client, columns);
   }
 
   /** Nothing to a client that is behind: it gets all of it later. */
-  #tell(client: Subscriber, written: Map<number, Told & { text: string }>): void {
+  #tell(client: Subscriber, written: Map<number, Part>): void {
     const told = this.#told.get(client)!;
     if (client.waitingBytes >= HTTP_SOCKET_STATS_BEHIND_BYTES) return;
     let parts = written.get(told.afterMs);
     if (parts === undefined) {
-      const samples = this.#feed.samplesAfter(told.afterMs).slice(-HISTORY_SAMPLES);
+      const samples = this.#feed.samplesAfter(told.afterMs);
       const text = `"samples":${sampleColumns(samples)},"now":${
         this.#feed.now(Date.now(), this.#notReadyReason())
       }`;
@@ -75,6 +82,7 @@ export class DashboardSubscribers {
         afterMs: samples.at(-1)?.atMs ?? told.afterMs,
         parameters: this.#feed.parameters(),
         slow: this.#slow,
+        isAll: samples.length < DASHBOARD_SAMPLES_PER_MESSAGE,
         text,
       };
       written.set(told.afterMs, parts);
@@ -87,6 +95,8 @@ export class DashboardSubscribers {
     told.parameters = parameters;
     told.slow = slow;
     client.send(`{"dashboard":{${news.join(",")}}}`);
+    // The past comes in pieces, between which the worker serves others.
+    if (!parts.isAll) setTimeout(() => this.#told.has(client) && this.#tell(client, new Map()), 0);
   }
 
   async #askSlow(): Promise<void> {

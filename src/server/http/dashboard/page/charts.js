@@ -26,6 +26,7 @@ export class TimeChart {
   #shown = [];
   #raw = [];
   #windowS = 900;
+  #secondsAgo = 0;
   #samples = null;
   #times = [];
 
@@ -59,7 +60,18 @@ export class TimeChart {
     const order = this.#spec.stacked ? [...this.#shown].reverse() : this.#shown;
     if (this.#plot === null) this.#create([this.#times, ...order]);
     else this.#plot.setData([this.#times, ...order]);
-    this.#tell(this.#plot.cursor.idx);
+    if (this.#secondsAgo === 0) this.#tell(this.#plot.cursor.idx);
+    else this.point(this.#secondsAgo);
+  }
+
+  /** Has the legend tell the values of so many seconds ago, and marks the moment; 0: the last ones. */
+  point(secondsAgo) {
+    this.#secondsAgo = secondsAgo;
+    if (this.#plot === null) return;
+    const at = this.#pointed();
+    const left = at === null ? -10 : this.#plot.valToPos(this.#times[at], "x");
+    this.#plot.setCursor({ left, top: at === null ? -10 : 1 }, false);
+    this.#tell(null);
   }
 
   /** Takes the colours that hold now. */
@@ -84,9 +96,17 @@ export class TimeChart {
     return list;
   }
 
-  /** Values under the cursor, else the last ones. */
-  #tell(index) {
-    const at = index ?? this.#times.length - 1;
+  /** The place of the moment that was chosen; null for the last one. */
+  #pointed() {
+    if (this.#secondsAgo === 0) return null;
+    const moment = this.#times.at(-1) - this.#secondsAgo;
+    const at = this.#times.findIndex((time) => time >= moment);
+    return at < 0 ? null : at;
+  }
+
+  /** Values under the cursor, else of the moment that was chosen. */
+  #tell(cursor) {
+    const index = cursor ?? this.#pointed(), at = index ?? this.#times.length - 1;
     this.#values.forEach((element, i) => {
       const value = this.#raw[i]?.[at];
       element.textContent = value === null || value === undefined ? "–" : this.#spec.text(value);

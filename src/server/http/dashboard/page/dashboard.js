@@ -22,6 +22,7 @@ const page = {
   now: null,
   notReadyReason: null,
   lineText: "",
+  frame: 0,
 };
 const tiles = new Tiles(byId("tiles"));
 const tables = new Tables({
@@ -52,6 +53,7 @@ for (const radio of document.querySelectorAll("input[name=window]")) {
     drawCharts();
   });
 }
+byId("moment").addEventListener("input", pointAtMoment);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
   for (const chart of page.charts) chart.repaint();
   drawCharts();
@@ -79,6 +81,8 @@ function onMessage({ facts, samples, now, slow, parameters }) {
 
 /** The first message of a line; what is known of an earlier one stays on the charts. */
 function begin(facts) {
+  // Another version may speak otherwise: its own page understands it.
+  if (page.facts !== null && page.facts.version !== facts.version) location.reload();
   page.facts = facts;
   if (page.samples !== null) return;
   page.samples = new SampleColumns(facts.samplesMax, facts.families.length);
@@ -96,9 +100,31 @@ function fitWindow() {
   document.querySelector(`input[name=window][value="${page.windowS}"]`).checked = true;
 }
 
+/** Once for all messages that come between two pictures of the screen. */
 function drawCharts() {
+  cancelAnimationFrame(page.frame);
+  page.frame = requestAnimationFrame(drawNow);
+}
+
+function drawNow() {
   if (document.hidden || page.samples === null || page.samples.times.length === 0) return;
   for (const chart of page.charts) chart.show(page.samples, page.windowS);
+  byId("moment").min = String(-page.windowS);
+  tellMoment();
+}
+
+/** The values of an earlier moment for who has no mouse to point at it. */
+function pointAtMoment() {
+  for (const chart of page.charts) chart.point(-Number(byId("moment").value));
+  tellMoment();
+}
+
+function tellMoment() {
+  const input = byId("moment"), ago = -Number(input.value);
+  const text = ago === 0 ? "now" : `${durationText(ago)} ago`;
+  if (byId("moment-text").textContent === text) return;
+  byId("moment-text").textContent = text;
+  input.setAttribute("aria-valuetext", text);
 }
 
 function tellFacts() {

@@ -1,6 +1,8 @@
 // The page's tables: rows of texts and bars, rewritten in place so that a reader's place is kept.
 import { bytesText, clockText, countText, partText, timeText, wholeText } from "./number_texts.js";
 
+const RATE_S_MIN = 0.5;
+
 /** A panel with a table. A column: `label`, and `text(row)` or `part(row)` for a bar; `number`, `mono`, `whole`, `minor` at will. */
 export class DataTable {
   #columns;
@@ -165,6 +167,10 @@ export class Tables {
 
   show({ now, slow, parameters }) {
     const before = this.#before, seconds = before === null ? 1 : (now.atMs - before.atMs) / 1000;
+    if (slow !== undefined) this.#slow.show(slow.entries);
+    if (parameters !== undefined) this.#showParameters(parameters);
+    // Messages of the past follow each other at once: no rate can be told of milliseconds.
+    if (seconds >= 0 && seconds < RATE_S_MIN) return;
     // After a restart totals begin anew.
     const rate = (total, earlier) =>
       before === null || seconds <= 0 || total < earlier ? 0 : (total - earlier) / seconds;
@@ -185,8 +191,6 @@ export class Tables {
     this.#workers.show(workers.map((worker) => ({ ...worker, part: worker.rate / most })));
     this.#shards.show(shards.map((shard) => ({ ...shard, part: shard.entries / fullest })));
     this.#namespaces.show(now.namespaces);
-    if (slow !== undefined) this.#slow.show(slow.entries);
-    if (parameters !== undefined) this.#showParameters(parameters);
   }
 
   #showParameters(parameters) {
