@@ -30,7 +30,8 @@ export function bucketWord(shard: Shard, address: number): number {
 
 /** The number of that bucket; the caller holds the lock. */
 export function bucketNumber(shard: Shard, address: number): number {
-  return (bucketWord(shard, address) - L.BUCKET_BASE) / L.BUCKET_WORDS;
+  const words = shard.words, mask = words[L.HIGH_MASK], bucket = address & mask;
+  return bucket < words[L.BUCKETS] ? bucket : bucket & (mask >>> 1);
 }
 
 /** Word of the bucket that continues this one's chain, 0 at its end. */

@@ -234,9 +234,15 @@ export function setExpiry(shard: Shard, ref: number, expiresAtMs: number): void 
   if (expiresAtMs !== 0) noteExpiry(shard, shard.buckets[shard.slot], expiresAtMs);
 }
 
+/** Most of all, a bound that is early enough already: then this is one load. */
 function noteExpiry(shard: Shard, hash: number, expiresAtMs: number): void {
+  const bucket = bucketNumber(shard, hash >>> shard.addressShift), bound = shard.bounds[bucket];
+  if (bound === 0 || bound > expiresAtMs) lowerBoundAndCharge(shard, bucket, expiresAtMs);
+}
+
+function lowerBoundAndCharge(shard: Shard, bucket: number, expiresAtMs: number): void {
   const isFirst = shard.words[L.BOUNDS_USED] === 0;
-  lowerBound(shard, bucketNumber(shard, hash >>> shard.addressShift), expiresAtMs);
+  lowerBound(shard, bucket, expiresAtMs);
   if (isFirst) chargeIndex(shard);
 }
 
