@@ -209,7 +209,8 @@ export class Engine {
       }
       const row = ROWS[rowIndex], kind = row.kind;
       if (row.arity > 0 ? c.argCount !== row.arity : c.argCount < -row.arity) {
-        reply.error(errors.wrongArity(row.name));
+        if (rowIndex === EXEC) isQueueing = this.#transactions.refuseExec(c, row.name);
+        else reply.error(errors.wrongArity(row.name));
         isRefused = true;
       } else if (!session.isAuthenticated && (row.flags & R.NO_AUTH) === 0) {
         reply.error(errors.NO_AUTH);

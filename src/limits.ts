@@ -192,3 +192,7 @@ export const QUEUED_BYTES_PER_ARGUMENT = 16;
 export const WATCHED_KEYS_MAX = 65_536;
 /** Rounds in which EXEC finds that SWAPDB came between its plan and its locks; then it locks every shard. */
 export const TRANSACTION_PLANS_MAX = 3;
+/** A wrong password's answer waits at least, and at most, so long; a worker answers so many of them a second. */
+export const PASSWORD_WAIT_MS_MIN = 50;
+export const PASSWORD_WAIT_MS_MAX = 2_000;
+export const PASSWORDS_PER_SECOND = 50;

@@ -33,6 +33,7 @@ export const COUNTERS = [
   "readRetries",
   "readLocks",
   "outOfMemory",
+  "passwordFailures",
   "outputBytesNow",
   "inputBytesNow",
   "slowCommands",

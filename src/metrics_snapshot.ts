@@ -103,6 +103,7 @@ export interface MetricsSnapshot {
   readonly sentBytes: number;
   readonly protocolErrors: number;
   readonly outOfMemory: number;
+  readonly passwordFailures: number;
   readonly slowCommands: number;
   readonly monitorLinesLeftOut: number;
   readonly batches: number;

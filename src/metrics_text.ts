@@ -200,6 +200,10 @@ function families(s: MetricsSnapshot): Family[] {
       ALONE,
       s.outOfMemory,
     ]),
+    counter("mayfly_password_failures", "Wrong passwords, over all protocols.", [
+      ALONE,
+      s.passwordFailures,
+    ]),
     counter("mayfly_slow_commands", "Commands that went into the slow log.", [
       ALONE,
       s.slowCommands,

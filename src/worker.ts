@@ -22,6 +22,7 @@ import { EffectRecorder } from "./persistence/effect_recorder.ts";
 import { helpLoading } from "./persistence/load_helper.ts";
 import { SilentWriter } from "./protocol/silent_writer.ts";
 import { createPasswordCheck } from "./server/auth.ts";
+import { PasswordBrake } from "./server/password_brake.ts";
 import { ReplyChunkPool } from "./server/chunk_pool.ts";
 import { HttpServer } from "./server/http/http_server.ts";
 import { ReplyGate } from "./server/reply_gate.ts";
@@ -87,6 +88,7 @@ function start(message: StartMessage): void {
   );
   const ring = message.ringMemory === null ? null : new Ring(message.ringMemory);
   const recorder = ring === null ? null : new EffectRecorder(store, ring);
+  const brake = new PasswordBrake(metrics.counters);
   const services: Services = {
     config,
     settings,
@@ -103,6 +105,7 @@ function start(message: StartMessage): void {
     systemName: systemName(),
     residentBytes,
     isPassword: createPasswordCheck(config.requirepass),
+    wrongPassword: () => brake.wait(),
     hasPassword: config.requirepass !== "",
     isLocal: (address) => isLoopback(address.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1")),
     cpuSeconds,

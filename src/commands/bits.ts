@@ -25,12 +25,17 @@ function setbit(c: CommandContext): void {
   if (offset < 0) return;
   const bit = c.argInteger(3);
   if (bit !== 0 && bit !== 1) return c.reply.error(BIT_VALUE);
-  if (c.findForChange(1) !== 0 && !c.requireString()) return;
+  const isThere = c.findForChange(1) !== 0;
+  if (isThere && !c.requireString()) return;
   const at = Math.floor(offset / 8), mask = 128 >> offset % 8;
+  const isLonger = !isThere || at >= c.valueBytes;
   if (!c.openString(1, at + 1)) return;
-  const old = c.byteAt(at);
-  c.setByte(at, bit === 1 ? old | mask : old & ~mask);
-  c.changed(1, at, at + 1);
+  const old = c.byteAt(at), byte = bit === 1 ? old | mask : old & ~mask;
+  // As in Redis, a bit that is so already is no change, for the log and for those who watch.
+  if (isLonger || byte !== old) {
+    c.setByte(at, byte);
+    c.changed(1, at, at + 1);
+  }
   c.reply.integer((old & mask) === 0 ? 0 : 1);
 }
 

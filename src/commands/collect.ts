@@ -70,6 +70,7 @@ export function collect(services: Services, store: Store, nowMs: number): Metric
     sentBytes: counter("bytesOut"),
     protocolErrors: counter("protocolErrors"),
     outOfMemory: counter("outOfMemory"),
+    passwordFailures: counter("passwordFailures"),
     slowCommands: counter("slowCommands"),
     monitorLinesLeftOut: counter("monitorLinesLeftOut"),
     batches: counter("batches"),

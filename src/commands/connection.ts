@@ -52,7 +52,15 @@ function auth(c: CommandContext): void {
   if (c.argCount > 3) c.reply.error(errors.SYNTAX);
   else if (c.argCount === 2 && !c.services.hasPassword) c.reply.error(errors.NO_PASSWORD_SET);
   else if (authenticate(c, c.argCount === 3 ? 1 : 0, c.argCount - 1)) c.reply.ok();
-  else c.reply.error(errors.WRONG_PASSWORD);
+  else refusePassword(c);
+}
+
+/** The answer to a wrong password comes late, and the client's next command after it. */
+function refusePassword(c: CommandContext): void {
+  const waiting = c.services.wrongPassword();
+  // Who may queue commands has given the right one before.
+  if (c.isInTransaction) c.reply.error(errors.WRONG_PASSWORD);
+  else c.park(waiting.then(() => (reply) => reply.error(errors.WRONG_PASSWORD)));
 }
 
 /** Checks the arguments that hold user (0: the default one) and password, and lets the session in. */
@@ -89,7 +97,7 @@ function hello(c: CommandContext): void {
     } else return c.reply.error(`ERR Syntax error in HELLO option '${c.argText(i)}'`);
   }
   if (userIndex !== 0 && !authenticate(c, userIndex, userIndex + 1)) {
-    return c.reply.error(errors.WRONG_PASSWORD);
+    return refusePassword(c);
   }
   if (!c.session.isAuthenticated) return c.reply.error(errors.NOT_AUTHENTICATED_HELLO);
   if (nameIndex !== 0) c.session.name = c.argText(nameIndex);

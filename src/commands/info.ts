@@ -163,6 +163,7 @@ function statsLines({ services, store, nowMs }: Source): InfoLine[] {
     ["keyspace_misses", metrics.counter("misses")],
     ["total_error_replies", metrics.counter("errors")],
     ["protocol_errors", metrics.counter("protocolErrors")],
+    ["acl_access_denied_auth", metrics.counter("passwordFailures")],
     ["out_of_memory_replies", metrics.counter("outOfMemory")],
     ["client_output_buffer_limit_disconnections", metrics.counter("connectionsDroppedSlow")],
     ["client_idle_disconnections", metrics.counter("connectionsDroppedIdle")],

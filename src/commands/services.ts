@@ -39,6 +39,8 @@ export interface Services {
   isLocal(address: string): boolean;
   /** Whether this is the password, in a time that does not tell how much of it is right. */
   isPassword(user: string, password: Uint8Array): boolean;
+  /** Counts a wrong password; resolves when it may be answered. */
+  wrongPassword(): Promise<void>;
   /** Whether a password is demanded at all. */
   readonly hasPassword: boolean;
 }

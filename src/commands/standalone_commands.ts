@@ -76,12 +76,15 @@ function wings(seed: number): string {
   return `${lines.join("\n")}\n`;
 }
 
+/** Whether DEBUG is there for the client. */
+export function isDebugAllowed({ services, session }: CommandContext): boolean {
+  const { enablesDebug } = services.config;
+  return enablesDebug === "yes" || (enablesDebug === "local" && services.isLocal(session.address));
+}
+
 /** DEBUG, for those who asked for it at the start. */
 function debug(c: CommandContext): void {
-  const { enablesDebug } = c.services.config;
-  const isAllowed = enablesDebug === "yes" ||
-    (enablesDebug === "local" && c.services.isLocal(c.session.address));
-  if (!isAllowed) c.reply.error(DEBUG_REFUSED);
+  if (!isDebugAllowed(c)) c.reply.error(DEBUG_REFUSED);
   else runSubcommand(c, "debug", DEBUG_SUBCOMMANDS);
 }
 

@@ -17,6 +17,7 @@ import * as R from "./command_row.ts";
 import type { CommandRow } from "./command_row.ts";
 import type { CommandContext, Finish } from "./context.ts";
 import { queuedEffectBytes } from "./effect_bytes.ts";
+import { isDebugAllowed } from "./standalone_commands.ts";
 import { ROWS, SUBCOMMANDS } from "./table.ts";
 import { type QueuedCommand, Transaction, type WatchedKey } from "./transaction.ts";
 
@@ -61,6 +62,13 @@ export class TransactionRunner {
   /** EXEC will be refused. */
   abort(session: Session): void {
     (session.transaction as Transaction).isAborted = true;
+  }
+
+  /** EXEC with arguments: as in Redis it ends the transaction. Gives whether commands are still queued: no. */
+  refuseExec(c: CommandContext, name: string): false {
+    c.reply.error(errors.execAborted(errors.wrongArity(name).replace(/^ERR /, "")));
+    this.end(c.session);
+    return false;
   }
 
   /** Whether EXEC would change entries. */
@@ -397,6 +405,10 @@ export class TransactionRunner {
 
   /** The row that runs, of a container that of its subcommand; null: there is none, and the error is the reply. */
   #resolved(c: CommandContext, row: CommandRow): CommandRow | null {
+    if (row.name === "debug" && !isDebugAllowed(c)) {
+      c.reply.error(errors.DEBUG_REFUSED);
+      return null;
+    }
     const among = SUBCOMMANDS.get(row.name);
     if (among === undefined || c.argCount < 2) return row;
     const word = c.argText(1), asked = `${row.name}|${word.toLowerCase()}`;

@@ -18,7 +18,8 @@ async function replies(
   client: RespClient,
   commands: readonly (readonly string[])[],
 ): Promise<string> {
-  for (const command of [["FLUSHALL"], ["SELECT", "0"], ...commands, ["ECHO", END]]) {
+  const all = [["FLUSHALL"], ["SELECT", "0"], ...commands, ["DISCARD"], ["ECHO", END]];
+  for (const command of all) {
     await client.send(
       encodeCommand(command.map((word) => Uint8Array.from(word, (c) => c.charCodeAt(0)))),
     );
@@ -36,12 +37,16 @@ Deno.test({
       // As in Redis; it bounds LCS too.
       flags: ["--max-value-bytes", "512mb"],
     });
-    using expectedFrom = await connect(redis.port);
-    using actualFrom = await connect(mayfly.port);
+    const clients = await Promise.all(["2", "3"].map(async (version) => {
+      const expectedFrom = await connect(redis.port), actualFrom = await connect(mayfly.port);
+      await Promise.all([expectedFrom, actualFrom].map((each) => each.command("HELLO", version)));
+      return { expectedFrom, actualFrom };
+    }));
     const seed = Number(Deno.env.get("FUZZ_SEED") ?? Date.now() & 0x7fffffff);
     console.log(`seed ${seed}, ${RUNS} sequences`);
     await fc.assert(
-      fc.asyncProperty(commandSequences, async (commands) => {
+      fc.asyncProperty(commandSequences, fc.nat(1), async (commands, which) => {
+        const { expectedFrom, actualFrom } = clients[which];
         const [expected, actual] = await Promise.all([
           replies(expectedFrom, commands),
           replies(actualFrom, commands),
@@ -50,5 +55,9 @@ Deno.test({
       }),
       { numRuns: RUNS, seed, endOnFailure: false },
     );
+    for (const { expectedFrom, actualFrom } of clients) {
+      expectedFrom.close();
+      actualFrom.close();
+    }
   },
 });

@@ -134,3 +134,43 @@ Deno.test({
     assert.equal(plain(await far.command("GET", "a")), null);
   },
 });
+
+Deno.test("wrong passwords are counted and slowed over every protocol, and right ones are not", async () => {
+  await using server = await startServer({ workers: 1, env: { MAYFLY_REQUIREPASS: PASSWORD } });
+  const TRIES = 20, LEAST_MS = 45;
+  const guess = async () => {
+    using client = await connect(server.port);
+    const beganMs = performance.now();
+    const replies = await client.pipeline([["AUTH", "wrong"], [
+      "HELLO",
+      "3",
+      "AUTH",
+      "default",
+      "x",
+    ]]);
+    assert.deepEqual(replies.map(plain), [WRONG, WRONG]);
+    assert.ok(performance.now() - beganMs >= 2 * LEAST_MS, "the second guess waits for the first");
+  };
+  const ask = async (password: string) => {
+    const headers = { authorization: `Bearer ${password}` };
+    const response = await fetch(`http://127.0.0.1:${server.httpPort}/stats`, { headers });
+    await response.body?.cancel();
+    return response.status;
+  };
+  const beganMs = performance.now();
+  const guesses = Promise.all(Array.from({ length: TRIES }, guess));
+  // Those who know it are let in meanwhile.
+  using client = await connect(server.port);
+  assert.equal(plain(await client.command("AUTH", PASSWORD)), "+OK");
+  assert.equal(await ask(PASSWORD), 200);
+  await guesses;
+  assert.ok(performance.now() - beganMs >= TRIES * 2 * 20 - 100, "no more than 50 a second");
+  const askedMs = performance.now();
+  assert.equal(await ask("wrong"), 401);
+  assert.ok(performance.now() - askedMs >= LEAST_MS);
+  assert.equal(await infoNumber(client, "acl_access_denied_auth"), TRIES * 2 + 1);
+  const hello = plain(
+    await client.command("HELLO", "3", "AUTH", "default", PASSWORD, "SETNAME", "n"),
+  );
+  assert.deepEqual((hello as unknown[]).slice(4, 6), ["proto", 3]);
+});

@@ -6,6 +6,8 @@ import type { EffectKey, EffectLog } from "../../src/log/effects.ts";
 export class EffectLines implements EffectLog {
   /** Groups that were published with something in them. */
   published = 0;
+  /** Why nothing can be logged at the moment; null: it can. */
+  reason: string | null = null;
   lines: string[] = [];
   #told = 0;
   #open = false;
@@ -52,7 +54,7 @@ export class EffectLines implements EffectLog {
     return false;
   }
   refusal(): string | null {
-    return null;
+    return this.reason;
   }
   whenRoom(): Promise<void> {
     return Promise.resolve();

@@ -145,6 +145,7 @@ function createServices(
     cpuSeconds: () => ({ user: 0, system: 0 }),
     isLocal: () => true,
     isPassword: () => true,
+    wrongPassword: () => Promise.resolve(),
     hasPassword: false,
   };
 }

@@ -116,6 +116,24 @@ Deno.test("EXEC tells the log of all its effects in one group", () => {
   assert.equal(effects.take(), "");
 });
 
+Deno.test("a transaction that would write is refused while the log takes no writes, one that reads is not", () => {
+  const effects = new EffectLines(), path = new EnginePath(effects);
+  path.replies("MULTI\r\nSET a 1\r\n");
+  effects.reason = "the disk is full";
+  const misconf = "MISCONF Errors writing to the AOF file: the disk is full";
+  assert.equal(
+    path.replies("EXEC\r\n"),
+    `-EXECABORT Transaction discarded because of: ${misconf}\r\n`,
+  );
+  assert.equal(
+    path.replies("MULTI\r\nGET a\r\nSET a 1\r\nEXEC\r\n"),
+    `+OK\r\n+QUEUED\r\n-${misconf}\r\n-EXECABORT Transaction discarded because of previous errors.\r\n`,
+  );
+  assert.equal(path.replies("MULTI\r\nGET a\r\nEXEC\r\n"), "+OK\r\n+QUEUED\r\n*1\r\n$-1\r\n");
+  effects.reason = null;
+  assert.equal(path.replies("MULTI\r\nSET a 1\r\nEXEC\r\n"), "+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n");
+});
+
 Deno.test("EXEC moves large values and makes large results while it holds their shards", () => {
   const path = new EnginePath(), big = "x".repeat(20_000);
   assert.equal(

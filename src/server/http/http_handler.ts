@@ -30,6 +30,8 @@ export interface RemoteClient {
   readonly remoteAddr: Deno.Addr;
 }
 
+const UNAUTHORIZED = 401;
+
 export class HttpHandler {
   readonly #options: HandlerOptions;
   readonly #followed: FollowedRoutes;
@@ -50,6 +52,10 @@ export class HttpHandler {
     const pathStart = url.indexOf("/", "http://".length + 1);
     const remoteHost = () => hostnameOf(client.remoteAddr);
     const refused = guard.refusal(request, url, pathStart, remoteHost);
+    if (refused !== null && refused.status === UNAUTHORIZED) {
+      const waiting = this.#requests < HTTP_REQUESTS_MAX ? guard.brake(request) : null;
+      if (waiting !== null) return this.#counted(request, waiting.then(() => refused));
+    }
     const answer = refused ?? this.#route(request, url, pathStart, client);
     if (answer instanceof Promise) return this.#counted(request, answer);
     return guard.hasOrigins ? guard.withOrigin(request, answer) : answer;
@@ -113,7 +119,9 @@ export class HttpHandler {
   async #upgrade(request: Request, client: RemoteClient): Promise<Response> {
     const { guard } = this.#options;
     const sockets = await this.#options.openSockets();
-    return sockets.upgrade(request, guard.isAuthenticated(request), addressOf(client.remoteAddr));
+    const isAuthenticated = guard.isAuthenticated(request);
+    if (!isAuthenticated) await guard.brake(request);
+    return sockets.upgrade(request, isAuthenticated, addressOf(client.remoteAddr));
   }
 }
 

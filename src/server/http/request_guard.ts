@@ -23,7 +23,7 @@ type GuardConfig = Pick<
   Config,
   "httpOrigins" | "protectedMode" | "listensBeyondLoopback" | "hosts"
 >;
-type GuardServices = Pick<Services, "hasPassword" | "isPassword">;
+type GuardServices = Pick<Services, "hasPassword" | "isPassword" | "wrongPassword">;
 
 export class RequestGuard {
   /** Whether pages of other origins are served at all. */
@@ -78,6 +78,11 @@ export class RequestGuard {
     return this.isAuthenticated(request)
       ? null
       : problem("unauthorized", "give the password as a Bearer token, or with Basic for default");
+  }
+
+  /** For a request without the right password: what its answer has to wait for if it brought a wrong one, else null. */
+  brake(request: Request): Promise<void> | null {
+    return request.headers.has("authorization") ? this.#services.wrongPassword() : null;
   }
 
   /** Whether the request brings the password, or needs none. */
