@@ -153,7 +153,7 @@ Deno.test("no route answers before the log has what it tells of, nor anything if
     let answer: Response | null = null;
     const init = { method, headers: json, ...body === undefined ? {} : { body } };
     const coming = http.request(path, init).then((each) => answer = each);
-    for (let i = 0; i < 100 && gate.waits === before; i++) {
+    for (let i = 0; i < 5000 && gate.waits === before; i++) {
       await new Promise((r) => setTimeout(r, 1));
     }
     assert.equal(gate.waits, before + 1, `${method} ${path} waits once`);
@@ -164,7 +164,7 @@ Deno.test("no route answers before the log has what it tells of, nor anything if
     await answer!.body?.cancel();
 
     const unknown = http.request(path, init);
-    for (let i = 0; i < 100 && gate.waits === before + 1; i++) {
+    for (let i = 0; i < 5000 && gate.waits === before + 1; i++) {
       await new Promise((r) => setTimeout(r, 1));
     }
     gate.tell(false);
@@ -179,17 +179,18 @@ Deno.test("no route answers before the log has what it tells of, nor anything if
 
 Deno.test("what a parked command's list did before it waits for its own part of the log", async () => {
   const gate = new TestGate(), http = new HttpPath({ server: { gate } });
-  http.services.settings.pause(Date.now() + 60, true);
+  http.services.settings.pause(Date.now() + 60_000, true);
   let answer: Response | null = null;
   const commands = [["GET", "a"], ["SET", "a", "1"], ["GET", "a"]];
   const coming = http.post("/v1/command", commands).then((each) => answer = each);
-  for (let i = 0; i < 500 && gate.waits < 1; i++) await new Promise((r) => setTimeout(r, 1));
+  for (let i = 0; i < 5000 && gate.waits < 1; i++) await new Promise((r) => setTimeout(r, 1));
   gate.tell(true);
-  for (let i = 0; i < 500 && gate.waits < 2; i++) {
+  http.services.settings.pause(0, true);
+  for (let i = 0; i < 5000 && gate.waits < 2; i++) {
     await new Promise((r) => setTimeout(r, 1));
     if (gate.waits === 1) gate.tell(true);
   }
-  for (let i = 0; i < 500 && answer === null; i++) {
+  for (let i = 0; i < 5000 && answer === null; i++) {
     gate.tell(true);
     await new Promise((r) => setTimeout(r, 1));
   }
