@@ -37,6 +37,7 @@ export function statsJson(services: Services, store: Store, nowMs: number): stri
     expiry_forecast: Object.fromEntries(
       expiry.forecast.map(({ horizon, keys, bytes }) => [horizon, { keys, bytes }]),
     ),
+    evicted_keys: totals.evicted,
     out_of_memory_replies: metrics.counter("outOfMemory"),
     used_memory_bytes: totals.usedBytes,
     maxmemory_bytes: totals.limitBytes,
