@@ -55,15 +55,18 @@ function noteUse(shard: Shard, at: number, cell: number, stamp: number): void {
 
 /** The count of a cell by frequency, as it is at a stamp or tick. */
 export function countAt(cell: number, stamp: number): number {
-  const periods = ((stamp - cell) >>> 8) & 0xff;
-  return Math.max(0, (cell & 0xff) - periods);
+  return Math.max(0, (cell & 0xff) - periodsBetween(cell, stamp));
 }
 
 /** How much a cell speaks for its entry's going, at a stamp: the larger, the sooner. */
 export function staleness(cell: number, stamp: number): number {
   if (stamp <= CELL_MASK) return (stamp - cell) & CELL_MASK;
   // Of two that were used as often, the one whose last use is longer ago.
-  return ((COUNT_MAX - countAt(cell, stamp)) << 8) | (((stamp - cell) >>> 8) & 0xff);
+  return ((COUNT_MAX - countAt(cell, stamp)) << 8) | periodsBetween(cell, stamp);
+}
+
+function periodsBetween(cell: number, stamp: number): number {
+  return ((stamp >>> 8) - (cell >>> 8)) & 0xff;
 }
 
 const RANDOM_RANGE = 2 ** 32;

@@ -165,7 +165,13 @@ Deno.test("several threads load a snapshot together: each frame once, and all wh
 
   const target = openStore({ shardCount: 2, maxmemoryBytes: 64 * 2 ** 20 });
   const turns = new LoadTurns(new Int32Array(new SharedArrayBuffer(LOAD_TURNS_WORDS * 4)));
-  const options = { disk, turns, snapshotSequence: () => sequence, keyBytesMax: 1024 };
+  const options = {
+    disk,
+    turns,
+    snapshotSequence: () => sequence,
+    keyBytesMax: 1024,
+    clockKind: 0,
+  };
   const told: number[] = [];
   const helping = [1, 2].map(() =>
     helpLoading({

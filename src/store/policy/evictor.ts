@@ -284,8 +284,10 @@ export class Evictor {
   /** After a change of the policy, clocks of another kind mean nothing: all entries begin anew. */
   #adoptClocks(shard: Shard): void {
     const state = this.#store.eviction[shard.number].words, kind = clockKindOf(this.policy);
-    if (state[CLOCK_KIND] === kind + 1) return;
+    const before = state[CLOCK_KIND];
+    if (before === kind + 1) return;
     state[CLOCK_KIND] = kind + 1;
+    if (before === 0) return;
     const fresh = accessStamp(kind, this.#store.accessClock.tick), { words, clocks } = shard;
     for (let bucket = 0; bucket < words[L.BUCKETS]; bucket++) {
       for (let base = L.BUCKET_BASE + bucket * L.BUCKET_WORDS; base !== 0;) {
