@@ -4,9 +4,12 @@
 //   0, 1     float64: entries let go so far
 //   2        the bucket at which the hand stands
 //   3        kind of policy that the access clocks are of, + 1; 0 before the first
+//   4 on     SIEVE's hand, see there
+import { SIEVE_WORDS } from "./sieve_hand.ts";
+
 export const HAND = 2;
 export const CLOCK_KIND = 3;
-const SHARD_WORDS = 32;
+const SHARD_WORDS = SIEVE_WORDS;
 
 export function createEvictionMemory(shardCount: number): SharedArrayBuffer {
   return new SharedArrayBuffer(shardCount * SHARD_WORDS * 4);

@@ -6,6 +6,7 @@
 // recency, for four sequential lines per entry let go and no word of memory.
 import {
   ALLKEYS_RANDOM,
+  ALLKEYS_SIEVE,
   clockKindOf,
   isVolatile,
   NO_EVICTION,
@@ -22,6 +23,7 @@ import { expiresAtMsOf, isExpired, keyBytesOf } from "../record.ts";
 import type { Shard } from "../shard.ts";
 import type { Store } from "../store.ts";
 import { CLOCK_KIND, HAND } from "./eviction_state.ts";
+import { chooseBySieve } from "./sieve_hand.ts";
 
 /** Entries that are looked at for one that goes. */
 const WINDOW = 16;
@@ -179,6 +181,9 @@ export class Evictor {
     if (policy === VOLATILE_TTL) return chooseSoonest(shard);
     const isRandom = policy === ALLKEYS_RANDOM || policy === VOLATILE_RANDOM;
     const state = this.#store.eviction[shard.number].words, count = words[L.BUCKETS];
+    if (policy === ALLKEYS_SIEVE) {
+      return chooseBySieve(shard, state, this.#store.accessClock.tick);
+    }
     let bucket = isRandom ? nextRandom() % count : state[HAND];
     let best = 0, bestScore = -Infinity, seen = 0;
     for (let chains = 0, passed = 0; chains < CHAINS_MAX && seen < WINDOW; bucket++) {
