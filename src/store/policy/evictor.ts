@@ -32,7 +32,7 @@ const CHAINS_MAX = 256;
 /** Buckets that are passed because nothing in them expires: the bounds of eight lie in one line. */
 const CHAINS_PASSED_MAX = 65_536;
 /** Tries to find what expires next, each of which raises a bound that was too early. */
-const SOONEST_TRIES_MAX = 16;
+const SOONEST_TRIES_MAX = 64;
 /** Let go at once when a write finds no memory, so that the next ones find some. */
 const VICTIMS_PER_WRITE = 16;
 /** The same when that did not help: what goes is of another size, and whole pages have to become free. */
@@ -308,8 +308,10 @@ export class Evictor {
 function chooseSoonest(shard: Shard): number {
   let best = 0;
   for (let tries = 0; tries < SOONEST_TRIES_MAX; tries++) {
-    const bucket = takeDueBucket(shard, earliestExpiryMs(shard));
-    if (bucket < 0) return 0;
+    const earliestMs = earliestExpiryMs(shard);
+    if (earliestMs === 0) return 0;
+    const bucket = takeDueBucket(shard, earliestMs);
+    if (bucket < 0) continue; // a bound of a whole part of the shard was too early
     let soonestMs = Infinity;
     let base = L.BUCKET_BASE + bucket * L.BUCKET_WORDS;
     for (; base !== 0; base = nextBucketWord(shard, base)) {
@@ -320,11 +322,7 @@ function chooseSoonest(shard: Shard): number {
         if (expiresAtMs !== 0 && expiresAtMs < soonestMs) best = slot, soonestMs = expiresAtMs;
       }
     }
-    if (soonestMs === Infinity) {
-      best = 0;
-      if (earliestExpiryMs(shard) === 0) return 0;
-      continue;
-    }
+    if (soonestMs === Infinity) continue;
     lowerBound(shard, bucket, soonestMs);
     if (soonestMs <= earliestExpiryMs(shard)) break;
   }
