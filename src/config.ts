@@ -14,6 +14,7 @@ import {
   WORKERS_MAX,
 } from "./config_flags.ts";
 import { type FileSettings, parseConfigFile } from "./config_file.ts";
+import type { EvictionPolicy } from "./eviction_policies.ts";
 import { isLoopback } from "./loopback.ts";
 import type { TtlRule } from "./ttl_rules.ts";
 import { VERSION } from "./version.ts";
@@ -30,6 +31,7 @@ export interface Config {
   readonly port: number;
   readonly workerCount: number;
   readonly maxmemoryBytes: number;
+  readonly evictionPolicy: EvictionPolicy;
   /** What a maxmemory of 0 stands for. */
   readonly maxmemoryDefaultBytes: number;
   /** 0 is for ever. */
@@ -169,6 +171,7 @@ function toConfig(
     workerCount: values.workers ?? Math.min(WORKERS_MAX, Math.max(1, facts.coreCount - 1)),
     maxmemoryBytes: values.maxmemory === 0 ? maxmemoryDefaultBytes : values.maxmemory,
     maxmemoryDefaultBytes,
+    evictionPolicy: values["maxmemory-policy"],
     defaultTtlS: values["default-ttl"],
     ttlRules: values["ttl-rule"] ?? [],
     ttlJitterPercent: values["ttl-jitter"],

@@ -1,6 +1,7 @@
 // The one table of command-line flags: name, environment name, default, accepted values, help; it
 // reads neither the command line nor the environment, config.ts does.
 
+import { EVICTION_POLICIES } from "./eviction_policies.ts";
 import { parseMemorySize } from "./memory_size.ts";
 import { parseTtlRules, TTL_RULES_MAX } from "./ttl_rules.ts";
 
@@ -123,6 +124,11 @@ export const FLAGS = {
     ...memorySize(MAXMEMORY_BYTES_MIN, MAXMEMORY_BYTES_MAX, "from 16mb to 1024gb", true),
     fallback: "0",
     help: "memory for entries; 0 is half of what the machine or its cgroup grants",
+  },
+  "maxmemory-policy": {
+    ...oneOf(EVICTION_POLICIES),
+    fallback: "allkeys-lru",
+    help: "what goes when memory is full; noeviction refuses writes",
   },
   "default-ttl": {
     ...wholeNumber("<seconds>", 0, SECONDS_MAX),

@@ -9,6 +9,7 @@ import {
   MAXMEMORY_BYTES_MIN,
   SECONDS_MAX,
 } from "./config_flags.ts";
+import { EVICTION_POLICIES } from "./eviction_policies.ts";
 import { COMPACT_BYTES_MIN, COMPACT_PERCENT, SLOW_LOG_ENTRIES_MAX } from "./limits.ts";
 import { parseMemorySize } from "./memory_size.ts";
 import { type Settings } from "./settings.ts";
@@ -68,7 +69,19 @@ export function listParameters(
             : bytes;
         }, true),
     },
-    only("maxmemory-policy", "noeviction", "argument(s) must be one of the following: noeviction"),
+    {
+      name: "maxmemory-policy",
+      flag: "maxmemory-policy",
+      get: () => EVICTION_POLICIES[settings.evictionPolicy],
+      set: (text) => {
+        const policy = (EVICTION_POLICIES as readonly string[]).indexOf(text.toLowerCase());
+        if (policy < 0) {
+          return `argument(s) must be one of the following: ${EVICTION_POLICIES.join(", ")}`;
+        }
+        settings.evictionPolicy = policy;
+        return null;
+      },
+    },
     {
       name: "maxclients",
       flag: "max-clients",

@@ -13,13 +13,16 @@ import { effectBytes } from "./commands/effect_bytes.ts";
 import type { Services } from "./commands/services.ts";
 import { get, set } from "./commands/strings.ts";
 import { CommandLookup, ROWS } from "./commands/table.ts";
+import { EvictionLog } from "./commands/eviction_log.ts";
 import { EXEC, RUNS_IN_MULTI, TransactionRunner } from "./commands/transaction_runner.ts";
 import * as errors from "./errors.ts";
+import { clockKindOf } from "./eviction_policies.ts";
 import type { Clock } from "./clock.ts";
 import type { EffectLog } from "./log/effects.ts";
 import {
   CHANGE_TRIES_MAX,
   CHANGES_PER_GROUP,
+  EVICTION_TRIES_MAX,
   HLD_TEXT_BYTES_MAX,
   KEYS_PER_GROUP,
   PAUSE_LOOK_MS,
@@ -32,7 +35,7 @@ import type { DroppingWriter, ReplyWriter } from "./protocol/reply_writer.ts";
 import { BATCH_COMMANDS_MAX, type RequestBatch, STYLE_TEXT } from "./protocol/request_batch.ts";
 import { REPLY_ON, REPLY_SKIP, type Session } from "./session.ts";
 import { ProcessState } from "./settings.ts";
-import { type Shard, type StagedBlock, type Store } from "./store/store.ts";
+import { accessStamp, Evictor, type Shard, type StagedBlock, type Store } from "./store/store.ts";
 
 /** What a run of a batch ended with: all of it done, a command that waits, or the connection's end. */
 export const DONE = 0;
@@ -40,8 +43,6 @@ export const PARKED = 1;
 export const CLOSE = 2;
 export type Outcome = typeof DONE | typeof PARKED | typeof CLOSE;
 
-/** The 16-bit access clock counts seconds. */
-const ACCESS_CLOCK_MS = 1000;
 /** In the place of a command's row once it is queued: it has not run. */
 const QUEUED = -2;
 /** Two counts in one number: hits of a group of keys or commands, and above them misses. */
@@ -85,6 +86,12 @@ export class Engine {
   #round = 0;
   readonly #accounts: BatchAccounts;
   readonly #transactions: TransactionRunner;
+  readonly #evictor: Evictor;
+  readonly #evictionLog: EvictionLog | null;
+  /** What accesses of the running batch leave on entries. */
+  #stamp = 0;
+  /** Set by a change that found no memory and no room in the log for removals either: it is to wait. */
+  #isStarved = false;
   /** Hits and misses after each look-up of a group, while look-ups are counted by namespace. */
   readonly #lookupsAfter = new Float64Array(KEYS_PER_GROUP);
 
@@ -101,6 +108,9 @@ export class Engine {
     this.#context = new CommandContext(store, services, effects);
     this.#transactions = new TransactionRunner(store, effects, this.#accounts, metrics, silent);
     this.#context.transactions = this.#transactions;
+    this.#evictionLog = effects === null ? null : new EvictionLog(effects);
+    this.#evictor = new Evictor(store, this.#evictionLog);
+    this.#context.staging.evictor = this.#evictor;
     this.#keyBytesMax = services.config.keyBytesMax;
     this.#textBytesMax = services.config.textDialect === "hld" ? HLD_TEXT_BYTES_MAX : 0;
     this.#shardRound = new Uint32Array(store.shards.length);
@@ -130,7 +140,8 @@ export class Engine {
     c.loudReply = resp;
     c.batch = batch;
     c.nowMs = nowMs;
-    c.accessClock = Math.floor(nowMs / ACCESS_CLOCK_MS) & 0xffff;
+    this.#beginMoment(nowMs);
+    c.accessClock = this.#stamp;
     c.readClock = session.isNoTouch ? -1 : c.accessClock;
     const pauseEndsAtMs = this.services.settings.pauseEndsAtMs;
     const isPaused = pauseEndsAtMs > nowMs;
@@ -237,6 +248,13 @@ export class Engine {
         if (this.#isKeyShort(row)) next = this.#reads(row, next, groupEnd);
       } else if (kind === R.CHANGE) {
         if (this.#isKeyShort(row)) next = this.#change(row, next, groupEnd);
+        if (this.#isStarved) {
+          this.#isStarved = false;
+          session.replyMode = replyMode;
+          this.parked = effects!.whenRoom().then(() => () => {});
+          this.outcome = PARKED;
+          break;
+        }
       } else if (kind === R.KEYLESS) {
         const database = session.database;
         if (this.#areKeysShort(row)) row.run(c);
@@ -543,6 +561,7 @@ export class Engine {
     for (;; group++) {
       c.reply.mark();
       this.#runGroup(row);
+      if (c.isOutOfMemory && c.needsBlock === 0) this.#runWithRoom(row, shard);
       // What is staged stands for an argument of this command: the next one must not take it for its own.
       if (c.isOutOfMemory || !c.staging.isEmpty) break;
       if (group === CHANGES_PER_GROUP || next === count) break;
@@ -557,9 +576,49 @@ export class Engine {
     store.unlockChange(shard);
     this.metrics.counters[COUNTER.writeGroups]++;
     this.metrics.counters[COUNTER.writesGrouped] += group;
-    if (c.isOutOfMemory) this.#changeAgain(row, shard);
+    if (c.isOutOfMemory) {
+      if (c.needsBlock === 0 && this.#evictor.isStarved && c.staging.isEmpty) {
+        this.#isStarved = true;
+        c.reply.rewind();
+        return next - 1;
+      }
+      this.#changeAgain(row, shard);
+    }
     c.staging.discard();
     return next;
+  }
+
+  /** A change found no memory: lets entries of its shard go, under the lock that is held, and runs it again. */
+  #runWithRoom(row: CommandRow, shard: Shard): void {
+    const c = this.#context, evictor = this.#evictor, log = this.#evictionLog;
+    if (log !== null) log.keptBytes = this.#effectBytes(c.first, c.argCount);
+    for (let tries = 0; tries < EVICTION_TRIES_MAX; tries++) {
+      if (!evictor.makeRoom(shard, tries)) return;
+      c.reply.rewind();
+      c.isOutOfMemory = false;
+      this.#runGroup(row);
+      if (!c.isOutOfMemory || c.needsBlock !== 0) return;
+    }
+  }
+
+  /** Work ahead of need on one shard, between batches: gives whether there is more to do. */
+  makeRoomAhead(shard: Shard): boolean {
+    this.#beginMoment(this.clock.nowMs());
+    if (this.#effects?.refusal() != null) return false;
+    const isMore = this.#evictor.runAhead(shard);
+    this.#effects?.settle();
+    return isMore;
+  }
+
+  /** The moment of what comes, for eviction and for the clocks of entries. */
+  #beginMoment(nowMs: number): void {
+    const policy = this.services.settings.evictionPolicy;
+    this.#stamp = accessStamp(clockKindOf(policy), this.store.accessClock.at(nowMs));
+    this.#evictor.begin(policy, nowMs);
+    if (this.#evictionLog !== null) {
+      this.#evictionLog.nowMs = nowMs;
+      this.#evictionLog.keptBytes = 0;
+    }
   }
 
   /** Runs a handler that changes; its effects are one group. */
@@ -607,7 +666,7 @@ export class Engine {
         c.staging.discard();
         if (!c.stageResult(row.firstKey)) break;
         c.needsBlock = 0;
-      } else if (!c.staging.reclaim(c.nowMs)) break;
+      } else if (!this.#reclaim()) break;
       c.reply.rewind();
       c.isOutOfMemory = false;
       store.lockChange(shard);
@@ -747,7 +806,7 @@ export class Engine {
         c.prepare = null;
         c.staging.discard();
         if (!prepare()) break;
-      } else if (!c.staging.reclaim(c.nowMs)) break;
+      } else if (!this.#reclaim()) break;
       c.reply.rewind();
     }
     this.metrics.counters[COUNTER.writeGroups]++;
@@ -801,6 +860,19 @@ export class Engine {
     c.reply.mark();
     this.#refuse();
     return false;
+  }
+
+  /** Makes room in all shards for the running command; false: there is none to make. */
+  #reclaim(): boolean {
+    const c = this.#context, bytes = this.#effectBytes(c.first, c.argCount);
+    // Its own effects will need what it was granted: removals must leave that.
+    if (this.#evictionLog !== null) this.#evictionLog.keptBytes = bytes;
+    const beganMs = performance.now(), isMade = c.staging.reclaim(c.nowMs, bytes);
+    if (this.#evictor.isOn) {
+      const tookMs = performance.now() - beganMs;
+      this.services.latencyEvents.note("eviction-cycle", tookMs, c.nowMs);
+    }
+    return isMade;
   }
 
   #refuse(): void {

@@ -77,6 +77,8 @@ export const LCS_TOO_LARGE =
   "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len";
 export const NO_SUCH_KEY = "ERR no such key";
 export const SAME_OBJECTS = "ERR source and destination objects are the same";
+export const NO_LRU =
+  "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
 export const NO_LFU =
   "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
 export const BUSY_KEY = "BUSYKEY Target key name already exists.";

@@ -12,6 +12,13 @@ export const READS_PER_GROUP = 32;
 export const READ_GROUP_TRIES_MAX = 4;
 /** Rounds of an append whose result is built outside the lock; the last one is built under it. */
 export const CHANGE_TRIES_MAX = 4;
+/** Rounds of letting entries go under the lock for one write: the last ones empty whole pages. */
+export const EVICTION_TRIES_MAX = 8;
+/** Between two looks at whether entries have to be let go ahead of need; and between two turns while they have to. */
+export const EVICTION_LOOK_MS = 50;
+export const EVICTION_TURN_MS = 2;
+/** How long one such turn holds up the worker's clients, about. */
+export const EVICTION_TURN_BUSY_MS = 1;
 /** How long memory that could not be made is not looked for again: each look takes milliseconds. */
 export const RECLAIM_PAUSE_MS = 100;
 /** Appended under the lock without more ado; a copy of this size takes about 50 µs. */

@@ -9,6 +9,8 @@ import {
   LOG_IDLE_ROUNDS,
   LOG_POLL_MS,
 } from "./limits.ts";
+import { EvictionLog } from "./commands/eviction_log.ts";
+import { clockKindOf } from "./eviction_policies.ts";
 import { cleanUp } from "./log/clean_up.ts";
 import { DirectoryDisk } from "./log/disk.ts";
 import { LoadTurns } from "./log/load_turns.ts";
@@ -26,11 +28,12 @@ import {
   Ring,
 } from "./log/ring.ts";
 import type { LogThreadStart, MessageFromLog } from "./log_messages.ts";
+import { EffectRecorder } from "./persistence/effect_recorder.ts";
 import { EntryLoader } from "./persistence/entry_loader.ts";
 import { StoreParts } from "./persistence/ring_parts.ts";
 import { Settings } from "./settings.ts";
 import { Clock } from "./clock.ts";
-import { Store, type StoreMemory } from "./store/store.ts";
+import { Evictor, Store, type StoreMemory } from "./store/store.ts";
 
 /** Between two messages about how far the loading is. */
 const PROGRESS_MS = 200;
@@ -77,6 +80,7 @@ function run(start: LogThreadStart): void {
   }
   ring.setNumber("sequence", loaded.nextSequence - 1);
   ring.setNumber("syncedSequence", loaded.nextSequence - 1);
+  evictLoaded(start, ring, store, writer);
   scope.postMessage({ type: "loaded", serverId });
   serve(ring, writer);
 }
@@ -99,9 +103,13 @@ function load(
   store: Store,
 ): Recovered["ok"] | null {
   const startMs = performance.now();
-  const loader = new EntryLoader(store, config.keyBytesMax);
+  const loader = new EntryLoader(
+    store,
+    config.keyBytesMax,
+    clockKindOf(new Settings(settingsMemory).evictionPolicy),
+  );
+  store.accessClock.at(Date.now());
   // What has expired or is too much goes at the end: before, a later effect may say otherwise.
-  const limitBytes = store.account.limitBytes;
   store.account.limitBytes = LOAD_LIMIT_BYTES;
   let toldAtMs = startMs;
   const turns = new LoadTurns(ring.loadTurns);
@@ -117,7 +125,7 @@ function load(
   const result = recover(disk, loader, tell, { turns, begin });
   // Who has not joined by now need not wait any longer.
   turns.close();
-  store.account.limitBytes = limitBytes;
+  store.account.limitBytes = new Settings(settingsMemory).maxmemoryBytes;
   if ("error" in result) {
     fail(result.error);
     return null;
@@ -141,13 +149,36 @@ function load(
       } and ${ok.groups} groups of the log, ${expired} had expired` +
       (loader.ignored > 0 ? `, ${loader.ignored} effects met no entry` : ""),
   );
-  if (store.account.usedBytes > limitBytes) {
-    log(
-      "warning",
-      "loaded more than maxmemory: writes that need memory are refused until there is room",
-    );
-  }
   return ok;
+}
+
+/** Lets go what is beyond maxmemory, and writes that down, as eviction does later on. */
+function evictLoaded(
+  { settingsMemory, storeMemory }: LogThreadStart,
+  ring: Ring,
+  store: Store,
+  writer: LogWriter,
+): void {
+  const { account } = store, before = countEntries(store);
+  const recorder = new EffectRecorder(store, ring), sink = new EvictionLog(recorder);
+  const evictor = new Evictor(store, sink);
+  const nowMs = new Clock((storeMemory as StoreMemory).clock).nowMs();
+  evictor.begin(new Settings(settingsMemory).evictionPolicy, nowMs);
+  for (let isMore = true; isMore && !account.hasRoom(0);) {
+    isMore = false;
+    for (const shard of store.shards) {
+      if (evictor.runAhead(shard) || evictor.isStarved) isMore = true;
+    }
+    writer.drain();
+  }
+  recorder.close();
+  const evicted = before - countEntries(store);
+  if (evicted > 0) log("info", `evicted: ${evicted} entries that are beyond maxmemory`);
+  if (account.hasRoom(0)) return;
+  log(
+    "warning",
+    "loaded more than maxmemory: writes that need memory are refused until there is room",
+  );
 }
 
 function countEntries(store: Store): number {

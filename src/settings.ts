@@ -2,6 +2,7 @@
 // views; it must not know commands, protocols or where a value came from.
 
 import { type Config } from "./config.ts";
+import { EVICTION_POLICIES } from "./eviction_policies.ts";
 import { LOG_LEVELS, type LogLevel } from "./config_flags.ts";
 
 /** What the process is at; the numbers are what stands in the shared state word. */
@@ -11,7 +12,7 @@ export type ProcessState = typeof ProcessState[keyof typeof ProcessState];
 // Layout, in cache lines of 64 bytes; what every command reads shares no line with what every
 // connection writes:
 //
-//   line 0    int32    state, log level, clients max, idle timeout s, write timeout s
+//   line 0    int32    state, log level, clients max, idle timeout s, write timeout s, eviction policy
 //   line 1    float64  maxmemory bytes, value bytes max, client output bytes max; from the end: what is slow
 //             for the slow log in µs, entries it keeps, what is slow for LATENCY in ms
 //   line 2    int64 last client id, int32 connected clients, int32 log lines on their way to main
@@ -30,6 +31,7 @@ const LOG_LEVEL = 1;
 const CLIENTS_MAX = 2;
 const IDLE_TIMEOUT_S = 3;
 const WRITE_TIMEOUT_S = 4;
+const EVICTION_POLICY = 5;
 const MAXMEMORY_BYTES = LINE_BYTES / 8;
 const VALUE_BYTES_MAX = MAXMEMORY_BYTES + 1;
 const CLIENT_OUTPUT_BYTES_MAX = MAXMEMORY_BYTES + 2;
@@ -63,6 +65,7 @@ export function createSettingsMemory(config: Config): SharedArrayBuffer {
   );
   const settings = new Settings(memory);
   settings.maxmemoryBytes = config.maxmemoryBytes;
+  settings.evictionPolicy = EVICTION_POLICIES.indexOf(config.evictionPolicy);
   settings.valueBytesMax = config.valueBytesMax;
   settings.clientOutputBytesMax = config.clientOutputBytesMax;
   settings.clientsMax = config.clientsMax;
@@ -140,6 +143,14 @@ export class Settings {
   }
   set maxmemoryBytes(bytes: number) {
     this.#float64[MAXMEMORY_BYTES] = wholeBytes(bytes);
+  }
+
+  /** The number of the policy by which a full cache lets entries go; a plain load, once per batch. */
+  get evictionPolicy(): number {
+    return this.#int32[EVICTION_POLICY]!;
+  }
+  set evictionPolicy(policy: number) {
+    Atomics.store(this.#int32, EVICTION_POLICY, policy);
   }
 
   /** Commands that took at least as long go into the slow log; below 0: none. A plain load. */

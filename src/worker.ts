@@ -10,7 +10,9 @@ import type { Services } from "./commands/services.ts";
 import { startSampling } from "./commands/sampler.ts";
 import { listParameters } from "./config_parameters.ts";
 import { Engine } from "./engine.ts";
+import { clockKindOf } from "./eviction_policies.ts";
 import { cpuSeconds, processId, residentBytes, systemName } from "./host.ts";
+import { EVICTION_LOOK_MS, EVICTION_TURN_BUSY_MS, EVICTION_TURN_MS } from "./limits.ts";
 import { isLoopback } from "./loopback.ts";
 import { createWorkerLogger } from "./logger.ts";
 import { DirectoryDisk } from "./log/disk.ts";
@@ -155,6 +157,7 @@ function start(message: StartMessage): void {
     elapsedMs: () => performance.now(),
     onSlice: (ms) => services.latencyEvents.note("expire-cycle", ms, clock.nowMs()),
   });
+  const endEviction = startEviction(engine, services, store);
   const endLagWatch = watchLoopLag(metrics.counters, (ms) => {
     services.latencyEvents.note("event-loop", ms, clock.nowMs());
   });
@@ -164,6 +167,7 @@ function start(message: StartMessage): void {
   stop = async () => {
     await Promise.all([server.stop(), http.stop()]);
     recorder?.close();
+    endEviction();
     endLagWatch();
     endSampling?.();
     clearInterval(heartbeat);
@@ -177,9 +181,34 @@ function start(message: StartMessage): void {
       snapshotSequence: () => ring.number("snapshotSequence"),
       store,
       keyBytesMax: config.keyBytesMax,
+      clockKind: clockKindOf(settings.evictionPolicy),
       pause: () => new Promise((resolve) => setImmediate(resolve)),
     });
   }
+}
+
+/** Lets entries go ahead of need; each shard has one worker that does that. Gives how to end it. */
+function startEviction(
+  engine: Engine,
+  { config, ...services }: Services,
+  store: Store,
+): () => void {
+  let shardNumber = services.workerIndex;
+  const turn = () => {
+    const beganMs = performance.now();
+    let isMore = false, tookMs = 0;
+    for (let i = services.workerIndex; i < store.shards.length; i += config.workerCount) {
+      if (shardNumber >= store.shards.length) shardNumber = services.workerIndex;
+      if (engine.makeRoomAhead(store.shards[shardNumber])) isMore = true;
+      else shardNumber += config.workerCount;
+      tookMs = performance.now() - beganMs;
+      if (tookMs >= EVICTION_TURN_BUSY_MS) break;
+    }
+    services.latencyEvents.note("eviction-cycle", tookMs, Date.now());
+    timer = setTimeout(turn, isMore ? EVICTION_TURN_MS : EVICTION_LOOK_MS);
+  };
+  let timer = setTimeout(turn, EVICTION_LOOK_MS);
+  return () => clearTimeout(timer);
 }
 
 /** What /readyz tells; null: requests are welcome. */

@@ -45,7 +45,7 @@ export function collect(services: Services, store: Store, nowMs: number): Metric
       slicesCut: expiry.slicesCut,
       forecast: expiry.forecast,
     },
-    evicted: 0,
+    evicted: totals.evicted,
     databases: databaseNumbers(services, store),
     memory: {
       usedBytes: totals.usedBytes,

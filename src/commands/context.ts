@@ -3,6 +3,7 @@
 // The engine has taken the locks or will check what was read; a handler takes none, reads no clock, knows no
 // protocol. One context per worker, refilled for each command. Long, because it is all that handlers may use.
 import { INTEGER_BYTES_MAX, parseInteger, writeInteger } from "../number_format.ts";
+import { clockKindOf } from "../eviction_policies.ts";
 import { NOT_AN_INTEGER, WRONG_TYPE } from "../errors.ts";
 import type { EffectSink } from "../log/effects.ts";
 import { APPEND_LOCKED_BYTES_MAX } from "../limits.ts";
@@ -10,13 +11,16 @@ import type { ReplyWriter, ValueSource } from "../protocol/reply_writer.ts";
 import type { RequestBatch } from "../protocol/request_batch.ts";
 import type { Session } from "../session.ts";
 import {
+  accessStamp,
   type Block,
+  countAt,
   entries,
   INLINE_VALUE_BYTES_MAX,
   type KeyRange,
   type PinnedBlock,
   record,
   type Shard,
+  stampWithCount,
   type Store,
   TYPE_STRING,
   type ValueRange,
@@ -44,7 +48,7 @@ export class CommandContext {
   argCount = 0;
   /** True if the request is a line of text, whose few words of reply differ. */
   isText = false;
-  /** The command's moment; its 16-bit form for the access clock. */
+  /** The command's moment; and the stamp that it leaves on entries. */
   nowMs = 0;
   accessClock = 0;
   /** The same for reads; −1 if they are to leave no trace. */
@@ -212,9 +216,26 @@ export class CommandContext {
     this.targetIndex = 0;
   }
 
-  /** Seconds since the entry that was found last was read or written, by a clock of 16 bits. */
+  /** Seconds since the entry that was found last was read or written, where the policy's clocks tell that. */
   get idleS(): number {
-    return (this.accessClock - this.store.accessClockOf(this.shard)) & 0xffff;
+    return this.store.accessClock.idleS(this.store.accessClockOf(this.shard), this.nowMs);
+  }
+
+  /** How often the entry that was found last was used, as a logarithm of 0 to 255, where clocks tell that. */
+  get useCount(): number {
+    return countAt(this.store.accessClockOf(this.shard), this.accessClock);
+  }
+
+  /** What the clocks of entries tell under the policy that holds: one of BY_RECENCY and the like. */
+  get clockKind(): number {
+    return clockKindOf(this.services.settings.evictionPolicy);
+  }
+
+  /** The stamp of an entry that was idle for so long, and used so often (0 to 255, −1: like a new one). */
+  stampBefore(idleS: number, useCount: number): number {
+    const tick = this.store.accessClock.tickBefore(idleS, this.nowMs);
+    const stamp = accessStamp(this.clockKind, tick);
+    return useCount < 0 ? stamp : stampWithCount(stamp, useCount);
   }
 
   /** Names the key at argument `from` in another database as argument `index`, for the rest of the command. */

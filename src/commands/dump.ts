@@ -19,7 +19,7 @@ function dump(c: CommandContext): void {
 
 /** RESTORE key ttl payload [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency] */
 function restore(c: CommandContext): void {
-  let replaces = false, isMoment = false, idleS = 0;
+  let replaces = false, isMoment = false, idleS = 0, useCount = -1;
   for (let i = 4; i < c.argCount; i++) {
     const hasMore = i + 1 < c.argCount;
     if (c.argIs(i, "REPLACE")) replaces = true;
@@ -34,6 +34,7 @@ function restore(c: CommandContext): void {
       if (frequency < 0 || frequency > FREQUENCY_MAX) {
         return c.reply.error("ERR Invalid FREQ value, must be >= 0 and <= 255");
       }
+      useCount = frequency;
     } else return c.reply.error(SYNTAX);
   }
   const isThere = c.findForChange(1) !== 0;
@@ -50,7 +51,7 @@ function restore(c: CommandContext): void {
     return c.reply.ok();
   }
   const { accessClock } = c;
-  c.accessClock = (accessClock - idleS) & 0xffff;
+  if (idleS > 0 || useCount >= 0) c.accessClock = c.stampBefore(idleS, useCount);
   if (store(c, value, expiresAtMs)) c.reply.ok();
   c.accessClock = accessClock;
 }

@@ -1,5 +1,6 @@
 // INFO: the server in sections of `name:value` lines, with Redis's names where they mean the same.
 import { DATABASES, type Store } from "../store/store.ts";
+import { EVICTION_POLICIES } from "../eviction_policies.ts";
 import { REDIS_VERSION, VERSION } from "../version.ts";
 import { ProcessState } from "../settings.ts";
 import type { CommandContext } from "./context.ts";
@@ -128,7 +129,7 @@ function memoryLines({ services, store }: Source): InfoLine[] {
     ["used_memory_rss_human", humanBytes(rssBytes)],
     ["maxmemory", totals.limitBytes],
     ["maxmemory_human", humanBytes(totals.limitBytes)],
-    ["maxmemory_policy", "noeviction"],
+    ["maxmemory_policy", EVICTION_POLICIES[services.settings.evictionPolicy]],
     [
       "mem_fragmentation_ratio",
       (totals.usedBytes === 0 ? 0 : rssBytes / totals.usedBytes).toFixed(2),
@@ -158,7 +159,7 @@ function statsLines({ services, store, nowMs }: Source): InfoLine[] {
     ["rejected_connections", metrics.counter("connectionsRejected")],
     ["expired_keys", store.totals().expired],
     ...expiryLines(expiryNumbers(metrics, store, nowMs)),
-    ["evicted_keys", 0],
+    ["evicted_keys", store.totals().evicted],
     ["keyspace_hits", metrics.counter("hits")],
     ["keyspace_misses", metrics.counter("misses")],
     ["total_error_replies", metrics.counter("errors")],

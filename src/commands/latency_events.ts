@@ -4,7 +4,13 @@ import type { Bus } from "../bus.ts";
 import { LATENCY_MOMENTS_MAX } from "../limits.ts";
 
 /** What is watched: commands whose time grows with their work, those of constant time, the rest of the loop. */
-export const LATENCY_EVENTS = ["command", "fast-command", "expire-cycle", "event-loop"] as const;
+export const LATENCY_EVENTS = [
+  "command",
+  "fast-command",
+  "expire-cycle",
+  "eviction-cycle",
+  "event-loop",
+] as const;
 export type LatencyEvent = typeof LATENCY_EVENTS[number];
 
 export interface LatencyMoment {

@@ -66,6 +66,9 @@ const ADVICE: Readonly<Record<string, readonly string[]>> = {
     "by another process on the same cores, or by swapping. Give the server cores and memory of its own.",
   ],
   "expire-cycle": ["Many keys expire at the same moment: spread their expiry times."],
+  "eviction-cycle": [
+    "Memory was short for values of another size or a very large one: raise maxmemory.",
+  ],
   "event-loop": [
     "A worker did not get to its clients in time: more workers (--workers) or fewer processes on its cores help.",
   ],

@@ -1,5 +1,6 @@
 // OBJECT and MEMORY: how an entry is held, what it takes, and what all of them take.
-import { NO_LFU, SYNTAX } from "../errors.ts";
+import { BY_FREQUENCY } from "../eviction_policies.ts";
+import { NO_LFU, NO_LRU, SYNTAX } from "../errors.ts";
 import { INTEGER_BYTES_MAX, parseBigInteger } from "../number_format.ts";
 import * as R from "./command_row.ts";
 import type { CommandRow } from "./command_row.ts";
@@ -24,12 +25,14 @@ function encoding(c: CommandContext): void {
 /** OBJECT FREQ key */
 function frequency(c: CommandContext): void {
   if (c.peek(2) === 0) c.reply.nil();
+  else if (c.clockKind === BY_FREQUENCY) c.reply.integer(c.useCount);
   else c.reply.error(NO_LFU);
 }
 
-/** OBJECT IDLETIME key: seconds, by a clock that starts anew after 18 hours. */
+/** OBJECT IDLETIME key: seconds, by a clock that starts anew after 18 hours at the latest. */
 function idleTime(c: CommandContext): void {
   if (c.peek(2) === 0) c.reply.nil();
+  else if (c.clockKind === BY_FREQUENCY) c.reply.error(NO_LRU);
   else c.reply.integer(c.idleS);
 }
 

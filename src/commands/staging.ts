@@ -4,6 +4,7 @@ import type { RequestBatch } from "../protocol/request_batch.ts";
 import type { CommandRow } from "./command_row.ts";
 import {
   type Block,
+  type Evictor,
   INLINE_VALUE_BYTES_MAX,
   type KeyRange,
   type PinnedBlock,
@@ -30,6 +31,8 @@ export class Staging {
   readonly #store: Store;
   readonly #staged: Staged[] = [];
   #reclaimAfterMs = 0;
+  /** Makes room by the policy; absent where nothing is let go. */
+  evictor: Evictor | null = null;
 
   constructor(store: Store) {
     this.#store = store;
@@ -224,7 +227,8 @@ export class Staging {
   /** Pages for a value, after making room once if there are none; null if there is no memory. */
   stage(shard: Shard, lengthBytes: number, nowMs: number): StagedBlock | null {
     const block = this.#store.stage(shard, lengthBytes);
-    return block !== null || !this.reclaim(nowMs) ? block : this.#store.stage(shard, lengthBytes);
+    if (block !== null || !this.reclaim(nowMs, lengthBytes)) return block;
+    return this.#store.stage(shard, lengthBytes);
   }
 
   /** Frees what no record refers to. */
@@ -238,8 +242,12 @@ export class Staging {
     this.#staged.length = 0;
   }
 
-  /** Makes room; false if there was none to make, and then for a while without looking. */
-  reclaim(nowMs: number): boolean {
+  /**
+   * Makes room for about so many bytes; false if there was none to make, and then for a while without looking (where
+   * entries are let go, that is cheap to find out).
+   */
+  reclaim(nowMs: number, bytes: number): boolean {
+    if (this.evictor !== null && this.evictor.isOn) return this.evictor.reclaim(bytes);
     if (nowMs < this.#reclaimAfterMs) return false;
     if (this.#store.reclaim(nowMs)) return true;
     this.#reclaimAfterMs = nowMs + RECLAIM_PAUSE_MS;

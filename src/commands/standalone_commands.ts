@@ -113,7 +113,7 @@ function debugObject(c: CommandContext): void {
       `Value at:0x${
         (c.ref * 8).toString(16)
       } refcount:1 encoding:raw serializedlength:${c.valueBytes} ` +
-        `lru:${c.accessClock - c.idleS & 0xffff} lru_seconds_idle:${c.idleS} ` +
+        `lru:${c.store.accessClockOf(c.shard)} lru_seconds_idle:${c.idleS} ` +
         `shard:${c.shard.number} bytes:${c.store.bytesOf(c.shard, c.ref)}`,
     );
   });

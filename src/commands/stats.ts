@@ -38,6 +38,7 @@ export function statsJson(services: Services, store: Store, nowMs: number): stri
       expiry.forecast.map(({ horizon, keys, bytes }) => [horizon, { keys, bytes }]),
     ),
     password_failures: metrics.counter("passwordFailures"),
+    evicted_keys: totals.evicted,
     out_of_memory_replies: metrics.counter("outOfMemory"),
     used_memory_bytes: totals.usedBytes,
     maxmemory_bytes: totals.limitBytes,

@@ -51,7 +51,8 @@ export class EffectRecorder implements EffectLog {
       // Without memory for it the command itself will find none: it is refused there.
       if (this.#carrier === null) return true;
     }
-    const units = unitsOf(wanted);
+    // Beside what is gathered and not published yet.
+    const units = unitsOf(wanted + this.#writer.length);
     if (this.#creditUnits >= units) return true;
     const missing = Math.max(units - this.#creditUnits, RECORDER_CREDIT_BYTES / 8);
     if (!this.#ring.takeCredit(missing)) {

@@ -3,10 +3,12 @@
 // Effects are absolute, so applying one twice, or onto a newer state, ends in the same state. A partial effect on
 // an absent key is ignored and counted: a later one explains it. Puts are gathered in small groups, so that the
 // loads of their index lines and records overlap.
+import { BY_RECENCY } from "../eviction_policies.ts";
 import { LOAD_GROUP } from "../limits.ts";
 import { DATABASES, EffectReader, EXPIRE, FLUSH, PUT, RANGE, REMOVE } from "../log/record.ts";
 import type { GroupTarget } from "../log/frame_groups.ts";
 import {
+  accessStamp,
   entries,
   INLINE_VALUE_BYTES_MAX,
   type KeyRange,
@@ -29,6 +31,9 @@ export class EntryLoader implements GroupTarget {
 
   readonly #store: Store;
   readonly #keyBytesMax: number;
+  readonly #clockKind: number;
+  /** The clock goes on as entries are added, so what was written later counts as used later. */
+  #stamp = 0;
   #bytes: Uint8Array = new Uint8Array(0);
   #view: DataView = new DataView(this.#bytes.buffer);
   #reader = new EffectReader(this.#bytes);
@@ -41,9 +46,11 @@ export class EntryLoader implements GroupTarget {
   readonly #place = new Float64Array(LOAD_GROUP * 4);
   readonly #expiresAtMs = new Float64Array(LOAD_GROUP);
 
-  constructor(store: Store, keyBytesMax: number) {
+  /** `clockKind`: what the entries' clocks tell under the policy that will hold. */
+  constructor(store: Store, keyBytesMax: number, clockKind: number = BY_RECENCY) {
     this.#store = store;
     this.#keyBytesMax = keyBytesMax;
+    this.#clockKind = clockKind;
   }
 
   /** Applies the effects in `bytes[start..end)`, which is readable to 8 bytes past `end`; gives why it cannot. */
@@ -75,6 +82,7 @@ export class EntryLoader implements GroupTarget {
     const store = this.#store, count = this.#count, hash = this.#hash, place = this.#place;
     if (count === 0) return null;
     this.#count = 0;
+    this.#stamp = accessStamp(this.#clockKind, store.accessClock.tick);
     if (count > 1) {
       let loaded = 0;
       for (let i = 0; i < count; i++) loaded ^= store.touchIndex(hash[i]);
@@ -195,7 +203,7 @@ export class EntryLoader implements GroupTarget {
       return this.#putLarge(key, value, expiresAtMs);
     }
     store.lockChange(shard);
-    const isStored = entries.putString(shard, key, value, expiresAtMs, 0);
+    const isStored = entries.putString(shard, key, value, expiresAtMs, this.#stamp);
     store.unlockChange(shard);
     return isStored;
   }
@@ -212,7 +220,7 @@ export class EntryLoader implements GroupTarget {
     }
     store.lockChange(shard);
     const made = entries.prepareBlock(shard, key, block, expiresAtMs);
-    if (made !== 0) entries.linkPrepared(shard, key, made, block, 0);
+    if (made !== 0) entries.linkPrepared(shard, key, made, block, this.#stamp);
     store.unlockChange(shard);
     if (made === 0) block.discard();
     return made !== 0;

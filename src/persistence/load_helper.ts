@@ -15,6 +15,8 @@ export interface LoadHelperOptions {
   readonly snapshotSequence: () => number;
   readonly store: Store;
   readonly keyBytesMax: number;
+  /** What the entries' clocks tell under the policy that will hold. */
+  readonly clockKind: number;
   /** Lets the thread do what else it has to. */
   readonly pause: () => Promise<void>;
 }
@@ -23,7 +25,7 @@ export interface LoadHelperOptions {
 export async function helpLoading(options: LoadHelperOptions): Promise<void> {
   const { disk, turns, store, pause } = options;
   if (!await turns.join()) return;
-  const loader = new EntryLoader(store, options.keyBytesMax);
+  const loader = new EntryLoader(store, options.keyBytesMax, options.clockKind);
   let groups = 0, effects = 0;
   try {
     const file = disk.openToRead(snapshotName(options.snapshotSequence()));

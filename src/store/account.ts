@@ -18,6 +18,12 @@ export class Account {
     return false;
   }
 
+  /** Whether `units` more would be within the limit; with 0, whether what is used is. */
+  hasRoom(units: number): boolean {
+    const words = this.#words;
+    return Atomics.load(words, ACCOUNT_USED) + units <= Atomics.load(words, ACCOUNT_LIMIT);
+  }
+
   give(units: number): void {
     Atomics.sub(this.#words, ACCOUNT_USED, units);
   }

@@ -3,6 +3,7 @@
 // Linear hashing (Litwin, 1980): one bucket is split for every few entries added and merged for every few
 // removed, so there is no second table and no pause. Entries of a chain are packed: the first empty slot
 // ends it. Primary buckets grow from the front of the region, overflow buckets from its end.
+import { ADDED_AT_ONCE } from "./access_clock.ts";
 import { clearBounds, mergeBound, splitBound } from "./expiry_index.ts";
 import * as L from "./layout.ts";
 import type { Shard } from "./shard.ts";
@@ -51,12 +52,15 @@ export function insertEntry(
   shard: Shard,
   hash: number,
   ref: number,
-  clock: number,
+  stamp: number,
 ): void {
   const slot = shard.slot !== 0 ? shard.slot : addOverflow(shard, shard.lastBucket);
-  place(shard, slot, hash, ref, clock);
+  place(shard, slot, hash, ref, stamp);
   const words = shard.words;
   words[L.ENTRIES]++;
+  if ((++words[L.ADDED] & (ADDED_AT_ONCE - 1)) === 0) {
+    shard.accessClock.noteAdded(words[L.ENTRIES] << shard.addressShift);
+  }
   if (words[L.ENTRIES] * 8 > words[L.BUCKETS] * GROW_EIGHTHS) split(shard);
 }
 

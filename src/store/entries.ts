@@ -2,12 +2,12 @@
 //
 // The caller holds the shard's lock for changes in every function here. Key bytes are given as a view with
 // offsets (readable to 3 bytes past the end); nothing of them is kept.
+import { noteAccess } from "./access.ts";
 import { allocateSlot, CLASS_UNITS, classOfUnits, dropBlock, evacuate, freeSlot } from "./arena.ts";
 import { appendToBlock, linkBlock, type StagedBlock } from "./block.ts";
 import {
   bucketNumber,
   chargeIndex,
-  clockOf,
   insertEntry,
   removeEntry,
   slotOfRef,
@@ -35,6 +35,8 @@ import { noteChange } from "./watch_table.ts";
 
 /** Below this, copying word by word is faster than a call of set() (measured: 3 times at 64 bytes). */
 const WORD_COPY_BYTES_MAX = 320;
+/** A change that is no access. */
+const NO_STAMP = -1;
 
 /** A key as it lies in a request, with its hash. */
 export interface KeyRange {
@@ -64,7 +66,7 @@ export function putString(
   key: KeyRange,
   value: ValueRange,
   expiresAtMs: number,
-  clock: number,
+  stamp: number,
 ): boolean {
   const ref = findKey(shard, key);
   const valueBytes = value.end - value.start;
@@ -74,14 +76,14 @@ export function putString(
       shard.i32[ref * 2 + 1] = valueBytes;
       setExpiry(shard, ref, expiresAtMs);
       copyIn(shard, valueStartOf(shard, ref), value);
-      shard.clocks[clockOf(shard.slot)] = clock;
+      noteAccess(shard, shard.slot, stamp);
       if (shard.words[L.WATCHES] !== 0) noteChange(shard, key.hash);
       return true;
     }
   }
   const made = prepareString(shard, key, value, expiresAtMs);
   if (made === 0) return false;
-  link(shard, key, ref, made, clock);
+  link(shard, key, ref, made, stamp);
   return true;
 }
 
@@ -102,7 +104,7 @@ export function overwriteString(
   valueStart: number,
   valueEnd: number,
   expiresAtMs: number,
-  clock: number,
+  stamp: number,
 ): boolean {
   const valueBytes = valueEnd - valueStart;
   if (valueBytes > WORD_COPY_BYTES_MAX) return false;
@@ -117,7 +119,7 @@ export function overwriteString(
   if (hasExpiry(shard, ref) || expiresAtMs !== 0) setExpiry(shard, ref, expiresAtMs);
   let word = shard.valueStart >>> 2;
   for (let at = valueStart; at < valueEnd; at += 4) i32[word++] = valueView.getInt32(at, true);
-  shard.clocks[clockOf(slotHint)] = clock;
+  noteAccess(shard, slotHint, stamp);
   if (shard.words[L.WATCHES] !== 0) noteChange(shard, hash);
   return true;
 }
@@ -163,11 +165,11 @@ export function linkPrepared(
   key: KeyRange,
   made: number,
   block: StagedBlock | null,
-  clock: number,
+  stamp: number,
 ): void {
   const ref = findKey(shard, key);
   if (block !== null) linkBlock(block);
-  link(shard, key, ref, made, clock);
+  link(shard, key, ref, made, stamp);
 }
 
 /** Frees a prepared record that was not linked; its block, if any, stays with its owner. */
@@ -186,13 +188,12 @@ export function appendString(
   value: ValueRange,
   block: StagedBlock | null,
 ): boolean {
-  const slot = shard.slot, clock = shard.clocks[clockOf(slot)];
   const oldBytes = valueBytesOf(shard, ref), addedBytes = value.end - value.start;
   if (block !== null) {
     const made = prepareBlock(shard, key, block, expiresAtMsOf(shard, ref));
     if (made === 0) return false;
     linkBlock(block);
-    link(shard, key, ref, made, clock);
+    link(shard, key, ref, made, NO_STAMP);
     return true;
   }
   if (isBlock(shard, ref)) {
@@ -215,7 +216,7 @@ export function appendString(
   const from = valueStartOf(shard, ref), to = valueStartOf(shard, made);
   shard.u8.copyWithin(to, from, from + oldBytes);
   shard.u8.set(value.bytes.subarray(value.start, value.end), to + oldBytes);
-  link(shard, key, ref, made, clock);
+  link(shard, key, ref, made, NO_STAMP);
   return true;
 }
 
@@ -281,19 +282,19 @@ export function removeAt(shard: Shard, slot: number, ref: number): void {
 }
 
 /** Puts `made` in the place of `old` (0: none), which the last `findRecord()` found. */
-function link(shard: Shard, key: KeyRange, old: number, made: number, clock: number): void {
+function link(shard: Shard, key: KeyRange, old: number, made: number, stamp: number): void {
   const words = shard.words, expiresAtMs = shard.f64[made + 1];
   if (words[L.WATCHES] !== 0) noteChange(shard, key.hash);
   if (expiresAtMs !== 0) words[L.DB_EXPIRING + key.database]++;
   if (old === 0) {
     words[L.DB_ENTRIES + key.database]++;
-    insertEntry(shard, key.hash, made, clock);
+    insertEntry(shard, key.hash, made, stamp);
     if (expiresAtMs !== 0) noteExpiry(shard, key.hash, expiresAtMs);
     return;
   }
   if (shard.f64[old + 1] !== 0) words[L.DB_EXPIRING + key.database]--;
   shard.buckets[shard.slot + L.BUCKET_REFS] = made;
-  shard.clocks[clockOf(shard.slot)] = clock;
+  noteAccess(shard, shard.slot, stamp);
   if (expiresAtMs !== 0) noteExpiry(shard, key.hash, expiresAtMs);
   freeRecord(shard, old);
 }

@@ -43,6 +43,8 @@ export const LONG_CHAINS = 28;
 /** How often somebody waited for the lock, and a reader without lock had to repeat; by Atomics, and they wrap. */
 export const LOCK_WAITS = 29;
 export const READ_RETRIES = 30;
+/** Entries added so far, of which the access clock is told now and then; wraps. */
+export const ADDED = 31;
 export const DB_ENTRIES = 32;
 export const DB_EXPIRING = 48;
 /** Per size class: head of the list of pages with room, page + 1. */

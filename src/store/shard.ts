@@ -1,4 +1,5 @@
 // One shard's memory as a worker sees it: the views, made once, and what the last look-up found.
+import type { AccessClock } from "./access_clock.ts";
 import type { Account } from "./account.ts";
 import { boundLevels } from "./expiry_index.ts";
 import * as L from "./layout.ts";
@@ -71,6 +72,7 @@ export class Shard {
     readonly number: number,
     readonly addressShift: number,
     readonly account: Account,
+    readonly accessClock: AccessClock,
     memory: ShardMemory,
   ) {
     this.buckets = new Int32Array(memory.buckets);

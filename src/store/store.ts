@@ -3,6 +3,8 @@
 // Invariant: whoever changes a shard holds its lock for changes; whoever reads without it confirms the
 // sequence before anything of what was read is believed. Nothing here waits for anything but a lock.
 import { createClockMemory } from "../clock.ts";
+import { accessStamp, countAt, noteAccess, stampWithCount } from "./access.ts";
+import { AccessClock, createAccessClockMemory } from "./access_clock.ts";
 import { Account } from "./account.ts";
 import { beginEvacuation, clearArena } from "./arena.ts";
 import { Block, isBlockPinned, pinBlock, PinnedBlock, stageBlock, StagedBlock } from "./block.ts";
@@ -19,14 +21,17 @@ import * as entries from "./entries.ts";
 import type { KeyRange, ValueRange } from "./entries.ts";
 import { duePart, earliestExpiryMs, nextBucketUntil } from "./expiry_index.ts";
 import { sweepExpired } from "./expiry_sweep.ts";
-import { hashKey } from "./key_hash.ts";
+import { hashKey, hashKeyWords } from "./key_hash.ts";
 import * as L from "./layout.ts";
 import * as record from "./record.ts";
 import { createShardMemory, Shard, type ShardMemory } from "./shard.ts";
 import * as lock from "./shard_lock.ts";
+import { createEvictionMemory, EvictionState } from "./policy/eviction_state.ts";
+import { Evictor, type VictimSink } from "./policy/evictor.ts";
 import { addWatch, hasChanged, noteChange, removeWatch, type WatchMark } from "./watch_table.ts";
 
-export type { Block, KeyRange, PinnedBlock, Shard, StagedBlock, ValueRange };
+export type { Block, KeyRange, PinnedBlock, Shard, StagedBlock, ValueRange, VictimSink };
+export { accessStamp, countAt, Evictor, stampWithCount };
 /** What a record says, and changes of entries: for use within a section. */
 export { entries, record };
 export const DATABASES = L.DATABASES;
@@ -39,6 +44,8 @@ export interface StoreMemory {
   readonly account: SharedArrayBuffer;
   /** The latest moment that any thread has gone by. */
   readonly clock: SharedArrayBuffer;
+  readonly accessClock: SharedArrayBuffer;
+  readonly eviction: SharedArrayBuffer;
   /** The hash key: two int32, drawn at random. */
   readonly hashKey: readonly [number, number];
 }
@@ -79,6 +86,8 @@ export function createStoreMemory(options: StoreOptions): StoreMemory {
     shards: Array.from({ length: shardCount }, () => createShardMemory(arenaBytes)),
     account: new SharedArrayBuffer(64),
     clock: createClockMemory(),
+    accessClock: createAccessClockMemory(),
+    eviction: createEvictionMemory(shardCount),
     hashKey: options.hashKey ?? [random[0], random[1]],
   };
   new Account(memory.account).limitBytes = options.maxmemoryBytes;
@@ -97,14 +106,21 @@ export class Store {
   readonly shards: readonly Shard[];
   readonly shardMask: number;
   readonly account: Account;
+  readonly accessClock: AccessClock;
+  /** What eviction remembers, by shard. */
+  readonly eviction: readonly EvictionState[];
   readonly #k0: number;
   readonly #k1: number;
 
   constructor(memory: StoreMemory) {
     this.account = new Account(memory.account);
+    this.accessClock = new AccessClock(memory.accessClock);
+    this.eviction = memory.shards.map((_, i) => new EvictionState(memory.eviction, i));
     this.shardMask = memory.shards.length - 1;
     const bits = Math.log2(memory.shards.length);
-    this.shards = memory.shards.map((each, i) => new Shard(i, bits, this.account, each));
+    this.shards = memory.shards.map((each, i) =>
+      new Shard(i, bits, this.account, this.accessClock, each)
+    );
     [this.#k0, this.#k1] = memory.hashKey;
   }
 
@@ -205,23 +221,21 @@ export class Store {
   // ---- within a section -----------------------------------------------------------------------------
 
   /** The record of a key that has not expired, 0 if there is none; notes the access. */
-  find(shard: Shard, key: KeyRange, nowMs: number, clock: number): number {
-    return this.accessed(shard, entries.findKey(shard, key), nowMs, clock);
+  find(shard: Shard, key: KeyRange, nowMs: number, stamp: number): number {
+    return this.accessed(shard, entries.findKey(shard, key), nowMs, stamp);
   }
 
   /** What `find()` makes of the record that was found last: 0 if it has expired; notes the access. */
-  accessed(shard: Shard, ref: number, nowMs: number, clock: number): number {
+  accessed(shard: Shard, ref: number, nowMs: number, stamp: number): number {
     if (ref === 0) return 0;
     if (record.isExpired(shard, ref, nowMs)) return 0;
-    this.noteAccess(shard, shard.slot, clock);
+    noteAccess(shard, shard.slot, stamp);
     return ref;
   }
 
-  /** Notes when the entry at `slot` was read; a clock below 0 notes nothing. */
-  noteAccess(shard: Shard, slot: number, clock: number): void {
-    // Stored only when it differs: a key that many workers read would otherwise bounce between their caches.
-    const at = clockOf(slot);
-    if (shard.clocks[at] !== clock && clock >= 0) shard.clocks[at] = clock;
+  /** Notes that the entry at `slot` was read, by an `accessStamp()`; one below 0 notes nothing. */
+  noteAccess(shard: Shard, slot: number, stamp: number): void {
+    noteAccess(shard, slot, stamp);
   }
 
   /** The access clock of the entry that the last look-up of this shard found. */
@@ -305,6 +319,18 @@ export class Store {
   isThere(shard: Shard, key: KeyRange, nowMs: number): boolean {
     const ref = entries.findKey(shard, key);
     return ref !== 0 && !record.isExpired(shard, ref, nowMs);
+  }
+
+  /** Moves records out of the page that is being emptied; the caller holds the lock for changes. */
+  moveRecords(shard: Shard, movesMax: number): void {
+    entries.moveRecords(shard, this.#k0, this.#k1, movesMax);
+  }
+
+  /** The hash of a record's key; under the lock. */
+  hashOfRecord(shard: Shard, ref: number): number {
+    const start = record.keyStartOf(ref) >>> 2, bytes = record.keyBytesOf(shard, ref);
+    const database = record.databaseOf(shard, ref);
+    return hashKeyWords(shard.i32, start, bytes, this.#k0, this.#k1, database);
   }
 
   // ---- takes locks itself ---------------------------------------------------------------------------
@@ -556,6 +582,7 @@ export class Store {
       freeSlotBytes: sum(L.FREE_SLOT_UNITS) * 8,
       pinnedBlocks: sum(L.PINNED),
       expired: sum(L.EXPIRED_COUNT),
+      evicted: this.eviction.reduce((total, { evicted }) => total + evicted, 0),
       recordsMoved: sum(L.RECORDS_MOVED),
       longChains: sum(L.LONG_CHAINS),
     };
@@ -600,6 +627,7 @@ export interface StoreTotals {
   freeSlotBytes: number;
   pinnedBlocks: number;
   expired: number;
+  evicted: number;
   recordsMoved: number;
   longChains: number;
 }

@@ -127,7 +127,10 @@ Deno.test("APPEND stops at the longest value", async () => {
 });
 
 Deno.test("without memory SET GET and GETSET keep the old value and reply OOM alone", async () => {
-  await using server = await startServer({ workers: 1 });
+  await using server = await startServer({
+    workers: 1,
+    flags: ["--maxmemory-policy", "noeviction"],
+  });
   using client = await connect(server.port);
   const old = pattern(200_000, 1);
   await client.command("SET", "block", old);

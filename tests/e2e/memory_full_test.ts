@@ -1,4 +1,4 @@
-// A store that is full: writes are refused with Redis's words, reads and deletions go on, and what is
+// A store that is full under noeviction: writes are refused with Redis's words, reads and deletions go on, and what is
 // freed or expires can be used again, whatever the sizes were.
 
 import assert from "node:assert/strict";
@@ -15,7 +15,10 @@ let server: RunningServer;
 let client: RespClient;
 
 Deno.test.beforeAll(async () => {
-  server = await startServer({ workers: 1, flags: ["--maxmemory", String(MAXMEMORY)] });
+  server = await startServer({
+    workers: 1,
+    flags: ["--maxmemory", String(MAXMEMORY), "--maxmemory-policy", "noeviction"],
+  });
   client = await connect(server.port, { timeoutMs: 30_000 });
 });
 

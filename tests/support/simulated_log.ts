@@ -273,7 +273,7 @@ export function check(
   then: (recovered: Recovered["ok"]) => void = () => {},
 ): number {
   access.store.flush(-1);
-  const recovered = recover(disk, new EntryLoader(access.store, 1024));
+  const recovered = recover(disk, new EntryLoader(access.store, 1024, 0));
   if ("error" in recovered) assert.fail(`the start is refused: ${recovered.error}`);
   const sequence = recovered.ok.nextSequence - 1;
   assert.ok(

@@ -33,6 +33,7 @@ Deno.test("parseConfig() gives the documented defaults without flags and with se
     port: 6379,
     workerCount: 3,
     maxmemoryBytes: 4 * GIB,
+    evictionPolicy: "allkeys-lru",
     maxmemoryDefaultBytes: 4 * GIB,
     defaultTtlS: 0,
     ttlRules: [],

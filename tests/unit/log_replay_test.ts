@@ -99,7 +99,7 @@ function stateOf(access: StoreAccess, table: Uint8Array | null): string {
 }
 
 function replay(disk: ByteDisk, access: StoreAccess, times = 1): string {
-  const loader = new EntryLoader(access.store, 32_768);
+  const loader = new EntryLoader(access.store, 32_768, 0);
   for (let i = 0; i < times; i++) {
     const result = recover(disk, loader);
     assert.ok("ok" in result, JSON.stringify(result));
@@ -127,7 +127,7 @@ Deno.test("a log replayed onto a snapshot from later than its beginning comes to
   for (const [effect] of groups) end.apply(effect);
   for (let walked = 0; walked <= GROUPS; walked += 6) {
     // The walk saw everything up to `walked`; replay begins at or before that.
-    const access = openSmall(), loader = new EntryLoader(access.store, 32_768);
+    const access = openSmall(), loader = new EntryLoader(access.store, 32_768, 0);
     assert.ok("ok" in recover(makeLog(groups.slice(0, walked)), loader));
     const sequence = 1 + random.below(walked + 1);
     const disk = new ByteDisk(new Map(whole.files));
@@ -165,7 +165,13 @@ Deno.test("several threads load a snapshot together: each frame once, and all wh
 
   const target = openStore({ shardCount: 2, maxmemoryBytes: 64 * 2 ** 20 });
   const turns = new LoadTurns(new Int32Array(new SharedArrayBuffer(LOAD_TURNS_WORDS * 4)));
-  const options = { disk, turns, snapshotSequence: () => sequence, keyBytesMax: 1024 };
+  const options = {
+    disk,
+    turns,
+    snapshotSequence: () => sequence,
+    keyBytesMax: 1024,
+    clockKind: 0,
+  };
   const told: number[] = [];
   const helping = [1, 2].map(() =>
     helpLoading({

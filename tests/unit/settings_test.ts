@@ -98,7 +98,7 @@ Deno.test("listParameters() shows what Redis's tools ask for, and no password", 
   assert.equal(get(parameters, "appendonly"), "no");
   assert.equal(get(parameters, "databases"), "16");
   assert.equal(get(parameters, "bind"), "127.0.0.1 ::1");
-  assert.equal(get(parameters, "maxmemory-policy"), "noeviction");
+  assert.equal(get(parameters, "maxmemory-policy"), "allkeys-lru");
   assert.equal(get(parameters, "requirepass"), "");
   assert.ok(!parameters.some((parameter) => parameter.get().includes("hunter2")));
   assert.equal(new Set(parameters.map(({ name }) => name)).size, parameters.length);

@@ -1,0 +1,41 @@
+// The policies by which a full cache chooses what to let go: names and numbers; knows no entry.
+
+/** In the order of their numbers, which stand in the shared settings. */
+export const EVICTION_POLICIES = [
+  "noeviction",
+  "allkeys-lru",
+  "volatile-lru",
+  "allkeys-lfu",
+  "volatile-lfu",
+  "allkeys-random",
+  "volatile-random",
+  "volatile-ttl",
+  "allkeys-sieve",
+] as const;
+export type EvictionPolicy = typeof EVICTION_POLICIES[number];
+
+export const NO_EVICTION = 0;
+export const ALLKEYS_LRU = 1;
+export const VOLATILE_LRU = 2;
+export const ALLKEYS_LFU = 3;
+export const VOLATILE_LFU = 4;
+export const ALLKEYS_RANDOM = 5;
+export const VOLATILE_RANDOM = 6;
+export const VOLATILE_TTL = 7;
+export const ALLKEYS_SIEVE = 8;
+
+/** What the 16 bits beside each entry of the index hold: when it was used, how often, or whether. */
+export const BY_RECENCY = 0;
+export const BY_FREQUENCY = 1;
+export const BY_VISITS = 2;
+
+export function clockKindOf(policy: number): number {
+  if (policy === ALLKEYS_LFU || policy === VOLATILE_LFU) return BY_FREQUENCY;
+  return policy === ALLKEYS_SIEVE ? BY_VISITS : BY_RECENCY;
+}
+
+/** Whether only entries that expire one day are let go. */
+export function isVolatile(policy: number): boolean {
+  return policy === VOLATILE_LRU || policy === VOLATILE_LFU || policy === VOLATILE_RANDOM ||
+    policy === VOLATILE_TTL;
+}

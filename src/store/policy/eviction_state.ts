@@ -1,0 +1,35 @@
+// What eviction remembers of each shard, in shared memory: where its hand stands and what it let go.
+//
+// Words are changed under the shard's lock. Layout of a shard's part, in 4-byte words:
+//   0, 1     float64: entries let go so far
+//   2        the bucket at which the hand stands
+//   3        kind of policy that the access clocks are of, + 1; 0 before the first
+//   4 on     SIEVE's hand, see there
+import { SIEVE_WORDS } from "./sieve_hand.ts";
+
+export const HAND = 2;
+export const CLOCK_KIND = 3;
+const SHARD_WORDS = SIEVE_WORDS;
+
+export function createEvictionMemory(shardCount: number): SharedArrayBuffer {
+  return new SharedArrayBuffer(shardCount * SHARD_WORDS * 4);
+}
+
+export class EvictionState {
+  readonly words: Int32Array<SharedArrayBuffer>;
+  readonly #counts: Float64Array<SharedArrayBuffer>;
+
+  constructor(memory: SharedArrayBuffer, shardNumber: number) {
+    const at = shardNumber * SHARD_WORDS * 4;
+    this.words = new Int32Array(memory, at, SHARD_WORDS);
+    this.#counts = new Float64Array(memory, at, 1);
+  }
+
+  get evicted(): number {
+    return this.#counts[0];
+  }
+
+  noteEvicted(): void {
+    this.#counts[0]++;
+  }
+}

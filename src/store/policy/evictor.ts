@@ -1,0 +1,330 @@
+// Lets entries go when memory is short: chooses them by the policy, and knows neither commands nor the log.
+//
+// A hand goes round the buckets of each shard. It looks at the next few entries, whose access clocks lie in the
+// lines that it reads anyway, and lets the stalest of them go. Entries lie in the order of their hashes, so these are
+// a random sample without repetition: 16 of them come within 0.1 points of the hit ratio of an exact list by
+// recency, for four sequential lines per entry let go and no word of memory.
+import {
+  ALLKEYS_RANDOM,
+  ALLKEYS_SIEVE,
+  clockKindOf,
+  isVolatile,
+  NO_EVICTION,
+  VOLATILE_RANDOM,
+  VOLATILE_TTL,
+} from "../../eviction_policies.ts";
+import { accessStamp, nextRandom, staleness } from "../access.ts";
+import { earliestExpiryMs, lowerBound, nextBucketUntil, takeDueBucket } from "../expiry_index.ts";
+import { beginEvacuation, CLASS_UNITS } from "../arena.ts";
+import { nextBucketWord, slotOfRef } from "../bucket_index.ts";
+import { removeAt } from "../entries.ts";
+import * as L from "../layout.ts";
+import { expiresAtMsOf, isExpired, keyBytesOf } from "../record.ts";
+import type { Shard } from "../shard.ts";
+import type { Store } from "../store.ts";
+import { CLOCK_KIND, HAND } from "./eviction_state.ts";
+import { chooseBySieve } from "./sieve_hand.ts";
+
+/** Entries that are looked at for one that goes. */
+const WINDOW = 16;
+/** Buckets that are looked at for one that goes; where their records are read, each costs a few cache misses. */
+const CHAINS_MAX = 256;
+/** Buckets that are passed because nothing in them expires: the bounds of eight lie in one line. */
+const CHAINS_PASSED_MAX = 65_536;
+/** Tries to find what expires next, each of which raises a bound that was too early. */
+const SOONEST_TRIES_MAX = 64;
+/** Let go at once when a write finds no memory, so that the next ones find some. */
+const VICTIMS_PER_WRITE = 16;
+/** The same when that did not help: what goes is of another size, and whole pages have to become free. */
+const VICTIMS_PER_TRY = 128;
+/** Let go under one hold of the lock where nobody waits for that shard alone: about 20 µs. */
+const VICTIMS_PER_HOLD = 64;
+/** Records moved to win back a page, by a write that lacks one, and where more time may pass. */
+const MOVES_PER_WRITE = 256;
+const MOVES_PER_HOLD = 1024;
+/** After so many tries of a write the emptiest page is cleared, whatever lies in it. */
+const TRIES_BEFORE_PAGE = 6;
+const PAGES_SEARCHED = 1024;
+/** Rounds over all shards in search of memory, beside those that a large value needs. */
+const ROUNDS_MIN = 8;
+/** Free slots are kept ahead of need up to this part of a shard's pages, from that part on. */
+const AHEAD_LOW_SHIFT = 7;
+const AHEAD_HIGH_SHIFT = 6;
+/** Holds of one shard's lock by one turn of the background's work. */
+const HOLDS_PER_TURN = 8;
+
+/** Who is told of what goes, so that it can be logged. Called under the shard's lock. */
+export interface VictimSink {
+  /** Whether there is room to log the removal of a key of so many bytes. */
+  admits(keyBytes: number): boolean;
+  /** The entry is about to be removed. */
+  removing(shard: Shard, ref: number, hash: number): void;
+  /** What was told since the last call is complete; the lock is still held. */
+  publish(): void;
+  /** Waits until there is room; no lock is held. */
+  awaitRoom(): void;
+}
+
+export class Evictor {
+  /** The policy's number, see `begin()`. */
+  policy = NO_EVICTION;
+  /** Set when the last call stopped because the log had no room for removals. */
+  isStarved = false;
+
+  readonly #store: Store;
+  readonly #sink: VictimSink | null;
+  #stamp = 0;
+  #nowMs = 0;
+  /** The shard at which the search over all of them goes on. */
+  #next = 0;
+
+  constructor(store: Store, sink: VictimSink | null) {
+    this.#store = store;
+    this.#sink = sink;
+  }
+
+  /** The moment of what follows, and the policy that holds by then. */
+  begin(policy: number, nowMs: number): void {
+    this.policy = policy;
+    this.#nowMs = nowMs;
+  }
+
+  get isOn(): boolean {
+    return this.policy !== NO_EVICTION;
+  }
+
+  /**
+   * Makes room in a shard whose lock for changes is held, for a write that found none; `tries` says how often it has
+   * been called for the same write, and with it the effort grows. False: nothing could be done.
+   */
+  makeRoom(shard: Shard, tries: number): boolean {
+    if (this.policy === NO_EVICTION) return false;
+    let removed = this.evict(shard, tries === 0 ? VICTIMS_PER_WRITE : VICTIMS_PER_TRY);
+    if (this.isStarved) return false;
+    if (tries >= TRIES_BEFORE_PAGE) removed += this.#emptyPage(shard);
+    else if (tries > 0) removed += this.#compact(shard, MOVES_PER_WRITE);
+    return removed > 0;
+  }
+
+  /**
+   * Makes room for `bytes` in whole pages, in whatever shards; takes their locks one after the other. Gives whether
+   * there is more room than before, perhaps not enough.
+   */
+  reclaim(bytes: number): boolean {
+    if (this.policy === NO_EVICTION) return false;
+    const { shards, account } = this.#store;
+    const units = Math.ceil(bytes / L.PAGE_BYTES + 1) * L.PAGE_ACCOUNT_UNITS;
+    // Nothing goes for what could never fit.
+    if (units * L.ACCOUNT_UNIT_BYTES > account.limitBytes) return false;
+    const rounds = ROUNDS_MIN + Math.ceil(units * 2 / L.PAGE_ACCOUNT_UNITS);
+    let removed = 0;
+    for (let round = 0; round < rounds; round++) {
+      const before = removed;
+      for (let i = 0; i < shards.length; i++) {
+        const shard = shards[this.#next++ & this.#store.shardMask];
+        this.#store.lockChange(shard);
+        removed += this.evict(shard, VICTIMS_PER_HOLD);
+        if (round > 0) removed += this.#compact(shard, MOVES_PER_HOLD);
+        if (round > 1) removed += this.#emptyPage(shard);
+        this.#sink?.publish();
+        this.#store.unlockChange(shard);
+        if (account.hasRoom(units) && (round > 0 || i === shards.length - 1)) return true;
+        if (this.isStarved) this.#sink!.awaitRoom();
+      }
+      if (removed === before && !this.isStarved) break;
+    }
+    return removed > 0;
+  }
+
+  /** One turn of the work ahead of need, for one shard; gives whether there is more to do. */
+  runAhead(shard: Shard): boolean {
+    this.#adoptClocks(shard);
+    if (this.policy === NO_EVICTION) return false;
+    const words = shard.words, { account } = this.#store;
+    const isShort = () =>
+      !account.hasRoom(0) || !account.hasRoom(L.PAGE_ACCOUNT_UNITS) &&
+        words[L.FREE_SLOT_UNITS] < (words[L.SLAB_PAGES] * L.PAGE_UNITS) >>> AHEAD_HIGH_SHIFT;
+    if (account.hasRoom(L.PAGE_ACCOUNT_UNITS)) return false;
+    const low = (words[L.SLAB_PAGES] * L.PAGE_UNITS) >>> AHEAD_LOW_SHIFT;
+    if (account.hasRoom(0) && words[L.FREE_SLOT_UNITS] >= low) return false;
+    for (let holds = 0; holds < HOLDS_PER_TURN && isShort(); holds++) {
+      this.#store.lockChange(shard);
+      let removed = this.evict(shard, VICTIMS_PER_HOLD);
+      // Too much is in use, not too little free: pages have to go back.
+      if (!account.hasRoom(0)) removed += this.#compact(shard, MOVES_PER_HOLD);
+      this.#sink?.publish();
+      this.#store.unlockChange(shard);
+      if (removed === 0) return false;
+    }
+    return isShort();
+  }
+
+  /** Lets at most `count` entries of a shard go, whose lock for changes is held; gives how many went. */
+  evict(shard: Shard, count: number): number {
+    this.isStarved = false;
+    this.#adoptClocks(shard);
+    this.#stamp = accessStamp(clockKindOf(this.policy), this.#store.accessClock.tick);
+    let removed = 0;
+    while (removed < count && shard.words[L.ENTRIES] > 0) {
+      const slot = this.#choose(shard);
+      if (slot === 0 || !this.#remove(shard, slot)) break;
+      removed++;
+    }
+    return removed;
+  }
+
+  /** The slot of the entry that goes next; 0 if none was found in a bounded search. */
+  #choose(shard: Shard): number {
+    const { words, buckets, clocks } = shard, policy = this.policy, stamp = this.#stamp;
+    const onlyExpiring = isVolatile(policy);
+    if (onlyExpiring && earliestExpiryMs(shard) === 0) return 0;
+    if (policy === VOLATILE_TTL) return chooseSoonest(shard);
+    const isRandom = policy === ALLKEYS_RANDOM || policy === VOLATILE_RANDOM;
+    const state = this.#store.eviction[shard.number].words, count = words[L.BUCKETS];
+    if (policy === ALLKEYS_SIEVE) {
+      return chooseBySieve(shard, state, this.#store.accessClock.tick);
+    }
+    let bucket = isRandom ? nextRandom() % count : state[HAND];
+    let best = 0, bestScore = -Infinity, seen = 0;
+    for (let chains = 0, passed = 0; chains < CHAINS_MAX && seen < WINDOW; bucket++) {
+      if (bucket >= count) bucket = 0;
+      if (onlyExpiring) {
+        // Where nothing expires, records are not looked at.
+        const end = Math.min(count, bucket + CHAINS_PASSED_MAX - passed);
+        const next = nextBucketUntil(shard, bucket, end, Infinity);
+        passed += next - bucket;
+        bucket = next;
+        if (passed >= CHAINS_PASSED_MAX) break;
+        if (bucket >= count) {
+          bucket = -1;
+          passed++;
+          continue;
+        }
+      }
+      chains++;
+      let base = L.BUCKET_BASE + bucket * L.BUCKET_WORDS;
+      for (; base !== 0; base = nextBucketWord(shard, base)) {
+        for (let place = 0; place < L.BUCKET_SLOTS; place++) {
+          const ref = buckets[base + place + L.BUCKET_REFS];
+          if (ref === 0) break;
+          let score: number;
+          if (onlyExpiring) {
+            const expiresAtMs = expiresAtMsOf(shard, ref);
+            if (expiresAtMs === 0) continue;
+            if (expiresAtMs <= this.#nowMs) score = Infinity;
+            else if (isRandom) score = nextRandom();
+            else score = staleness(clocks[base * 2 + L.BUCKET_CLOCKS + place], stamp);
+          } else if (isRandom) score = nextRandom();
+          else score = staleness(clocks[base * 2 + L.BUCKET_CLOCKS + place], stamp);
+          seen++;
+          if (score > bestScore) best = base + place, bestScore = score;
+        }
+      }
+    }
+    if (!isRandom) state[HAND] = bucket;
+    return best;
+  }
+
+  /** Removes the entry at `slot`; false if there is no room to log that. */
+  #remove(shard: Shard, slot: number): boolean {
+    const ref = shard.buckets[slot + L.BUCKET_REFS], sink = this.#sink;
+    if (isExpired(shard, ref, this.#nowMs)) {
+      // It had gone already, as far as anybody could see: that is not logged.
+      shard.words[L.EXPIRED_COUNT]++;
+    } else {
+      if (sink !== null) {
+        if (!sink.admits(keyBytesOf(shard, ref))) {
+          this.isStarved = true;
+          return false;
+        }
+        sink.removing(shard, ref, shard.buckets[slot]);
+      }
+      this.#store.eviction[shard.number].noteEvicted();
+    }
+    removeAt(shard, slot, ref);
+    return true;
+  }
+
+  /** Moves records together, so that a page may become free; gives 1 if one is on its way. */
+  #compact(shard: Shard, movesMax: number): number {
+    if (shard.words[L.EVACUATING] === 0 && !beginEvacuation(shard)) return 0;
+    this.#store.moveRecords(shard, movesMax);
+    return 1;
+  }
+
+  /**
+   * Lets all entries of one slab page go, of the one with the most holes: the last resort of a shard that has memory
+   * of other sizes only. Gives how many went.
+   */
+  #emptyPage(shard: Shard): number {
+    // Not all of a page's entries may be ones that expire.
+    if (isVolatile(this.policy) || this.isStarved) return 0;
+    const { words, pages, i32 } = shard;
+    const bump = Math.min(words[L.PAGE_BUMP], PAGES_SEARCHED);
+    let page = -1, leastUnits = Infinity;
+    for (let each = 0; each < bump; each++) {
+      const meta = each * L.PAGE_WORDS, kind = pages[meta + L.PAGE_KIND];
+      if (kind <= 0) continue;
+      const liveUnits = pages[meta + L.PAGE_LIVE] * CLASS_UNITS[kind - 1];
+      if (liveUnits < leastUnits) page = each, leastUnits = liveUnits;
+    }
+    if (page < 0) return 0;
+    const meta = page * L.PAGE_WORDS, size = CLASS_UNITS[pages[meta + L.PAGE_KIND] - 1];
+    const filled = pages[meta + L.PAGE_FILLED], start = L.ARENA_BASE_UNITS + page * L.PAGE_UNITS;
+    let removed = 0;
+    for (let at = 0; at + size <= filled && pages[meta + L.PAGE_LIVE] > 0; at += size) {
+      const ref = start + at;
+      if (pages[meta + L.PAGE_KIND] <= 0) break; // the last one was the page's last
+      if (i32[ref * 2] === 0) continue;
+      const hash = this.#store.hashOfRecord(shard, ref);
+      const slot = slotOfRef(shard, hash >>> shard.addressShift, ref);
+      // A record that no entry refers to is being made by a change that is under way.
+      if (slot === 0) continue;
+      if (!this.#remove(shard, slot)) break;
+      removed++;
+    }
+    return removed;
+  }
+
+  /** After a change of the policy, clocks of another kind mean nothing: all entries begin anew. */
+  #adoptClocks(shard: Shard): void {
+    const state = this.#store.eviction[shard.number].words, kind = clockKindOf(this.policy);
+    const before = state[CLOCK_KIND];
+    if (before === kind + 1) return;
+    state[CLOCK_KIND] = kind + 1;
+    if (before === 0) return;
+    const fresh = accessStamp(kind, this.#store.accessClock.tick), { words, clocks } = shard;
+    for (let bucket = 0; bucket < words[L.BUCKETS]; bucket++) {
+      for (let base = L.BUCKET_BASE + bucket * L.BUCKET_WORDS; base !== 0;) {
+        const first = base * 2 + L.BUCKET_CLOCKS;
+        clocks.fill(fresh, first, first + L.BUCKET_SLOTS);
+        base = nextBucketWord(shard, base);
+      }
+    }
+  }
+}
+
+/** The slot of the entry that expires next, found by the index of expiry; nearly always the very one. */
+function chooseSoonest(shard: Shard): number {
+  let best = 0;
+  for (let tries = 0; tries < SOONEST_TRIES_MAX; tries++) {
+    const earliestMs = earliestExpiryMs(shard);
+    if (earliestMs === 0) return 0;
+    const bucket = takeDueBucket(shard, earliestMs);
+    if (bucket < 0) continue; // a bound of a whole part of the shard was too early
+    let soonestMs = Infinity;
+    let base = L.BUCKET_BASE + bucket * L.BUCKET_WORDS;
+    for (; base !== 0; base = nextBucketWord(shard, base)) {
+      for (let slot = base; slot < base + L.BUCKET_SLOTS; slot++) {
+        const ref = shard.buckets[slot + L.BUCKET_REFS];
+        if (ref === 0) break;
+        const expiresAtMs = expiresAtMsOf(shard, ref);
+        if (expiresAtMs !== 0 && expiresAtMs < soonestMs) best = slot, soonestMs = expiresAtMs;
+      }
+    }
+    if (soonestMs === Infinity) continue;
+    lowerBound(shard, bucket, soonestMs);
+    if (soonestMs <= earliestExpiryMs(shard)) break;
+  }
+  return best;
+}
