@@ -22,7 +22,7 @@ export interface MissingStep {
 
 /** Time limits are several times what a step takes on two shared cores: they catch hangs. */
 const CHECK_TIMEOUT_MS = 180_000;
-const UNIT_TIMEOUT_MS = 300_000;
+const UNIT_TIMEOUT_MS = 480_000;
 const TESTS_TIMEOUT_MS = 600_000;
 const BENCH_TIMEOUT_MS = 600_000;
 

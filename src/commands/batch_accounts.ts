@@ -17,7 +17,7 @@ import {
   IS_FAST,
   IS_UNWATCHED,
 } from "./command_numbers.ts";
-import type { CommandContext } from "./context.ts";
+import type { CommandContext, Finish } from "./context.ts";
 import type { Services } from "./services.ts";
 import { slowArguments } from "./slow_log.ts";
 import { ROWS } from "./table.ts";
@@ -96,6 +96,22 @@ export class BatchAccounts {
       this.metrics.commands.fail(number);
     }
     if (this.#isMonitored) this.noteMonitored(c, 0, rowIndex);
+  }
+
+  /** The reply of a command that ran comes later: then it counts as failed if that is an error. */
+  noteParked(
+    c: CommandContext,
+    command: number,
+    rowIndex: number,
+    parked: Promise<Finish>,
+  ): Promise<Finish> {
+    const number = numberOf(c.batch, command, rowIndex);
+    if (number < 0) return parked;
+    return parked.then((finish) => (reply) => {
+      const before = reply.out.errors.length;
+      finish(reply);
+      if (reply.out.errors.length > before) this.metrics.commands.fail(number);
+    });
   }
 
   /** A look-up of the key that is argument `at` of the batch. */

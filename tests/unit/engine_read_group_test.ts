@@ -73,7 +73,7 @@ Deno.test("Engine notices a change of a shard that was read early in a group", (
   const path = new EnginePath(), store = path.engine.store;
   path.replies(SETUP);
   const beginRead = store.beginRead.bind(store);
-  let shardOfA: Shard | null = null, begun = 0;
+  let shardOfA: Shard | null = null, begun = 0, tries = 0;
   store.beginRead = (shard) => {
     if (begun++ === 0) shardOfA = shard;
     else if (begun === 3) {
@@ -83,7 +83,12 @@ Deno.test("Engine notices a change of a shard that was read early in a group", (
     }
     return beginRead(shard);
   };
-  assert.equal(path.replies("GET a\r\nGET b\r\nGET nobody\r\n"), "$1\r\n1\r\n$3\r\ntwo\r\n$-1\r\n");
+  // After a batch that took long the commands of the next run one by one, so that each is timed.
+  for (; tries < 100 && begun !== 6; tries++) {
+    begun = 0;
+    const replies = path.replies("GET a\r\nGET b\r\nGET nobody\r\n");
+    assert.equal(replies, "$1\r\n1\r\n$3\r\ntwo\r\n$-1\r\n");
+  }
   assert.equal(begun, 6, "each read once with the group and once by itself");
 });
 

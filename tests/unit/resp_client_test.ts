@@ -137,13 +137,15 @@ Deno.test("RespClient sends commands and reads raw bytes and replies in turn", a
 });
 
 Deno.test("RespClient goes on after a wait that timed out, losing nothing", async () => {
-  const go = Promise.withResolvers<void>();
+  const go = Promise.withResolvers<void>(), isWritten = Promise.withResolvers<void>();
   await withPeer(async (conn) => {
     await write(conn, "+half");
+    isWritten.resolve();
     await go.promise;
     await write(conn, " and half\r\n");
   }, async (port) => {
     using client = await connect(port);
+    await isWritten.promise;
     await assert.rejects(client.reply(50), /within the limit: the server sent 5 unread bytes/);
     await assert.rejects(client.readRaw("x", 1), /within the limit/);
     go.resolve();
