@@ -61,16 +61,17 @@ export const EXPIRY_LOOK_MS = 100;
 export const EXPIRY_LOOK_MS_MIN = 10;
 /** Entries looked at under one hold of a lock: about 20 µs. */
 export const EXPIRY_SWEEP_ENTRIES = 64;
-/** Removal of expired entries between two commands, while commands come and while none do. */
-export const EXPIRY_SLICE_MS = 0.3;
-export const EXPIRY_SLICE_IDLE_MS = 2;
+/** Removal of expired entries in one go, at most: what a command may have to wait for. */
+export const EXPIRY_SLICE_MS_MAX = 2;
+/** A timer of the runtime wakes after this time, not sooner (measured): slices are so long that their part is right. */
+export const EXPIRY_REST_MS_MIN = 2;
 /** The part of a busy worker's time that this takes: so much, and so much more by step of active-expire-effort. */
-export const EXPIRY_PART_BASE = 0.1;
-export const EXPIRY_PART_PER_EFFORT = 0.05;
+export const EXPIRY_PART_BASE = 0.11;
+export const EXPIRY_PART_PER_EFFORT = 0.04;
 /** Twice as much is taken when an entry is so late, and again when so much of maxmemory is used; never more than that. */
 export const EXPIRY_BEHIND_MS = 1000;
 export const EXPIRY_MEMORY_SHORT = 0.9;
-export const EXPIRY_PART_MAX = 0.75;
+export const EXPIRY_PART_MAX = 0.5;
 /** Entries looked at under one hold of a lock to foretell expiry: about 30 µs; and for how long before others run. */
 export const FORECAST_ENTRIES_PER_HOLD = 128;
 export const FORECAST_TURN_MS = 1;

@@ -13,8 +13,8 @@ import {
   EXPIRY_PART_BASE,
   EXPIRY_PART_MAX,
   EXPIRY_PART_PER_EFFORT,
-  EXPIRY_SLICE_IDLE_MS,
-  EXPIRY_SLICE_MS,
+  EXPIRY_REST_MS_MIN,
+  EXPIRY_SLICE_MS_MAX,
   EXPIRY_SWEEP_ENTRIES,
 } from "../limits.ts";
 import { COUNTER } from "../metrics.ts";
@@ -71,14 +71,15 @@ export class ExpirySweeper {
     // While the log is loaded nothing may go: a later effect may say that it lives on.
     if (!settings.isActiveExpire || settings.state === ProcessState.STARTING) return EXPIRY_LOOK_MS;
     const atMs = nowMs(), beganMs = elapsedMs();
-    const isLeft = this.#sweep(atMs, beganMs + (isIdle ? EXPIRY_SLICE_IDLE_MS : EXPIRY_SLICE_MS));
+    const part = isIdle ? 1 : this.#part(atMs);
+    const isLeft = this.#sweep(atMs, beganMs + sliceMs(part));
     const tookMs = elapsedMs() - beganMs;
     this.#tellLateness(atMs);
     counters[COUNTER.expirySweepMs] += tookMs;
     onSlice(tookMs);
     if (!isLeft) return this.#untilNext(atMs);
     counters[COUNTER.expirySlicesCut]++;
-    return isIdle ? 0 : tookMs * (1 / this.#part(atMs) - 1);
+    return tookMs * (1 / part - 1);
   }
 
   /** Removes what has expired at `nowMs`, until the clock shows `endMs`; gives whether something is left. */
@@ -129,4 +130,11 @@ export class ExpirySweeper {
     this.#lateMsMax = 0;
     this.#windowFromMs = nowMs;
   }
+}
+
+/** How long a slice may be, so that it and the shortest rest are to each other as the part wants it. */
+function sliceMs(part: number): number {
+  return part === 1
+    ? EXPIRY_SLICE_MS_MAX
+    : Math.min(EXPIRY_SLICE_MS_MAX, EXPIRY_REST_MS_MIN * part / (1 - part));
 }
