@@ -107,7 +107,7 @@ export class Tables {
       columns: [
         { label: "Worker", text: ({ number }) => String(number) },
         { label: "Commands/s", number: true, text: ({ rate }) => countText(rate) },
-        { label: "Share of the busiest", part: ({ part }) => part },
+        { label: "Share of the busiest", minor: true, part: ({ part }) => part },
         { label: "Clients", number: true, text: ({ connections }) => wholeText(connections) },
         {
           label: "Worst delay",
