@@ -77,6 +77,7 @@ Deno.test({
     await untilText(charts.first().locator("dd").first(), /^[1-9]/);
     await untilText(page.locator("#workers tbody").first(), /0.*1/);
     await untilText(page.locator("#workers"), /user/);
+    await untilText(page.locator("#workers"), /index\d.*iB/);
     await untilText(page.locator("#slow tbody"), /MGET user:/);
     await untilText(page.locator("#parameters"), /slowlog-log-slower-than/);
     await page.getByLabel("15 min").check({ force: true });

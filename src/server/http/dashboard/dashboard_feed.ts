@@ -37,12 +37,13 @@ export class DashboardFeed {
 
   /** What stays as it is until the server ends. */
   facts(): string {
-    const { config, runId, startedAtMs } = this.#services;
+    const { config, runId, startedAtMs, ring } = this.#services;
     return JSON.stringify({
       version: VERSION,
       runId,
       startedAtMs,
       workerCount: config.workerCount,
+      hasLog: ring !== null,
       hasKeyBrowser: !config.isDashboardReadonly,
       families: FAMILIES,
       heatExponentFirst: HEAT_EXPONENT_FIRST,

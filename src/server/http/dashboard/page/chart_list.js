@@ -24,7 +24,8 @@ const BYTE_INCREMENTS = Array.from({ length: 40 }, (_, i) => 2 ** i);
 const LIMIT_SHOWN_MAX = 4;
 
 /** The charts, in their order on the page. */
-export function chartList({ families, heatExponentFirst }) {
+export function chartList({ families, heatExponentFirst, hasLog }) {
+  const log = hasLog ? "Log" : "Log (persistence is off)";
   return [
     {
       id: "commands",
@@ -115,7 +116,7 @@ export function chartList({ families, heatExponentFirst }) {
     },
     {
       id: "batch",
-      title: "Log: changes per write",
+      title: `${log}: changes per write`,
       text: countText,
       increments: COUNT_INCREMENTS,
       high: 4,
@@ -131,7 +132,7 @@ export function chartList({ families, heatExponentFirst }) {
     },
     {
       id: "sync",
-      title: "Log: fsync time",
+      title: `${log}: fsync time`,
       logarithmic: true,
       text: timeText,
       series: [

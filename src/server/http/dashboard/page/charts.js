@@ -3,6 +3,8 @@
 
 const SYNC = uPlot.sync("mayfly");
 const HEIGHT_PX = 190;
+/** Marks of the axis tell seconds where the time shown is no longer. */
+const SECONDS_SHOWN_S = 120;
 const FONT = "11px system-ui, sans-serif";
 
 /** A colour of the page's style, as it is now: light or dark. */
@@ -174,7 +176,7 @@ export class TimeChart {
             grid: { show: false },
             ticks: { show: false },
             size: 24,
-            space: 60,
+            space: () => this.#windowS > SECONDS_SHOWN_S ? 46 : 62,
             values: (_plot, splits) => splits.map((at) => timeMark(at, this.#windowS)),
           },
           {
@@ -248,5 +250,5 @@ function decadeOnly(value) {
 
 function timeMark(at, windowS) {
   const text = new Date(at * 1000).toLocaleTimeString("en-GB");
-  return windowS > 120 ? text.slice(0, 5) : text;
+  return windowS > SECONDS_SHOWN_S ? text.slice(0, 5) : text;
 }

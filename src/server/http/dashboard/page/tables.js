@@ -92,6 +92,7 @@ function setCell(cell, value, { part }) {
 /** All tables of the page; `show(now, rates)` each second. */
 export class Tables {
   #workers;
+  #memory;
   #shards;
   #namespaces;
   #slow;
@@ -107,13 +108,23 @@ export class Tables {
       columns: [
         { label: "Worker", text: ({ number }) => String(number) },
         { label: "Commands/s", number: true, text: ({ rate }) => countText(rate) },
-        { label: "Share of the busiest", part: ({ part }) => part },
+        { label: "Share of the busiest", minor: true, part: ({ part }) => part },
         { label: "Clients", number: true, text: ({ connections }) => wholeText(connections) },
         {
           label: "Worst delay",
           number: true,
           text: ({ loopLagMsMax }) => timeText(loopLagMsMax * 1000),
         },
+      ],
+    });
+    this.#memory = new DataTable(workers, {
+      id: "memory",
+      title: "Memory by use",
+      empty: "Not told yet.",
+      columns: [
+        { label: "Use", text: ({ use }) => use },
+        { label: "Bytes", number: true, text: ({ bytes }) => bytesText(bytes) },
+        { label: "Share of the limit", part: ({ part }) => part },
       ],
     });
     this.#shards = new DataTable(shards, {
@@ -190,6 +201,7 @@ export class Tables {
     const fullest = Math.max(1, ...shards.map((shard) => shard.entries));
     this.#workers.show(workers.map((worker) => ({ ...worker, part: worker.rate / most })));
     this.#shards.show(shards.map((shard) => ({ ...shard, part: shard.entries / fullest })));
+    this.#memory.show(memoryUses(now.memory));
     this.#namespaces.show(now.namespaces);
   }
 
@@ -204,6 +216,19 @@ export class Tables {
       return box;
     }));
   }
+}
+
+/** What memory goes to; buffers do not count to the limit, but are told against it. */
+function memoryUses(memory) {
+  const { usedBytes, indexBytes, freeSlotBytes, freePageBytes, limitBytes } = memory;
+  const uses = [
+    ["entries", Math.max(0, usedBytes - indexBytes - freeSlotBytes)],
+    ["index", indexBytes],
+    ["freed room in pages", freeSlotBytes],
+    ["free pages", freePageBytes],
+    ["clients' buffers", memory.inputBytes + memory.outputBytes],
+  ];
+  return uses.map(([use, bytes]) => ({ use, bytes, part: Math.min(1, bytes / limitBytes) }));
 }
 
 function hitRateText({ hits, misses }) {
