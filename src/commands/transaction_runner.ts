@@ -114,14 +114,11 @@ export class TransactionRunner {
       const bytes = new Uint8Array(end - start + KEY_SLACK_BYTES);
       bytes.set(batch.bytes.subarray(start, end));
       const { databaseNumber, database } = c.session;
-      const isKnown = transaction.watches.some((each) =>
-        each.key.hash === batch.argHash[at] && each.databaseNumber === databaseNumber &&
-        isSame(each.bytes, bytes)
-      );
-      if (isKnown) continue;
-      const key = keyOf(bytes, batch.argHash[at], database);
+      const hash = batch.argHash[at];
+      if (transaction.isWatched(hash, databaseNumber, bytes)) continue;
+      const key = keyOf(bytes, hash, database);
       const watch = this.store.watch(this.store.shardOf(key.hash), key, c.nowMs);
-      transaction.watches.push({ bytes, databaseNumber, key, watch });
+      transaction.addWatch({ bytes, databaseNumber, key, watch });
     }
   }
 
@@ -130,7 +127,7 @@ export class TransactionRunner {
     const transaction = session.transaction as Transaction | null;
     if (transaction === null) return;
     for (const { watch } of transaction.watches) this.store.unwatch(watch);
-    transaction.watches.length = 0;
+    transaction.forgetWatches();
     if (!transaction.isOpen) session.transaction = null;
   }
 
@@ -478,8 +475,4 @@ function lastKeyOf(row: CommandRow, argCount: number): number {
 function keyOf(bytes: Uint8Array, hash: number, database: number): KeyRange {
   const view = new DataView(bytes.buffer);
   return { hash, database, view, start: 0, end: bytes.length - KEY_SLACK_BYTES };
-}
-
-function isSame(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
