@@ -262,7 +262,9 @@ export class Engine {
         if (session.database !== database) this.#lookAhead(batch, next, session.database);
         if (c.parked !== null || session.isClosing) {
           this.isParkedSilent = replyMode !== REPLY_ON;
-          this.parked = c.parked;
+          this.parked = c.parked === null
+            ? null
+            : accounts.countingLate(c.parked, batch, next - 1, rowIndex);
           this.outcome = session.isClosing ? CLOSE : PARKED;
           c.parked = null;
           isEnding = true;

@@ -17,7 +17,7 @@ import {
   IS_FAST,
   IS_UNWATCHED,
 } from "./command_numbers.ts";
-import type { CommandContext } from "./context.ts";
+import type { CommandContext, Finish } from "./context.ts";
 import type { Services } from "./services.ts";
 import { slowArguments } from "./slow_log.ts";
 import { ROWS } from "./table.ts";
@@ -88,14 +88,31 @@ export class BatchAccounts {
   noteQueued(c: CommandContext, rowIndex: number, reply: ReplyWriter, errorsBefore: number): void {
     const number = numberOf(c.batch, 0, rowIndex);
     if (number < 0) return;
-    const { errors } = reply.out;
     this.metrics.commands.count(number, 1);
-    if (errors.length > errorsBefore) {
-      this.metrics.countErrors(errors.texts.slice(errorsBefore));
-      errors.length = errorsBefore;
-      this.metrics.commands.fail(number);
-    }
+    this.#countErrorsOf(number, reply, errorsBefore);
     if (this.#isMonitored) this.noteMonitored(c, 0, rowIndex);
+  }
+
+  /** For a command that parks: its end, which counts the error that it replies as the command's. */
+  countingLate(
+    parked: Promise<Finish>,
+    batch: RequestBatch,
+    command: number,
+    rowIndex: number,
+  ): Promise<Finish> {
+    const number = numberOf(batch, command, rowIndex);
+    return parked.then((finish) => (reply) => {
+      const { errors } = reply.out, before = errors.length;
+      finish(reply);
+      this.#countErrorsOf(number, reply, before);
+    });
+  }
+
+  #countErrorsOf(number: number, { out: { errors } }: ReplyWriter, before: number): void {
+    if (errors.length <= before) return;
+    this.metrics.countErrors(errors.texts.slice(before));
+    errors.length = before;
+    if (number >= 0) this.metrics.commands.fail(number);
   }
 
   /** A look-up of the key that is argument `at` of the batch. */
