@@ -41,6 +41,8 @@ export class TransactionRunner {
   readonly #isHeld: Uint8Array;
   /** Memory that the queues of this worker's sessions take. */
   #queuedBytes = 0;
+  /** Set by a change that found no memory while the shards are held. */
+  #isStarved = false;
 
   constructor(
     readonly store: Store,
@@ -213,6 +215,11 @@ export class TransactionRunner {
     }
     effects?.publish();
     this.#release();
+    if (this.#isStarved) {
+      // For the client's next try.
+      this.#isStarved = false;
+      c.staging.reclaim(c.nowMs, transaction.effectBytes);
+    }
     // Only now: it lets go of values that lie in any shard.
     if (isOverfull) c.session.kill();
     this.metrics.counters[COUNTER.writeGroups]++;
@@ -290,6 +297,7 @@ export class TransactionRunner {
     }
     c.prepare = null;
     if (!c.isOutOfMemory) return;
+    this.#isStarved = true;
     c.reply.rewind();
     c.reply.error(errors.OUT_OF_MEMORY);
     this.metrics.counters[COUNTER.outOfMemory]++;
