@@ -264,7 +264,7 @@ export class Engine {
           this.isParkedSilent = replyMode !== REPLY_ON;
           this.parked = c.parked === null
             ? null
-            : accounts.noteParked(c, next - 1, rowIndex, c.parked);
+            : accounts.countingLate(c.parked, batch, next - 1, rowIndex);
           this.outcome = session.isClosing ? CLOSE : PARKED;
           c.parked = null;
           isEnding = true;

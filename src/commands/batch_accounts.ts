@@ -88,30 +88,31 @@ export class BatchAccounts {
   noteQueued(c: CommandContext, rowIndex: number, reply: ReplyWriter, errorsBefore: number): void {
     const number = numberOf(c.batch, 0, rowIndex);
     if (number < 0) return;
-    const { errors } = reply.out;
     this.metrics.commands.count(number, 1);
-    if (errors.length > errorsBefore) {
-      this.metrics.countErrors(errors.texts.slice(errorsBefore));
-      errors.length = errorsBefore;
-      this.metrics.commands.fail(number);
-    }
+    this.#countErrorsOf(number, reply, errorsBefore);
     if (this.#isMonitored) this.noteMonitored(c, 0, rowIndex);
   }
 
-  /** The reply of a command that ran comes later: then it counts as failed if that is an error. */
-  noteParked(
-    c: CommandContext,
+  /** For a command that parks: its end, which counts the error that it replies as the command's. */
+  countingLate(
+    parked: Promise<Finish>,
+    batch: RequestBatch,
     command: number,
     rowIndex: number,
-    parked: Promise<Finish>,
   ): Promise<Finish> {
-    const number = numberOf(c.batch, command, rowIndex);
-    if (number < 0) return parked;
+    const number = numberOf(batch, command, rowIndex);
     return parked.then((finish) => (reply) => {
-      const before = reply.out.errors.length;
+      const { errors } = reply.out, before = errors.length;
       finish(reply);
-      if (reply.out.errors.length > before) this.metrics.commands.fail(number);
+      this.#countErrorsOf(number, reply, before);
     });
+  }
+
+  #countErrorsOf(number: number, { out: { errors } }: ReplyWriter, before: number): void {
+    if (errors.length <= before) return;
+    this.metrics.countErrors(errors.texts.slice(before));
+    errors.length = before;
+    if (number >= 0) this.metrics.commands.fail(number);
   }
 
   /** A look-up of the key that is argument `at` of the batch. */

@@ -247,6 +247,8 @@ export class Staging {
    * entries are let go, that is cheap to find out).
    */
   reclaim(nowMs: number, bytes: number): boolean {
+    // Within EXEC: whoever makes room takes the locks of all shards in turn, and would wait for itself.
+    if (this.#store.isHolding) return false;
     if (this.evictor !== null && this.evictor.isOn) return this.evictor.reclaim(bytes);
     if (nowMs < this.#reclaimAfterMs) return false;
     if (this.#store.reclaim(nowMs)) return true;

@@ -47,6 +47,8 @@ export class Transaction implements SessionTransaction {
   effectBytes = 0;
   readonly commands: QueuedCommand[] = [];
   readonly watches: WatchedKey[] = [];
+  /** The same by the key's hash: WATCH of many keys asks for each whether it is among them. */
+  readonly #watchesByHash = new Map<number, WatchedKey[]>();
   /** The arguments, one behind the other, with slack at the end. */
   bytes = new Uint8Array(0);
   view = new DataView(this.bytes.buffer);
@@ -59,6 +61,25 @@ export class Transaction implements SessionTransaction {
 
   get watchCount(): number {
     return this.watches.length;
+  }
+
+  /** Whether the key is watched already; `bytes` with the slack that `addWatch()` was given. */
+  isWatched(hash: number, databaseNumber: number, bytes: Uint8Array): boolean {
+    const among = this.#watchesByHash.get(hash);
+    return among !== undefined &&
+      among.some((each) => each.databaseNumber === databaseNumber && isSame(each.bytes, bytes));
+  }
+
+  addWatch(watched: WatchedKey): void {
+    const { hash } = watched.key, among = this.#watchesByHash.get(hash);
+    this.watches.push(watched);
+    if (among === undefined) this.#watchesByHash.set(hash, [watched]);
+    else among.push(watched);
+  }
+
+  forgetWatches(): void {
+    this.watches.length = 0;
+    this.#watchesByHash.clear();
   }
 
   /** Memory that the queue takes, what lies in the store's blocks not counted. */
@@ -154,4 +175,8 @@ function lengthOf(batch: RequestBatch, first: number, end: number): number {
 
 function overheadOf(argCount: number): number {
   return QUEUED_BYTES_PER_COMMAND + QUEUED_BYTES_PER_ARGUMENT * argCount;
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

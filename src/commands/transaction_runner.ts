@@ -41,6 +41,8 @@ export class TransactionRunner {
   readonly #isHeld: Uint8Array;
   /** Memory that the queues of this worker's sessions take. */
   #queuedBytes = 0;
+  /** Set by a change that found no memory while the shards are held. */
+  #isStarved = false;
 
   constructor(
     readonly store: Store,
@@ -114,14 +116,11 @@ export class TransactionRunner {
       const bytes = new Uint8Array(end - start + KEY_SLACK_BYTES);
       bytes.set(batch.bytes.subarray(start, end));
       const { databaseNumber, database } = c.session;
-      const isKnown = transaction.watches.some((each) =>
-        each.key.hash === batch.argHash[at] && each.databaseNumber === databaseNumber &&
-        isSame(each.bytes, bytes)
-      );
-      if (isKnown) continue;
-      const key = keyOf(bytes, batch.argHash[at], database);
+      const hash = batch.argHash[at];
+      if (transaction.isWatched(hash, databaseNumber, bytes)) continue;
+      const key = keyOf(bytes, hash, database);
       const watch = this.store.watch(this.store.shardOf(key.hash), key, c.nowMs);
-      transaction.watches.push({ bytes, databaseNumber, key, watch });
+      transaction.addWatch({ bytes, databaseNumber, key, watch });
     }
   }
 
@@ -130,7 +129,7 @@ export class TransactionRunner {
     const transaction = session.transaction as Transaction | null;
     if (transaction === null) return;
     for (const { watch } of transaction.watches) this.store.unwatch(watch);
-    transaction.watches.length = 0;
+    transaction.forgetWatches();
     if (!transaction.isOpen) session.transaction = null;
   }
 
@@ -216,6 +215,11 @@ export class TransactionRunner {
     }
     effects?.publish();
     this.#release();
+    if (this.#isStarved) {
+      // For the client's next try.
+      this.#isStarved = false;
+      c.staging.reclaim(c.nowMs, transaction.effectBytes);
+    }
     // Only now: it lets go of values that lie in any shard.
     if (isOverfull) c.session.kill();
     this.metrics.counters[COUNTER.writeGroups]++;
@@ -293,6 +297,7 @@ export class TransactionRunner {
     }
     c.prepare = null;
     if (!c.isOutOfMemory) return;
+    this.#isStarved = true;
     c.reply.rewind();
     c.reply.error(errors.OUT_OF_MEMORY);
     this.metrics.counters[COUNTER.outOfMemory]++;
@@ -478,8 +483,4 @@ function lastKeyOf(row: CommandRow, argCount: number): number {
 function keyOf(bytes: Uint8Array, hash: number, database: number): KeyRange {
   const view = new DataView(bytes.buffer);
   return { hash, database, view, start: 0, end: bytes.length - KEY_SLACK_BYTES };
-}
-
-function isSame(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

@@ -213,6 +213,11 @@ export class Store {
     this.unlockChange(shard);
   }
 
+  /** Whether this thread holds shards for a transaction: nothing may be done then that takes others' locks. */
+  get isHolding(): boolean {
+    return lock.isHolding();
+  }
+
   /** Counts that a reader without lock has to repeat what it read of the shard. */
   noteRetry(shard: Shard): void {
     Atomics.add(shard.words, L.READ_RETRIES, 1);

@@ -1,7 +1,6 @@
 // Transactions over real servers: whole for every other client, kept whole by the log, over HTTP and WebSocket too.
 import assert from "node:assert/strict";
-import { plain, type RespClient } from "../support/resp_client.ts";
-import { connect } from "../support/resp_client.ts";
+import { connect, ErrorReply, plain, type RespClient } from "../support/resp_client.ts";
 import { startServer } from "../support/server.ts";
 
 const ACCOUNTS = 40;
@@ -287,6 +286,34 @@ Deno.test("without memory EXEC refuses large values whole, and answers OOM for w
   assert.match(plain(replies[3]) as string, /^-EXECABORT Transaction discarded because of: OOM /);
   assert.equal(plain(replies[4]), 0);
   assert.equal(plain(await client.command("SET", "small", "1")), "+OK");
+});
+
+Deno.test("a full cache answers OOM within EXEC, and its server goes on", async () => {
+  await using server = await startServer({ workers: 2, flags: ["--maxmemory", "16mb"] });
+  using client = await connect(server.port);
+  const value = new Uint8Array(12_000).fill(1);
+  for (let i = 0; i < 3000; i++) {
+    const reply = plain(await client.command("SET", `fill:${i}`, value)) as string;
+    if (reply !== "+OK") break;
+  }
+  const replies = await client.pipeline([
+    ["MULTI"],
+    ...Array.from({ length: 50 }, (_, i) => ["SET", `more:${i}`, value]),
+    ["APPEND", "fill:0", new Uint8Array(60_000)],
+    ["COPY", "fill:0", "copy"],
+    ["GET", "fill:1"],
+    ["DEL", "fill:1"],
+    ["EXEC"],
+  ]);
+  const results = replies.at(-1) as unknown[];
+  assert.equal(results.length, 54);
+  const stored = results.slice(0, 50).filter((each) => !(each instanceof ErrorReply));
+  assert.ok(stored.length < 50, "the cache was not full");
+  assert.deepEqual(results[52], value);
+  assert.equal(results[53], 1);
+  assert.equal(plain(await client.command("SET", "fill:1", value)), "+OK");
+  using other = await connect(server.port);
+  assert.equal(plain(await other.command("PING")), "+PONG");
 });
 
 async function numberOf(client: RespClient, section: string, name: string): Promise<number> {

@@ -226,6 +226,19 @@ Deno.test("WATCH of more keys than a bucket of the table holds still notices eac
   }
 });
 
+Deno.test("WATCH and EXEC of as many keys as may be watched take no time that grows with their square", () => {
+  const path = new EnginePath();
+  const beganMs = performance.now();
+  for (let i = 0; i < 32; i++) {
+    const keys = Array.from({ length: 2048 }, (_, k) => `k:${i * 2048 + k}`);
+    assert.equal(path.replies(`WATCH ${keys.join(" ")}\r\n`), "+OK\r\n");
+  }
+  assert.equal(path.replies("WATCH one-more\r\n"), "-ERR too many watched keys\r\n");
+  assert.equal(path.replies("MULTI\r\nPING\r\nEXEC\r\n"), "+OK\r\n+QUEUED\r\n*1\r\n+PONG\r\n");
+  assert.equal(watches(path), 0);
+  assert.ok(performance.now() - beganMs < 10_000);
+});
+
 Deno.test("a session's end lets go of what it has queued and watched", () => {
   const path = new EnginePath();
   path.replies("WATCH a b\r\nMULTI\r\nSET a 1\r\n");
