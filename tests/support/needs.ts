@@ -23,13 +23,25 @@ export function needs(...programs: string[]): Need {
   return { ignore: true, reason };
 }
 
+/** The system's Python, to which packages of the system belong; another may come first on PATH. */
+const PYTHONS = ["/usr/bin/python3", "python3"];
+
+/** The Python 3 that has the module; null: none has. */
+export function pythonWith(name: string): string | null {
+  const args = ["-c", `import ${name}`], run = { args, stdout: "null", stderr: "null" } as const;
+  return PYTHONS.find((path) => {
+    try {
+      return new Deno.Command(path, run).outputSync().success;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return false;
+      throw error;
+    }
+  }) ?? null;
+}
+
 /** The same for a module of Python 3. */
 export function needsPythonModule(name: string): Need {
-  const need = needs("python3");
-  if (need.ignore) return need;
-  const args = ["-c", `import ${name}`];
-  const run = { args, stdout: "null", stderr: "null" } as const;
-  if (new Deno.Command("python3", run).outputSync().success) return need;
+  if (pythonWith(name) !== null) return { ignore: false, reason: "" };
   const reason = `needs: python3 has no module ${name}`;
   if (!told.has(reason)) console.log(reason);
   told.add(reason);
