@@ -20,6 +20,8 @@ function lasting(state: readonly string[], untilMs: number): string[] {
   });
 }
 
+/** They end the connection or the server, or leave no reply to wait for. */
+const LEFT_OUT = ["QUIT", "SHUTDOWN", "CLIENT", "FLUSHALL", "BGSAVE", "SAVE", "MULTI"];
 const END = "end-of-reply-91c2";
 const END_BYTES = `$${END.length}\r\n${END}\r\n`;
 
@@ -28,8 +30,8 @@ async function send(port: number, commands: readonly Uint8Array[][]): Promise<vo
   using client = await connect(port);
   for (const words of commands) {
     const name = new TextDecoder().decode(words[0]).toUpperCase();
-    // They end the connection or the server, or leave no reply to wait for.
-    if (["QUIT", "SHUTDOWN", "CLIENT", "FLUSHALL", "BGSAVE", "SAVE"].includes(name)) continue;
+
+    if (LEFT_OUT.includes(name)) continue;
     await client.send(encodeCommand(words));
     // All that came before its reply is the command's.
     await client.send(encodeCommand(["ECHO", END]));
