@@ -106,11 +106,19 @@ export class Engine {
     this.#effects = effects;
     this.#accounts = new BatchAccounts(services, metrics);
     this.#context = new CommandContext(store, services, effects);
-    this.#transactions = new TransactionRunner(store, effects, this.#accounts, metrics, silent);
-    this.#context.transactions = this.#transactions;
     this.#evictionLog = effects === null ? null : new EvictionLog(effects);
     this.#evictor = new Evictor(store, this.#evictionLog);
     this.#context.staging.evictor = this.#evictor;
+    this.#transactions = new TransactionRunner(
+      store,
+      effects,
+      this.#accounts,
+      metrics,
+      silent,
+      this.#evictor,
+      this.#evictionLog,
+    );
+    this.#context.transactions = this.#transactions;
     this.#keyBytesMax = services.config.keyBytesMax;
     this.#textBytesMax = services.config.textDialect === "hld" ? HLD_TEXT_BYTES_MAX : 0;
     this.#shardRound = new Uint32Array(store.shards.length);

@@ -204,3 +204,6 @@ export const TRANSACTION_PLANS_MAX = 3;
 export const PASSWORD_WAIT_MS_MIN = 50;
 export const PASSWORD_WAIT_MS_MAX = 2_000;
 export const PASSWORDS_PER_SECOND = 50;
+/** Room in EXEC's group of effects for the removals of entries that are let go meanwhile; past it a write finds no memory. */
+export const REMOVAL_BYTES_PER_TRANSACTION = 65_536;
+export const REMOVAL_BYTES_PER_COMMAND = 512;

@@ -18,6 +18,8 @@ interface Key extends EffectKey {
 export class EvictionLog implements VictimSink {
   /** Room that the running command was granted for its own effects, which removals must leave. */
   keptBytes = 0;
+  /** What removals may add to a group that has a bound: EXEC's. */
+  budgetBytes = Infinity;
   nowMs = 0;
 
   readonly #effects: EffectLog;
@@ -36,6 +38,7 @@ export class EvictionLog implements VictimSink {
   }
 
   admits(keyBytes: number): boolean {
+    if (REMOVAL_BYTES + keyBytes > this.budgetBytes) return false;
     return this.#effects.admit(this.keptBytes + REMOVAL_BYTES + keyBytes, this.nowMs);
   }
 
@@ -46,6 +49,7 @@ export class EvictionLog implements VictimSink {
     key.database = record.databaseOf(shard, ref);
     key.start = record.keyStartOf(ref);
     key.end = key.start + record.keyBytesOf(shard, ref);
+    this.budgetBytes -= REMOVAL_BYTES + key.end - key.start;
     this.#effects.remove(shard.number, key);
   }
 

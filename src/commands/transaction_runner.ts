@@ -6,17 +6,25 @@
 // threads has asked before, and memory is not reclaimed, because that takes locks in their order.
 import * as errors from "../errors.ts";
 import type { EffectLog } from "../log/effects.ts";
-import { TRANSACTION_BYTES_MAX, TRANSACTION_PLANS_MAX } from "../limits.ts";
+import {
+  CHANGE_TRIES_MAX,
+  EVICTION_TRIES_MAX,
+  REMOVAL_BYTES_PER_COMMAND,
+  REMOVAL_BYTES_PER_TRANSACTION,
+  TRANSACTION_BYTES_MAX,
+  TRANSACTION_PLANS_MAX,
+} from "../limits.ts";
 import { COUNTER, type WorkerMetrics } from "../metrics.ts";
 import { type DroppingWriter } from "../protocol/reply_writer.ts";
 import { RequestBatch, STYLE_TEXT } from "../protocol/request_batch.ts";
 import type { Session } from "../session.ts";
-import { DATABASES, type KeyRange, type Store } from "../store/store.ts";
+import { DATABASES, type Evictor, type KeyRange, type Store } from "../store/store.ts";
 import type { BatchAccounts } from "./batch_accounts.ts";
 import * as R from "./command_row.ts";
 import type { CommandRow } from "./command_row.ts";
 import type { CommandContext, Finish } from "./context.ts";
 import { queuedEffectBytes } from "./effect_bytes.ts";
+import type { EvictionLog } from "./eviction_log.ts";
 import { isDebugAllowed } from "./standalone_commands.ts";
 import { ROWS, SUBCOMMANDS } from "./table.ts";
 import { type QueuedCommand, Transaction, type WatchedKey } from "./transaction.ts";
@@ -32,8 +40,6 @@ const SELECT = ROWS.findIndex((row) => row.name === "select");
 const SWAPDB = ROWS.findIndex((row) => row.name === "swapdb");
 /** The longest key is shorter; what follows it is looked at in whole words. */
 const KEY_SLACK_BYTES = 8;
-/** Runs of one change until it says whether there is memory for it. */
-const CHANGE_TRIES_MAX = 4;
 
 export class TransactionRunner {
   readonly #batch = new RequestBatch();
@@ -50,6 +56,8 @@ export class TransactionRunner {
     readonly accounts: BatchAccounts,
     readonly metrics: WorkerMetrics,
     readonly silent: DroppingWriter,
+    readonly evictor: Evictor,
+    readonly evictionLog: EvictionLog | null,
   ) {
     this.#isHeld = new Uint8Array(store.shards.length);
   }
@@ -155,7 +163,7 @@ export class TransactionRunner {
       if (answers !== null) return answers;
     }
     if (effects === null || !transaction.hasWrites || effects.refusal() !== null) return null;
-    if (effects.admit(transaction.effectBytes, c.nowMs)) return null;
+    if (effects.admit(this.#boundBytes(transaction), c.nowMs)) return null;
     return effects.whenRoom().then(() => () => {});
   }
 
@@ -165,6 +173,8 @@ export class TransactionRunner {
   run(c: CommandContext): void {
     const { session } = c, transaction = session.transaction as Transaction;
     const outer = { batch: c.batch, first: c.first, argCount: c.argCount, isText: c.isText };
+    // What is let go must leave the log the room that `prepare()` has taken.
+    if (this.evictionLog !== null) this.evictionLog.keptBytes = this.#boundBytes(transaction);
     const refusal = this.#refusal(transaction);
     if (refusal !== null) c.reply.error(refusal);
     else if (!this.#stage(c, transaction)) {
@@ -176,13 +186,18 @@ export class TransactionRunner {
     this.end(session);
   }
 
+  /** The most that EXEC's group takes in the log, with what is let go to make room. */
+  #boundBytes(transaction: Transaction): number {
+    return transaction.effectBytes + (this.evictor.isOn ? removalBytes(transaction) : 0);
+  }
+
   #refusal(transaction: Transaction): string | null {
     const { effects } = this;
     if (transaction.isAborted) return errors.EXEC_ABORTED;
     if (effects === null || !transaction.hasWrites) return null;
     const refusal = effects.refusal();
     if (refusal !== null) return errors.execAborted(errors.logFailed(refusal));
-    return effects.isTooLong(transaction.effectBytes)
+    return effects.isTooLong(this.#boundBytes(transaction))
       ? errors.execAborted(errors.OUT_OF_MEMORY)
       : null;
   }
@@ -207,9 +222,11 @@ export class TransactionRunner {
     else {
       c.isInTransaction = true;
       c.isLocked = true;
+      if (this.evictionLog !== null) this.evictionLog.budgetBytes = removalBytes(transaction);
       effects?.begin();
       isOverfull = this.#runAll(c, transaction);
       effects?.end();
+      if (this.evictionLog !== null) this.evictionLog.budgetBytes = Infinity;
       c.isLocked = false;
       c.isInTransaction = false;
     }
@@ -276,21 +293,28 @@ export class TransactionRunner {
     }
   }
 
-  /** A change runs again when it wants its result built first, which is then done with the shards held. */
+  /**
+   * A change runs again when it wants its result built first, which is then done with the shards held, and when it
+   * finds no memory, once entries of its own shards were let go.
+   */
   #change(c: CommandContext, row: CommandRow): void {
     c.reply.mark();
     row.run(c);
-    for (let tries = 1; tries < CHANGE_TRIES_MAX && c.isOutOfMemory; tries++) {
+    for (let built = 0, tries = 0; c.isOutOfMemory;) {
+      const isToBuild = c.needsBlock !== 0 || c.prepare !== null;
+      if (isToBuild ? ++built === CHANGE_TRIES_MAX : tries === EVICTION_TRIES_MAX) break;
       if (c.needsBlock !== 0) {
         c.staging.discard();
-        if (!c.stageResult(row.kind === R.CHANGE ? row.firstKey : c.needsBlock)) break;
+        const isBuilt = c.stageResult(row.kind === R.CHANGE ? row.firstKey : c.needsBlock);
+        if (!isBuilt && (tries === EVICTION_TRIES_MAX || !this.#makeRoom(c, row, tries++))) break;
+        // The command asks for it again where there was no memory for it.
         c.needsBlock = 0;
       } else if (c.prepare !== null) {
         const prepare = c.prepare;
         c.prepare = null;
         c.staging.discard();
-        if (!prepare()) break;
-      } else break;
+        if (!prepare() && (tries === EVICTION_TRIES_MAX || !this.#makeRoom(c, row, tries++))) break;
+      } else if (!this.#makeRoom(c, row, tries++)) break;
       c.reply.rewind();
       c.isOutOfMemory = false;
       row.run(c);
@@ -301,6 +325,23 @@ export class TransactionRunner {
     c.reply.rewind();
     c.reply.error(errors.OUT_OF_MEMORY);
     this.metrics.counters[COUNTER.outOfMemory]++;
+  }
+
+  /** Lets entries of the held shards of a command's keys go; the removals are part of EXEC's group. */
+  #makeRoom(c: CommandContext, row: CommandRow, tries: number): boolean {
+    if (!this.evictor.isOn) return false;
+    const last = lastKeyOf(row, c.argCount), { argHash } = c.batch;
+    let isMade = false, before = -1;
+    for (let key = row.firstKey; key <= last; key += row.keyStep) {
+      const shard = this.store.shardOf(argHash[key]);
+      if (shard.number === before) continue;
+      before = shard.number;
+      if (this.evictor.makeRoom(shard, tries)) isMade = true;
+    }
+    if (c.targetIndex !== 0) {
+      if (this.evictor.makeRoom(this.store.shardOf(c.targetHash), tries)) isMade = true;
+    }
+    return isMade;
   }
 
   // ---- the plan -------------------------------------------------------------------------------------
@@ -338,13 +379,23 @@ export class TransactionRunner {
       this.#load(c, transaction, command);
       if (row.valueArgument !== 0 && (row.flags & R.APPENDS) === 0) {
         this.#hash(c, row, walk.database);
-        const isStaged = c.staging.stageArguments(c.batch, row, 0, c.argCount, c.nowMs);
+        if (!this.#stageOne(c, row)) return false;
         command.blocks = c.staging.take();
-        if (!isStaged) return false;
       }
       walk.pass(c, command.rowIndex);
     }
     return true;
+  }
+
+  /** Where entries are let go, others may be quicker to take the room that was made. */
+  #stageOne(c: CommandContext, row: CommandRow): boolean {
+    // A value that was received into a block is staged once: it is gone with the first failure.
+    const triesMax = this.evictor.isOn && c.batch.stagedArg < 0 ? EVICTION_TRIES_MAX : 1;
+    for (let tries = 0; tries < triesMax; tries++) {
+      if (c.staging.stageArguments(c.batch, row, 0, c.argCount, c.nowMs)) return true;
+      c.staging.discard();
+    }
+    return false;
   }
 
   /** Ascending, so that no two workers wait for each other. */
@@ -432,6 +483,11 @@ export class TransactionRunner {
     session.transaction ??= new Transaction();
     return session.transaction as Transaction;
   }
+}
+
+/** What removals may take in a transaction's group: most writes make room for those that follow. */
+function removalBytes({ commandCount }: Transaction): number {
+  return REMOVAL_BYTES_PER_TRANSACTION + commandCount * REMOVAL_BYTES_PER_COMMAND;
 }
 
 /** Which database the commands of a transaction will be in, as SELECT and SWAPDB among them change it. */

@@ -1,12 +1,14 @@
 // Transactions over real servers: whole for every other client, kept whole by the log, over HTTP and WebSocket too.
 import assert from "node:assert/strict";
-import { connect, ErrorReply, plain, type RespClient } from "../support/resp_client.ts";
+import { connect, ErrorReply, plain, type Reply, type RespClient } from "../support/resp_client.ts";
 import { startServer } from "../support/server.ts";
 
 const ACCOUNTS = 40;
 const TRANSFERS = 300;
 const SUM = ACCOUNTS * 100;
 const WAIT_MS = 10_000;
+/** A cache that is full soon, and lets nothing go. */
+const FULL_FLAGS = ["--maxmemory", "16mb", "--maxmemory-policy", "noeviction"];
 
 Deno.test("transfers with WATCH of clients of all workers keep the sum that readers with EXEC see", async () => {
   await using server = await startServer({ workers: 3 });
@@ -272,7 +274,7 @@ Deno.test("a client of WebSocket has its own transactions", async () => {
 });
 
 Deno.test("without memory EXEC refuses large values whole, and answers OOM for what finds none", async () => {
-  await using server = await startServer({ workers: 1, flags: ["--maxmemory", "16mb"] });
+  await using server = await startServer({ workers: 1, flags: FULL_FLAGS });
   using client = await connect(server.port);
   const value = new Uint8Array(6_000_000).fill(7);
   assert.equal(plain(await client.command("SET", "first", value)), "+OK");
@@ -289,7 +291,7 @@ Deno.test("without memory EXEC refuses large values whole, and answers OOM for w
 });
 
 Deno.test("a full cache answers OOM within EXEC, and its server goes on", async () => {
-  await using server = await startServer({ workers: 2, flags: ["--maxmemory", "16mb"] });
+  await using server = await startServer({ workers: 2, flags: FULL_FLAGS });
   using client = await connect(server.port);
   const value = new Uint8Array(12_000).fill(1);
   for (let i = 0; i < 3000; i++) {
@@ -314,6 +316,41 @@ Deno.test("a full cache answers OOM within EXEC, and its server goes on", async 
   assert.equal(plain(await client.command("SET", "fill:1", value)), "+OK");
   using other = await connect(server.port);
   assert.equal(plain(await other.command("PING")), "+PONG");
+});
+
+Deno.test("EXEC over a full cache lets old entries go, as single commands do", async () => {
+  const directory = await Deno.makeTempDir({ prefix: "mayfly-transactions-" });
+  try {
+    const flags = ["--maxmemory", "16mb", "--maxmemory-policy", "allkeys-lru"];
+    flags.push("--persistence", "on", "--data-dir", directory);
+    await using server = await startServer({ workers: 2, flags });
+    const fill = async (writer: number) => {
+      using client = await connect(server.port);
+      for (let round = 0; round < 60; round++) {
+        const length = [100, 3000, 12_000, 40_000][round % 4];
+        const value = new Uint8Array(length).fill(round);
+        const key = (i: number) => `w${writer}:${round}:${i}`;
+        const replies = await client.pipeline([
+          ["MULTI"],
+          ...Array.from({ length: 40 }, (_, i) => ["SET", key(i), value]),
+          ["MSET", key(100), value, key(101), value, key(102), value],
+          ["APPEND", key(103), value],
+          ["EXEC"],
+        ]);
+        const results = replies.at(-1) as unknown[];
+        assert.ok(Array.isArray(results), `round ${round}: ${Deno.inspect(results)}`);
+        assert.deepEqual(results.map((each) => plain(each as Reply)), [
+          ...Array.from({ length: 41 }, () => "+OK"),
+          length,
+        ]);
+      }
+    };
+    await Promise.all([1, 2, 3].map(fill));
+    using client = await connect(server.port);
+    assert.ok(await numberOf(client, "stats", "evicted_keys") > 0, "the cache was not full");
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
 });
 
 async function numberOf(client: RespClient, section: string, name: string): Promise<number> {
