@@ -186,3 +186,19 @@ async function presentKeys(client: RespClient, count: number): Promise<number[]>
   }
   return found;
 }
+
+Deno.test("EXEC on a full cache makes the room that its commands need", async () => {
+  using data = new DataDirectory();
+  await using server = await startServer({
+    workers: 2,
+    flags: [...LEAST, ...data.flags("interval")],
+  });
+  using client = await connect(server.port, { timeoutMs: 30_000 });
+  await fill(client, "k", 0, 20_000);
+  for (let round = 0; round < 100; round++) {
+    const writes = Array.from({ length: 50 }, (_, i) => ["SET", `t:${round}:${i}`, VALUE]);
+    const replies = await client.pipeline([["MULTI"], ...writes, ["EXEC"]]);
+    assert.deepEqual(plain(replies.at(-1)!), writes.map(() => "+OK"), `round ${round}`);
+  }
+  assert.equal(await infoNumber(client, "out_of_memory_replies"), 0);
+});
