@@ -603,7 +603,10 @@ export class Engine {
     const c = this.#context, evictor = this.#evictor, log = this.#evictionLog;
     if (log !== null) log.keptBytes = this.#effectBytes(c.first, c.argCount);
     for (let tries = 0; tries < EVICTION_TRIES_MAX; tries++) {
-      if (!evictor.makeRoom(shard, tries)) return;
+      const isMade = evictor.makeRoom(shard, tries);
+      // Removals, and the commands before this one, are a group of their own: this one's room is its own.
+      this.#effects?.publish();
+      if (!isMade) return;
       c.reply.rewind();
       c.isOutOfMemory = false;
       this.#runGroup(row);

@@ -38,8 +38,10 @@ export class EvictionLog implements VictimSink {
   }
 
   admits(keyBytes: number): boolean {
-    if (REMOVAL_BYTES + keyBytes > this.budgetBytes) return false;
-    return this.#effects.admit(this.keptBytes + REMOVAL_BYTES + keyBytes, this.nowMs);
+    const bytes = REMOVAL_BYTES + keyBytes;
+    // EXEC was granted room for so much of it beforehand.
+    if (this.budgetBytes !== Infinity) return bytes <= this.budgetBytes;
+    return this.#effects.admitBeside(this.keptBytes, bytes, this.nowMs);
   }
 
   removing(shard: Shard, ref: number, hash: number): void {

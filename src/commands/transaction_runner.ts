@@ -3,7 +3,7 @@
 // EXEC plans which shards its commands and watched keys lie in, puts large values into blocks, holds all those
 // shards in their order, looks at the watches, runs every command, publishes all effects as one group, lets go.
 // Commands that look at more than their own keys hold every shard. Nothing is awaited meanwhile: what asks other
-// threads has asked before, and memory is not reclaimed, because that takes locks in their order.
+// threads has asked before, and memory is made by letting entries of the shards go that are held, of no others.
 import * as errors from "../errors.ts";
 import type { EffectLog } from "../log/effects.ts";
 import {

@@ -35,6 +35,11 @@ export interface EffectSink {
 export interface EffectLog extends EffectSink {
   /** Makes sure of room for effects of at most so many bytes; false: wait for `whenRoom()`, holding nothing. */
   admit(boundBytes: number, nowMs: number): boolean;
+  /**
+   * Whether there is room for `boundBytes` at once, beside what is told already, and `keptBytes` for a group that comes
+   * after it.
+   */
+  admitBeside(keptBytes: number, boundBytes: number, nowMs: number): boolean;
   whenRoom(): Promise<void>;
   /** The same, for the middle of a long command: blocks the thread. */
   admitBlocking(boundBytes: number, nowMs: number): void;

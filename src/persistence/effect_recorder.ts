@@ -53,12 +53,24 @@ export class EffectRecorder implements EffectLog {
     }
     // Beside what is gathered and not published yet.
     const units = unitsOf(wanted + this.#writer.length);
+    if (this.#takeUnits(units)) return true;
+    this.#discardCarrier();
+    return false;
+  }
+
+  admitBeside(keptBytes: number, boundBytes: number, nowMs: number): boolean {
+    if (this.#isLate(nowMs)) return false;
+    const together = this.#writer.length + boundBytes;
+    // What no longer lies in the ring has memory of its own, which is for itself alone.
+    if (together > this.#partsBytes) return false;
+    const kept = keptBytes > this.#partsBytes ? PARTS_HEAD_BYTES + PART_BYTES : keptBytes;
+    return this.#takeUnits(unitsOf(kept) + unitsOf(together));
+  }
+
+  #takeUnits(units: number): boolean {
     if (this.#creditUnits >= units) return true;
     const missing = Math.max(units - this.#creditUnits, RECORDER_CREDIT_BYTES / 8);
-    if (!this.#ring.takeCredit(missing)) {
-      this.#discardCarrier();
-      return false;
-    }
+    if (!this.#ring.takeCredit(missing)) return false;
     this.#creditUnits += missing;
     return true;
   }

@@ -49,6 +49,10 @@ export class EffectLines implements EffectLog {
   admit(): boolean {
     return true;
   }
+  admitBeside(): boolean {
+    return true;
+  }
+
   admitBlocking(): void {}
   isTooLong(): boolean {
     return false;

@@ -21,6 +21,7 @@ import { removeAt } from "../entries.ts";
 import * as L from "../layout.ts";
 import { expiresAtMsOf, isExpired, keyBytesOf } from "../record.ts";
 import type { Shard } from "../shard.ts";
+import { isHolding } from "../shard_lock.ts";
 import type { Store } from "../store.ts";
 import { CLOCK_KIND, HAND } from "./eviction_state.ts";
 import { chooseBySieve } from "./sieve_hand.ts";
@@ -111,7 +112,8 @@ export class Evictor {
    * there is more room than before, perhaps not enough.
    */
   reclaim(bytes: number): boolean {
-    if (this.policy === NO_EVICTION) return false;
+    // Who holds shards over several commands must not wait for others.
+    if (this.policy === NO_EVICTION || isHolding()) return false;
     const { shards, account } = this.#store;
     const units = Math.ceil(bytes / L.PAGE_BYTES + 1) * L.PAGE_ACCOUNT_UNITS;
     // Nothing goes for what could never fit.

@@ -1,0 +1,110 @@
+// Hit ratios of each policy on the same traces, beside plain caches and, where installed, redis-server: a table, an SVG.
+//
+// deno task bench:policies [--svg FOLDER]. MAYFLY_BENCH_TOY=1 makes the traces short enough to see that it works.
+import type { EvictionPolicy } from "../../src/eviction_policies.ts";
+import { findProgram } from "../../tests/support/needs.ts";
+import { hitRatio, plainLfu, plainLru, plainSieve } from "../../tests/support/plain_caches.ts";
+import { startRedis } from "../../tests/support/redis_server.ts";
+import { connect, plain, type RespClient } from "../../tests/support/resp_client.ts";
+import { storeCache } from "../../tests/support/store_cache.ts";
+import { loopTrace, scanTrace, shiftingTrace, zipfTrace } from "../../tests/support/traces.ts";
+import { SCHEMES } from "../peers/chart.ts";
+import { ratioChart, type RatioRow } from "./ratio_chart.ts";
+
+const IS_TOY = Deno.env.get("MAYFLY_BENCH_TOY") === "1";
+const OPTIONS = IS_TOY
+  ? { keys: 10_000, length: 20_000, seed: 1 }
+  : { keys: 100_000, length: 500_000, seed: 1 };
+const TRACES: Readonly<Record<string, Int32Array>> = {
+  "Zipf 0.8": zipfTrace(0.8, OPTIONS),
+  "Zipf 1.0": zipfTrace(1, OPTIONS),
+  "Zipf 1.0, scans": scanTrace(1, OPTIONS),
+  "Zipf 0.8, shifting": shiftingTrace(0.8, OPTIONS),
+  "loops": loopTrace(OPTIONS),
+};
+/** Of the keys; a cache of one in a hundred asks for entries enough to be sampled. */
+const PARTS = [0.01, 0.1];
+const OURS: readonly EvictionPolicy[] = ["allkeys-lru", "allkeys-lfu", "allkeys-sieve"];
+const PLAIN = { LRU: plainLru, LFU: plainLfu, SIEVE: plainSieve };
+/** Accesses of one round trip: what misses twice within it counts as one miss. */
+const BLOCK = 32;
+const SAMPLE_KEYS = 20_000;
+const VALUE = "x".repeat(64);
+
+const hasRedis = findProgram("redis-server") !== null;
+const rows: RatioRow[] = [];
+for (const [name, trace] of Object.entries(TRACES)) {
+  for (const part of PARTS) {
+    const wanted = Math.round(OPTIONS.keys * part), values = new Map<string, number>();
+    let capacity = wanted;
+    for (const policy of hasRedis ? ["allkeys-lru", "allkeys-lfu"] : []) {
+      const { ratio, keys } = await redisRatio(policy, wanted, trace);
+      values.set(`Redis ${policy.slice(8)}`, ratio);
+      // Redis's own memory is in its account, so it holds fewer: all others get what its LRU could hold.
+      if (policy === "allkeys-lru") capacity = keys;
+    }
+    for (const policy of OURS) {
+      values.set(`mayfly ${policy.slice(8)}`, hitRatio(storeCache(policy, capacity).use, trace));
+    }
+    for (const [title, make] of Object.entries(PLAIN)) {
+      values.set(`exact ${title}`, hitRatio(make(capacity), trace));
+    }
+    rows.push({ name: `${name}, ${capacity} entries`, values });
+    console.log(
+      `${name}, ${capacity} entries: ` +
+        [...values].map(([title, ratio]) => `${title} ${(ratio * 100).toFixed(2)}`).join("  "),
+    );
+  }
+}
+const titles = [...rows[0].values.keys()];
+console.log(`\n| trace, size of the cache | ${titles.join(" | ")} |`);
+console.log(`|---|${titles.map(() => "---|").join("")}`);
+for (const { name, values } of rows) {
+  const cells = titles.map((title) => ((values.get(title) ?? 0) * 100).toFixed(1));
+  console.log(`| ${name} | ${cells.join(" | ")} |`);
+}
+const folder = Deno.args[0] === "--svg" ? Deno.args[1] : undefined;
+if (folder !== undefined) {
+  for (const scheme of SCHEMES) {
+    await Deno.writeTextFile(`${folder}/policies-${scheme}.svg`, ratioChart(rows, scheme));
+  }
+}
+
+/** Redis's hit ratio with memory for about `wanted` entries, and how many it held in the end. */
+async function redisRatio(
+  policy: string,
+  wanted: number,
+  trace: Int32Array,
+): Promise<{ ratio: number; keys: number }> {
+  await using server = await startRedis();
+  using client = await connect(server.port);
+  const emptyBytes = await usedBytes(client);
+  for (let at = 0; at < SAMPLE_KEYS; at += 1000) {
+    await client.pipeline(
+      Array.from({ length: 1000 }, (_, i) => ["SET", `key:${at + i}`, VALUE]),
+    );
+  }
+  const perKey = (await usedBytes(client) - emptyBytes) / SAMPLE_KEYS;
+  await client.command("FLUSHALL");
+  const limit = Math.round(await usedBytes(client) + perKey * wanted);
+  await client.command("CONFIG", "SET", "maxmemory-policy", policy, "maxmemory", String(limit));
+  let hits = 0;
+  for (let at = 0; at < trace.length; at += BLOCK) {
+    const block = trace.subarray(at, at + BLOCK);
+    const found = await client.pipeline([...block].map((key) => ["GET", `key:${key}`]));
+    const missing = new Set<number>();
+    block.forEach((key, i) => {
+      if (plain(found[i]) !== null || missing.has(key)) hits++;
+      else missing.add(key);
+    });
+    if (missing.size > 0) {
+      await client.pipeline([...missing].map((key) => ["SET", `key:${key}`, VALUE]));
+    }
+  }
+  return { ratio: hits / trace.length, keys: plain(await client.command("DBSIZE")) as number };
+}
+
+async function usedBytes(client: RespClient): Promise<number> {
+  const info = String(plain(await client.command("INFO", "memory")));
+  return Number(/used_memory:(\d+)/.exec(info)![1]);
+}
