@@ -1,5 +1,5 @@
 // OBJECT and MEMORY: how an entry is held, what it takes, and what all of them take.
-import { BY_FREQUENCY } from "../eviction_policies.ts";
+import { BY_FREQUENCY, NO_EVICTION } from "../eviction_policies.ts";
 import { NO_LFU, NO_LRU, SYNTAX } from "../errors.ts";
 import { INTEGER_BYTES_MAX, parseBigInteger } from "../number_format.ts";
 import * as R from "./command_row.ts";
@@ -60,10 +60,13 @@ function usage(c: CommandContext): void {
 function doctor(c: CommandContext): void {
   const { usedBytes, limitBytes, freePageBytes, freeSlotBytes } = c.store.totals();
   const found: string[] = [];
-  if (usedBytes > limitBytes * 0.95) {
+  if (usedBytes > limitBytes * 0.95 && c.services.settings.evictionPolicy === NO_EVICTION) {
     found.push(
       `${percent(usedBytes, limitBytes)} of maxmemory are in use: writes will soon be refused.`,
     );
+  }
+  if (usedBytes > limitBytes) {
+    found.push(`${usedBytes - limitBytes} bytes are in use beyond maxmemory.`);
   }
   if (freePageBytes > Math.max(usedBytes, 2 ** 26)) {
     found.push(
