@@ -188,9 +188,14 @@ export const MONITOR_MESSAGE_CHARACTERS_MAX = 262_144;
 export const MONITOR_OUTPUT_BYTES_MAX = 32 * 1_048_576;
 /** Bytes of an argument that a line of MONITOR shows; the rest is counted. */
 export const MONITOR_ARGUMENT_BYTES_MAX = 16_384;
-/** Under `always`, a sync waits for more effects as long as some came in the last step, and at most so long. */
-export const GATHER_STEP_MS = 0.05;
-export const GATHER_MS_MAX = 1;
+/**
+ * Under `always`, a sync waits until this part of what is in flight has come, and at most so long: a sync for many
+ * costs little more than one for a few, and the rest are served while it lasts. What is in flight is learnt from sync to
+ * sync. (Measured with 50 clients: 0.75 gave 14 % more than no wait, and 6 % more than waiting for all.)
+ */
+export const GATHER_PART = 0.75;
+export const GATHER_MS_MAX = 0.3;
+export const GATHER_LEARN = 0.25;
 /** What a client may queue between MULTI and EXEC; each worker's clients together, this or a share of maxmemory. */
 export const TRANSACTION_BYTES_MAX = 67_108_864;
 /** Beside its bytes, a queued command and each of its arguments take about so many. */

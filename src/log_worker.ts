@@ -3,8 +3,9 @@
 // Once it serves it blocks for good between batches, so it is spoken to by words in the ring only; what it says
 // goes to main as messages. An error that is not the disk's is not caught: main ends the process.
 import {
+  GATHER_LEARN,
   GATHER_MS_MAX,
-  GATHER_STEP_MS,
+  GATHER_PART,
   HEAL_TRY_MS,
   LOG_IDLE_ROUNDS,
   LOG_POLL_MS,
@@ -202,14 +203,16 @@ function tellOfEnd({ cut, isClosed, segments }: Recovered["ok"]): void {
 // ---- serving ----------------------------------------------------------------------------------------
 
 function serve(ring: Ring, writer: LogWriter): void {
-  let idleRounds = 0, syncedAtMs = 0;
+  let idleRounds = 0, syncedAtMs = 0, inFlightUnits = 0;
   for (;;) {
     if (ring.state !== LOG_WORKING && !writer.isOpen) {
       if (!heal(ring, writer)) return;
       continue;
     }
     try {
-      if (ring.fsync === FSYNC_ALWAYS && !ring.isEmpty) ring.gather(GATHER_STEP_MS, GATHER_MS_MAX);
+      if (ring.fsync === FSYNC_ALWAYS && !ring.isEmpty) {
+        ring.gather(Math.floor(inFlightUnits * GATHER_PART), GATHER_MS_MAX);
+      }
       const wrote = writer.drain();
       const fsync = ring.fsync, nowMs = Date.now();
       if (wrote && ring.number("unsyncedSinceMs") === 0) ring.setNumber("unsyncedSinceMs", nowMs);
@@ -225,6 +228,8 @@ function serve(ring: Ring, writer: LogWriter): void {
       const isDue = fsync === FSYNC_ALWAYS ||
         fsync === FSYNC_INTERVAL && nowMs - syncedAtMs >= ring.intervalMs;
       if (writer.hasUnsynced && isDue) {
+        const inFlight = ring.inFlightUnits;
+        inFlightUnits += (inFlight - inFlightUnits) * GATHER_LEARN;
         writer.sync();
         syncedAtMs = nowMs;
         ring.setNumber("unsyncedSinceMs", 0);

@@ -23,8 +23,8 @@ const REASON_LENGTH = 37;
 const WAKE = 48;
 const SLEEPING = 49;
 const CREDIT_WAITERS = 50;
-/** Always 0, and nobody wakes who waits on it. */
-const NEVER = 51;
+/** While the log's writer gathers: where the ring's end shall be when it is woken. */
+const WAKE_AT = 51;
 const FSYNC = 64;
 const INTERVAL_MS = 65;
 const REQUESTS = 66;
@@ -38,6 +38,11 @@ const SYNC_TIMES = 1024 / 8;
 export const SYNC_TIME_EXPONENT_MIN = 10;
 export const SYNC_TIMES_COUNT = 23;
 const REASON_AT = 1536;
+
+/** What SLEEPING holds. */
+const AWAKE = 0;
+const ASLEEP = 1;
+const GATHERING = 2;
 
 /** What the log is at. */
 export const LOG_WORKING = 0;
@@ -213,11 +218,16 @@ export class Ring {
     return units;
   }
 
-  /** Wakes the log's writer if it sleeps. */
+  /** Wakes the log's writer if it sleeps, or gathers and has enough. */
   wake(): void {
-    if (Atomics.load(this.words, SLEEPING) === 0) return;
-    Atomics.add(this.words, WAKE, 1);
-    Atomics.notify(this.words, WAKE);
+    const words = this.words, state = Atomics.load(words, SLEEPING);
+    if (state === AWAKE) return;
+    if (state === GATHERING) {
+      const missing = Atomics.load(words, WAKE_AT) - Atomics.load(words, TAIL);
+      if ((missing | 0) > 0) return;
+    }
+    // One of those who come is enough.
+    if (Atomics.compareExchange(words, SLEEPING, state, AWAKE) === state) this.#rouse();
   }
 
   /** Where the next group will lie: what a reply must wait for, once `isSynced()` says so. */
@@ -425,29 +435,29 @@ export class Ring {
     Atomics.wait(this.words, WAKE, Atomics.load(this.words, WAKE), timeoutMs);
   }
 
-  /**
-   * With several groups waiting: waits for those that are about to come, as long as they keep coming and at most so
-   * long. One sync for fifty clients costs little more than one for a single client.
-   */
-  gather(stepMs: number, timeoutMs: number): void {
-    let seen = Atomics.load(this.words, TAIL);
-    const head = this.words[HEAD], first = this.groupAt(head);
-    if (first < 0 || ((seen - head) | 0) <= unitsOf(first)) return;
-    const endMs = performance.now() + timeoutMs;
-    for (;;) {
-      Atomics.wait(this.words, NEVER, 0, stepMs);
-      const tail = Atomics.load(this.words, TAIL);
-      if (tail === seen || performance.now() >= endMs) return;
-      seen = tail;
-    }
+  /** Waits until `units` lie in the ring, or so long at most. */
+  gather(units: number, timeoutMs: number): void {
+    const words = this.words, wanted = (words[HEAD] + units) | 0;
+    const isThere = () => ((Atomics.load(words, TAIL) - wanted) | 0) >= 0;
+    if (isThere()) return;
+    const wake = Atomics.load(words, WAKE);
+    Atomics.store(words, WAKE_AT, wanted);
+    Atomics.store(words, SLEEPING, GATHERING);
+    if (!isThere()) Atomics.wait(words, WAKE, wake, timeoutMs);
+    Atomics.store(words, SLEEPING, AWAKE);
+  }
+
+  /** Everything that is in the ring, or was taken from it and is not on disk yet, in units. */
+  get inFlightUnits(): number {
+    return (Atomics.load(this.words, TAIL) - Atomics.load(this.words, SYNCED)) | 0;
   }
 
   /** Sleeps until `wake()`, at most so long; returns at once if `isNeeded()` once the sleep is announced. */
   sleep(timeoutMs: number, isNeeded: () => boolean): void {
     const wake = Atomics.load(this.words, WAKE);
-    Atomics.store(this.words, SLEEPING, 1);
+    Atomics.store(this.words, SLEEPING, ASLEEP);
     if (!isNeeded()) Atomics.wait(this.words, WAKE, wake, timeoutMs);
-    Atomics.store(this.words, SLEEPING, 0);
+    Atomics.store(this.words, SLEEPING, AWAKE);
   }
 
   /** Wakes the log's writer also from a short rest. */
