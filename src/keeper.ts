@@ -20,6 +20,7 @@ import { SnapshotKeeper, type SnapshotLog } from "./persistence/snapshot_keeper.
 import type { SnapshotWritten } from "./persistence/snapshot_writer.ts";
 import { Settings } from "./settings.ts";
 import { Store, type StoreMemory } from "./store/store.ts";
+import { tellFailures } from "./thread_failure.ts";
 
 const LOOK_MS = 100;
 const LOG_WAIT_MS = 30_000;
@@ -38,19 +39,7 @@ interface WorkerScope {
 const scope = self as unknown as WorkerScope;
 let keeper: Keeper | null = null;
 
-addEventListener("error", (event) => {
-  event.preventDefault();
-  fail(event.error);
-});
-addEventListener("unhandledrejection", (event) => {
-  event.preventDefault();
-  fail(event.reason);
-});
-
-function fail(error: unknown): void {
-  const text = error instanceof Error ? error.stack ?? error.message : String(error);
-  scope.postMessage({ type: "failed", error: text, environment: false });
-}
+tellFailures((error) => scope.postMessage({ type: "failed", error, environment: false }));
 
 scope.onmessage = ({ data }) => {
   if (data.type === "start") keeper = new Keeper(data);

@@ -34,6 +34,7 @@ import { EntryLoader } from "./persistence/entry_loader.ts";
 import { StoreParts } from "./persistence/ring_parts.ts";
 import { Settings } from "./settings.ts";
 import { Clock } from "./clock.ts";
+import { failureText } from "./thread_failure.ts";
 import { Evictor, Store, type StoreMemory } from "./store/store.ts";
 
 /** Between two messages about how far the loading is. */
@@ -51,8 +52,7 @@ scope.onmessage = ({ data }) => {
   try {
     run(data);
   } catch (error) {
-    const text = error instanceof Error ? error.stack ?? error.message : String(error);
-    scope.postMessage({ type: "failed", error: text, environment: false });
+    scope.postMessage({ type: "failed", error: failureText(error), environment: false });
   }
 };
 

@@ -32,6 +32,7 @@ import { TcpServer } from "./server/tcp.ts";
 import type { Sessions } from "./session.ts";
 import { ProcessState, Settings } from "./settings.ts";
 import { Store, type StoreMemory } from "./store/store.ts";
+import { tellFailures } from "./thread_failure.ts";
 import type { MessageFromWorker, MessageToWorker, StartMessage } from "./worker_messages.ts";
 
 const HEARTBEAT_MS = 1000;
@@ -44,20 +45,7 @@ const scope = self as unknown as WorkerScope;
 const bus = new Bus((message) => scope.postMessage(message));
 let stop: (() => Promise<void>) | null = null;
 
-// Told in one line by main, instead of Deno's own many; main ends the process.
-addEventListener("error", (event) => {
-  event.preventDefault();
-  fail(event.error);
-});
-addEventListener("unhandledrejection", (event) => {
-  event.preventDefault();
-  fail(event.reason);
-});
-
-function fail(error: unknown): void {
-  const text = error instanceof Error ? error.stack ?? error.message : String(error);
-  scope.postMessage({ type: "failed", error: text, environment: false });
-}
+tellFailures((error) => scope.postMessage({ type: "failed", error, environment: false }));
 
 scope.onmessage = ({ data: message }) => {
   switch (message.type) {
