@@ -6,15 +6,8 @@ import { Clock } from "./clock.ts";
 import { SEGMENT_BYTES_MAX } from "./limits.ts";
 import { DirectoryDisk, freeBytesOf } from "./log/disk.ts";
 import { makeSpare } from "./log/log_writer.ts";
-import {
-  ASK_HEALED,
-  ASK_ROTATE,
-  ASK_SPARE,
-  ASK_SYNC,
-  FSYNC_ALWAYS,
-  LOG_WORKING,
-  Ring,
-} from "./log/ring.ts";
+import { ASK_HEALED, ASK_ROTATE, ASK_SPARE, ASK_SYNC, FSYNC_ALWAYS } from "./log/log_board.ts";
+import { LOG_WORKING, Ring } from "./log/ring.ts";
 import type { LogThreadStart, MessageFromLog, MessageToKeeper } from "./log_messages.ts";
 import { SnapshotKeeper, type SnapshotLog } from "./persistence/snapshot_keeper.ts";
 import type { SnapshotWritten } from "./persistence/snapshot_writer.ts";

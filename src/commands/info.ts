@@ -5,7 +5,7 @@ import { REDIS_VERSION, VERSION } from "../version.ts";
 import { ProcessState } from "../settings.ts";
 import type { CommandContext } from "./context.ts";
 import type { Services } from "./services.ts";
-import { FSYNC_NAMES, type LogNumber } from "../log/ring.ts";
+import { FSYNC_NAMES, type LogNumber } from "../log/log_board.ts";
 import { type ExpiryNumbers, expiryNumbers } from "./expiry_numbers.ts";
 import { lastSaveS } from "./persistence_commands.ts";
 import { namespaceNumbers } from "./collect.ts";

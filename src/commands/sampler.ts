@@ -8,7 +8,7 @@ import {
   CENSUS_ENTRIES_PER_STEP,
   HISTORY_SAMPLE_MS,
 } from "../limits.ts";
-import { type LogNumber, SYNC_TIME_EXPONENT_MIN } from "../log/ring.ts";
+import { type LogNumber, SYNC_TIME_EXPONENT_MIN } from "../log/log_board.ts";
 import { type Counter } from "../metrics.ts";
 import { CensusBoard, NamespaceEstimate } from "../namespace_census.ts";
 import { namespaceBytes } from "../namespace_metrics.ts";

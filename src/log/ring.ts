@@ -4,14 +4,13 @@
 // changed shards are locked, so per key the ring's order is memory's. A group is published by storing its first
 // word; consumed bytes are zeroed before the head moves, so old bytes never look like a published group.
 // Cursors are int32 in units of 8 bytes and wrap: compared as (a - b) | 0, used as index through the mask.
-import { LOAD_TURNS_WORDS } from "./load_turns.ts";
+import { CONTROL_BYTES, LogBoard, WAKE } from "./log_board.ts";
 import { groupBytes, groupFirstWord, groupSecondWord, hasParts } from "./record.ts";
 
 const UNIT_BYTES = 8;
-const CONTROL_BYTES = 2048;
 const REASON_BYTES_MAX = 200;
 
-// Words of control, in cache lines of 16; each line has one kind of writer.
+// Words of control, in cache lines of 16; each line has one kind of writer. From 64 on they are the board's.
 const TAIL = 0;
 const CREDIT = 16;
 const HEAD = 32;
@@ -20,23 +19,10 @@ const STATE = 34;
 const FAILURES = 35;
 const CREDIT_EPOCH = 36;
 const REASON_LENGTH = 37;
-const WAKE = 48;
 const SLEEPING = 49;
 const CREDIT_WAITERS = 50;
 /** While the log's writer gathers: where the ring's end shall be when it is woken. */
 const WAKE_AT = 51;
-const FSYNC = 64;
-const INTERVAL_MS = 65;
-const REQUESTS = 66;
-const DONE = 72;
-/** For those who load a snapshot together. */
-const LOAD_TURNS = 80;
-// Numbers for INFO, float64, from word 96 on.
-const NUMBERS = 96 / 2;
-/** Counts of syncs by time, float64: up to 2^10 ns, 2^11, ...; the last for all that took longer. */
-const SYNC_TIMES = 1024 / 8;
-export const SYNC_TIME_EXPONENT_MIN = 10;
-export const SYNC_TIMES_COUNT = 23;
 const REASON_AT = 1536;
 
 /** What SLEEPING holds. */
@@ -48,63 +34,6 @@ const GATHERING = 2;
 export const LOG_WORKING = 0;
 /** A write or a sync failed: nothing is written, writes are refused, until a new snapshot stands. */
 export const LOG_FAILED = 1;
-
-export const FSYNC_ALWAYS = 0;
-export const FSYNC_INTERVAL = 1;
-export const FSYNC_NEVER = 2;
-export const FSYNC_NAMES = ["always", "interval", "never"] as const;
-
-/** What others ask of the log's writer, each a counter of askings and one of doings. */
-export const ASK_SYNC = 0;
-export const ASK_ROTATE = 1;
-export const ASK_STOP = 2;
-export const ASK_HEALED = 3;
-/** A spare file lies ready for the next segment. */
-export const ASK_SPARE = 4;
-const ASKS = 5;
-
-/** Numbers of the log, for INFO. Moments in ms since 1970. */
-export const LOG_NUMBER = {
-  sequence: 0,
-  syncedSequence: 1,
-  segmentFirst: 2,
-  frames: 3,
-  bytes: 4,
-  syncs: 5,
-  syncMsTotal: 6,
-  syncMsLast: 7,
-  /** When the oldest write that is not synced was met; 0: all are. */
-  unsyncedSinceMs: 8,
-  sizeBytes: 9,
-  snapshotSequence: 10,
-  snapshotAtMs: 11,
-  snapshotMs: 12,
-  snapshotBytes: 13,
-  snapshotEntries: 14,
-  snapshotOk: 15,
-  snapshotRunningSinceMs: 16,
-  snapshots: 17,
-  loadedEntries: 18,
-  loadMs: 19,
-  cutBytes: 20,
-  loadPercent: 21,
-  changesSinceSnapshot: 22,
-  failures: 23,
-  rewrites: 24,
-  /** 1 while a file that was filled ahead waits for its use. */
-  hasSpare: 25,
-  /** 1 while the log writes again after a failure, and a snapshot is all that is missing. */
-  isReopened: 26,
-  /** Length of the segment that is written; `sizeBytes` is that of all others. */
-  segmentBytes: 27,
-  /** Groups written since the start, and bytes of frames that are not synced. */
-  groups: 28,
-  unsyncedBytes: 29,
-  /** A snapshot is made when the log has so many bytes, and so many percent more than the last one; 0: never. */
-  compactBytesMin: 30,
-  compactPercent: 31,
-} as const;
-export type LogNumber = keyof typeof LOG_NUMBER;
 
 /** A large value that a group refers to: it lies in the store, pinned until the log has it. */
 export interface RingPart {
@@ -130,22 +59,16 @@ export function createRingMemory(ringBytes: number, cursorStart = 0): SharedArra
 }
 
 /** One thread's view of a ring. */
-export class Ring {
+export class Ring extends LogBoard {
   readonly capacityUnits: number;
-  readonly words: Int32Array;
   readonly data: Int32Array;
   readonly bytes: Uint8Array<SharedArrayBuffer>;
-  /** LOAD_TURNS_WORDS for the threads that load. */
-  readonly loadTurns: Int32Array;
   readonly #mask: number;
-  readonly #numbers: Float64Array;
 
-  constructor(readonly memory: SharedArrayBuffer) {
-    this.words = new Int32Array(memory, 0, CONTROL_BYTES / 4);
+  constructor(memory: SharedArrayBuffer) {
+    super(memory);
     this.data = new Int32Array(memory, CONTROL_BYTES);
     this.bytes = new Uint8Array(memory, CONTROL_BYTES);
-    this.loadTurns = this.words.subarray(LOAD_TURNS, LOAD_TURNS + LOAD_TURNS_WORDS);
-    this.#numbers = new Float64Array(memory, 0, CONTROL_BYTES / 8);
     this.capacityUnits = this.bytes.length / UNIT_BYTES;
     this.#mask = this.capacityUnits - 1;
   }
@@ -174,7 +97,7 @@ export class Ring {
   async creditChanged(timeoutMs: number): Promise<void> {
     Atomics.add(this.words, CREDIT_WAITERS, 1);
     const epoch = Atomics.load(this.words, CREDIT_EPOCH);
-    this.#rouse();
+    this.rouse();
     const { value } = Atomics.waitAsync(this.words, CREDIT_EPOCH, epoch, timeoutMs);
     await value;
     Atomics.sub(this.words, CREDIT_WAITERS, 1);
@@ -184,7 +107,7 @@ export class Ring {
   waitForCredit(timeoutMs: number): void {
     Atomics.add(this.words, CREDIT_WAITERS, 1);
     const epoch = Atomics.load(this.words, CREDIT_EPOCH);
-    this.#rouse();
+    this.rouse();
     Atomics.wait(this.words, CREDIT_EPOCH, epoch, timeoutMs);
     Atomics.sub(this.words, CREDIT_WAITERS, 1);
   }
@@ -227,7 +150,7 @@ export class Ring {
       if ((missing | 0) > 0) return;
     }
     // One of those who come is enough.
-    if (Atomics.compareExchange(words, SLEEPING, state, AWAKE) === state) this.#rouse();
+    if (Atomics.compareExchange(words, SLEEPING, state, AWAKE) === state) this.rouse();
   }
 
   /** Where the next group will lie: what a reply must wait for, once `isSynced()` says so. */
@@ -261,100 +184,6 @@ export class Ring {
 
   get failures(): number {
     return Atomics.load(this.words, FAILURES);
-  }
-
-  get fsync(): number {
-    return this.words[FSYNC];
-  }
-  set fsync(policy: number) {
-    Atomics.store(this.words, FSYNC, policy);
-  }
-
-  get intervalMs(): number {
-    return this.words[INTERVAL_MS];
-  }
-  set intervalMs(ms: number) {
-    Atomics.store(this.words, INTERVAL_MS, ms);
-  }
-
-  /** See `compactBytesMin` of the numbers. */
-  get compactBytesMin(): number {
-    return this.number("compactBytesMin");
-  }
-  set compactBytesMin(bytes: number) {
-    this.setNumber("compactBytesMin", bytes);
-  }
-
-  get compactPercent(): number {
-    return this.number("compactPercent");
-  }
-  set compactPercent(percent: number) {
-    this.setNumber("compactPercent", percent);
-  }
-
-  number(name: LogNumber): number {
-    return this.#numbers[NUMBERS + LOG_NUMBER[name]];
-  }
-
-  setNumber(name: LogNumber, value: number): void {
-    this.#numbers[NUMBERS + LOG_NUMBER[name]] = value;
-  }
-
-  addNumber(name: LogNumber, value: number): void {
-    this.#numbers[NUMBERS + LOG_NUMBER[name]] += value;
-  }
-
-  /** Counts a sync by the time that it took. */
-  noteSyncTime(ms: number): void {
-    const exponent = Math.ceil(Math.log2(Math.max(1, ms * 1e6)));
-    const bucket = Math.min(SYNC_TIMES_COUNT - 1, Math.max(0, exponent - SYNC_TIME_EXPONENT_MIN));
-    this.#numbers[SYNC_TIMES + bucket]++;
-  }
-
-  /** Syncs that took up to 2^(SYNC_TIME_EXPONENT_MIN + i) ns but longer than the one before. */
-  syncTimes(): Float64Array {
-    return this.#numbers.slice(SYNC_TIMES, SYNC_TIMES + SYNC_TIMES_COUNT);
-  }
-
-  // ---- requests to the log's writer -----------------------------------------------------------------
-
-  /** Asks for something; gives the number to wait for with `isDone()`. */
-  ask(what: number): number {
-    const number = Atomics.add(this.words, REQUESTS + what, 1) + 1;
-    this.#rouse();
-    return number;
-  }
-
-  isDone(what: number, number: number): boolean {
-    return ((Atomics.load(this.words, DONE + what) - number) | 0) >= 0;
-  }
-
-  /** For threads that may block: waits until it is done; false if not within the time. */
-  waitDone(what: number, number: number, timeoutMs: number): boolean {
-    const endMs = performance.now() + timeoutMs;
-    for (;;) {
-      const done = Atomics.load(this.words, DONE + what);
-      if (((done - number) | 0) >= 0) return true;
-      const leftMs = endMs - performance.now();
-      if (leftMs <= 0) return false;
-      Atomics.wait(this.words, DONE + what, done, Math.min(leftMs, 50));
-    }
-  }
-
-  /** The number asked for last, if it is not done yet; else −1. */
-  asked(what: number): number {
-    const number = Atomics.load(this.words, REQUESTS + what);
-    return number === Atomics.load(this.words, DONE + what) ? -1 : number;
-  }
-
-  done(what: number, number: number): void {
-    Atomics.store(this.words, DONE + what, number);
-    Atomics.notify(this.words, DONE + what);
-  }
-
-  get hasRequests(): boolean {
-    for (let what = 0; what < ASKS; what++) if (this.asked(what) >= 0) return true;
-    return false;
   }
 
   // ---- the log's writer -----------------------------------------------------------------------------
@@ -458,12 +287,6 @@ export class Ring {
     Atomics.store(this.words, SLEEPING, ASLEEP);
     if (!isNeeded()) Atomics.wait(this.words, WAKE, wake, timeoutMs);
     Atomics.store(this.words, SLEEPING, AWAKE);
-  }
-
-  /** Wakes the log's writer also from a short rest. */
-  #rouse(): void {
-    Atomics.add(this.words, WAKE, 1);
-    Atomics.notify(this.words, WAKE);
   }
 
   #wakeCreditWaiters(): void {

@@ -6,7 +6,8 @@
 import { CREDIT_LOOK_MS, RECORDER_CREDIT_BYTES, UNSYNCED_MS_MAX } from "../limits.ts";
 import type { EffectKey, EffectLog } from "../log/effects.ts";
 import { EFFECT_OVERHEAD_BYTES, EffectWriter } from "../log/record.ts";
-import { FSYNC_INTERVAL, type Ring, type RingPart, unitsOf } from "../log/ring.ts";
+import { FSYNC_INTERVAL } from "../log/log_board.ts";
+import { type Ring, type RingPart, unitsOf } from "../log/ring.ts";
 import {
   type Block,
   INLINE_VALUE_BYTES_MAX,

@@ -2,7 +2,8 @@
 //
 // Invariant under `always`: a reply goes out only when everything that was in the ring as its batch ended is
 // synced, its own writes and those of others that it may have read. One wait serves all connections.
-import { FSYNC_ALWAYS, type Ring } from "../log/ring.ts";
+import { FSYNC_ALWAYS } from "../log/log_board.ts";
+import type { Ring } from "../log/ring.ts";
 import type { ReplyHold } from "./output_queue.ts";
 
 /** The replies of this batch must not be sent: the log failed while it ran. No place in the ring has this number. */

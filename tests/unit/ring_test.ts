@@ -1,4 +1,4 @@
-// The ring on one thread: every length at every place, cursors that wrap, credit, and what a consumer sees.
+// The ring: every length at every place, cursors that wrap, credit, what a consumer sees, and whom it waits for.
 import assert from "node:assert/strict";
 import { createRingMemory, Ring, unitsOf } from "../../src/log/ring.ts";
 
@@ -58,4 +58,56 @@ Deno.test("Ring takes no more than its bytes, and as much again once they are co
   }
   assert.ok(ring.takeCredit(RING_BYTES / 8));
   assert.ok(!ring.takeCredit(1));
+});
+
+/** What a thread that gathers `units` found, while `append()` is called with a group at a time. */
+async function gathered(
+  units: number,
+  timeoutMs: number,
+  append: (one: () => void) => Promise<void>,
+): Promise<{ foundUnits: number; tookMs: number }> {
+  const memory = createRingMemory(RING_BYTES, 2 ** 31 - 5), ring = new Ring(memory);
+  const url = new URL("ring_gather_worker.ts", import.meta.url);
+  const worker = new Worker(url, { type: "module" });
+  const found = new Promise<{ foundUnits: number; tookMs: number }>((resolve) => {
+    worker.onmessage = ({ data }) => resolve(data);
+  });
+  worker.postMessage({ memory, units, timeoutMs });
+  const bytes = group(8, 1), view = new DataView(bytes.buffer);
+  await append(() => {
+    assert.ok(ring.takeCredit(unitsOf(8)));
+    ring.append(bytes, view, 8, false);
+    ring.wake();
+  });
+  const result = await found;
+  worker.terminate();
+  return result;
+}
+
+const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+/** Nobody waits so long: whoever does was not woken. */
+const FOR_EVER_MS = 60_000;
+
+Deno.test("Ring.gather() is woken by the group that makes it enough, and by none before", async () => {
+  const enough = unitsOf(8) * 10;
+  const { foundUnits, tookMs } = await gathered(enough, FOR_EVER_MS, async (one) => {
+    for (let i = 0; i < 10; i++) {
+      one();
+      await pause(20);
+    }
+  });
+  assert.equal(foundUnits, enough);
+  assert.ok(tookMs < FOR_EVER_MS / 2, `${tookMs} ms`);
+});
+
+Deno.test("Ring.gather() gives up after its time, and waits for nothing that is there", async () => {
+  const late = await gathered(unitsOf(8) * 10, 50, (one) => Promise.resolve(one()));
+  assert.equal(late.foundUnits, unitsOf(8));
+  const ring = new Ring(createRingMemory(RING_BYTES));
+  assert.ok(ring.takeCredit(unitsOf(8)));
+  const bytes = group(8, 1);
+  ring.append(bytes, new DataView(bytes.buffer), 8, false);
+  ring.gather(0, FOR_EVER_MS);
+  ring.gather(unitsOf(8), FOR_EVER_MS);
+  assert.equal(ring.inFlightUnits, unitsOf(8));
 });
