@@ -7,7 +7,7 @@
 import { BatchAccounts } from "./commands/batch_accounts.ts";
 import { ALONE_FROM } from "./commands/command_numbers.ts";
 import * as R from "./commands/command_row.ts";
-import type { CommandRow } from "./commands/command_row.ts";
+import { type CommandRow, isWrite, lastKeyOf } from "./commands/command_row.ts";
 import { CommandContext, type Finish } from "./commands/context.ts";
 import { effectBytes } from "./commands/effect_bytes.ts";
 import type { Services } from "./commands/services.ts";
@@ -52,7 +52,6 @@ const FIRST_KEY = Int8Array.from(ROWS, (row) => row.firstKey);
 const LAST_KEY = Int8Array.from(ROWS, (row) => row.lastKey);
 const KEY_STEP = Int8Array.from(ROWS, (row) => row.keyStep);
 /** Commands without key arguments that change entries. */
-const WRITES_WITHOUT_KEY: ReadonlySet<string> = new Set(["flushdb", "flushall", "swapdb"]);
 /** Rows whose effects are logged. */
 const WRITES = Uint8Array.from(ROWS, (row) => isWrite(row) ? 1 : 0);
 const pause: () => void = (Atomics as { pause?: () => void }).pause ?? (() => {});
@@ -900,18 +899,9 @@ function isHeldBack(row: CommandRow, onlyWrites: boolean): boolean {
   return onlyWrites ? isWrite(row) : row.name !== "client";
 }
 
-function isWrite(row: CommandRow): boolean {
-  return row.kind === R.CHANGE || row.kind === R.CHANGE_EACH || row.kind === R.CHANGE_ALL ||
-    WRITES_WITHOUT_KEY.has(row.name);
-}
-
 /** Resolves when the pause may be over; the command then asks again, because it may have been ended or changed. */
 function pauseOver(leftMs: number): Promise<Finish> {
   return new Promise((resolve) =>
     setTimeout(() => resolve(() => {}), Math.min(leftMs, PAUSE_LOOK_MS))
   );
-}
-
-function lastKeyOf(row: CommandRow, argCount: number): number {
-  return row.lastKey < 0 ? argCount + row.lastKey : Math.min(row.lastKey, argCount - 1);
 }

@@ -1,4 +1,5 @@
 // What Redis's COMMAND tells of each command beyond the row that runs it; data only, checked against redis-server.
+// Long as the table of all commands is: one entry per command, in one place.
 
 export interface CommandArgument {
   readonly name: string;

@@ -76,3 +76,16 @@ export interface CommandRow {
   /** For the kinds `*_EACH`: runs for the key at argument `index`. */
   readonly each?: (c: CommandContext, index: number) => void;
 }
+
+const WRITES_WITHOUT_KEY: ReadonlySet<string> = new Set(["flushdb", "flushall", "swapdb"]);
+
+/** Whether the command may change entries, so that its effects are logged. */
+export function isWrite({ kind, name }: CommandRow): boolean {
+  return kind === CHANGE || kind === CHANGE_EACH || kind === CHANGE_ALL ||
+    WRITES_WITHOUT_KEY.has(name);
+}
+
+/** Index of the last key among `argCount` arguments, the name counted. */
+export function lastKeyOf({ lastKey }: CommandRow, argCount: number): number {
+  return lastKey < 0 ? argCount + lastKey : Math.min(lastKey, argCount - 1);
+}

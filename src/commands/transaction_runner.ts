@@ -4,6 +4,7 @@
 // shards in their order, looks at the watches, runs every command, publishes all effects as one group, lets go.
 // Commands that look at more than their own keys hold every shard. Nothing is awaited meanwhile: what asks other
 // threads has asked before, and memory is made by letting entries of the shards go that are held, of no others.
+// The file is long because what is checked before the locks and what relies on it under them belong together.
 import * as errors from "../errors.ts";
 import type { EffectLog } from "../log/effects.ts";
 import {
@@ -18,11 +19,12 @@ import { COUNTER, type WorkerMetrics } from "../metrics.ts";
 import { type DroppingWriter } from "../protocol/reply_writer.ts";
 import { RequestBatch, STYLE_TEXT } from "../protocol/request_batch.ts";
 import type { Session } from "../session.ts";
-import { DATABASES, type Evictor, type KeyRange, type Store } from "../store/store.ts";
+import { type Evictor, type KeyRange, type Store } from "../store/store.ts";
 import type { BatchAccounts } from "./batch_accounts.ts";
 import * as R from "./command_row.ts";
-import type { CommandRow } from "./command_row.ts";
+import { type CommandRow, isWrite, lastKeyOf } from "./command_row.ts";
 import type { CommandContext, Finish } from "./context.ts";
+import { DatabaseWalk } from "./database_walk.ts";
 import { queuedEffectBytes } from "./effect_bytes.ts";
 import type { EvictionLog } from "./eviction_log.ts";
 import { isDebugAllowed } from "./standalone_commands.ts";
@@ -36,8 +38,6 @@ export const RUNS_IN_MULTI = Uint8Array.from(
   ROWS,
   (row) => ["multi", "exec", "discard", "watch", "quit", "reset"].includes(row.name) ? 1 : 0,
 );
-const SELECT = ROWS.findIndex((row) => row.name === "select");
-const SWAPDB = ROWS.findIndex((row) => row.name === "swapdb");
 /** The longest key is shorter; what follows it is looked at in whole words. */
 const KEY_SLACK_BYTES = 8;
 
@@ -490,50 +490,10 @@ function removalBytes({ commandCount }: Transaction): number {
   return REMOVAL_BYTES_PER_TRANSACTION + commandCount * REMOVAL_BYTES_PER_COMMAND;
 }
 
-/** Which database the commands of a transaction will be in, as SELECT and SWAPDB among them change it. */
-class DatabaseWalk {
-  #number: number;
-  readonly #table: Uint8Array;
-
-  constructor({ session, services }: CommandContext) {
-    this.#number = session.databaseNumber;
-    this.#table = services.settings.databaseTable();
-  }
-
-  get database(): number {
-    return this.#table[this.#number];
-  }
-
-  /** Goes on behind the command that is loaded. */
-  pass(c: CommandContext, rowIndex: number): void {
-    if (rowIndex === SELECT) {
-      const number = c.argInteger(1);
-      if (isDatabase(number)) this.#number = number;
-    } else if (rowIndex === SWAPDB) {
-      const first = c.argInteger(1), second = c.argInteger(2), table = this.#table;
-      if (!isDatabase(first) || !isDatabase(second)) return;
-      [table[first], table[second]] = [table[second], table[first]];
-    }
-  }
-}
-
-function isDatabase(number: number): boolean {
-  return number >= 0 && number < DATABASES;
-}
-
 /** Whether a command may look at entries that are not its keys. */
 function looksFurther(row: CommandRow): boolean {
   return row.prepare !== undefined ||
     (row.kind === R.KEYLESS && row.group !== "connection" && row.group !== "transactions");
-}
-
-function isWrite({ kind, name }: CommandRow): boolean {
-  return kind === R.CHANGE || kind === R.CHANGE_EACH || kind === R.CHANGE_ALL ||
-    ["flushdb", "flushall", "swapdb"].includes(name);
-}
-
-function lastKeyOf(row: CommandRow, argCount: number): number {
-  return row.lastKey < 0 ? argCount + row.lastKey : Math.min(row.lastKey, argCount - 1);
 }
 
 function keyOf(bytes: Uint8Array, hash: number, database: number): KeyRange {

@@ -2,6 +2,7 @@
 //
 // Invariant: whoever changes a shard holds its lock for changes; whoever reads without it confirms the
 // sequence before anything of what was read is believed. Nothing here waits for anything but a lock.
+// The file is long because it is the door: each operation is a few lines over the files beside it.
 import { createClockMemory } from "../clock.ts";
 import { accessStamp, countAt, noteAccess, stampWithCount } from "./access.ts";
 import { AccessClock, createAccessClockMemory } from "./access_clock.ts";
