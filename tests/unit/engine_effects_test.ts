@@ -71,3 +71,23 @@ Deno.test("Engine tells a large value once, and keeps commands of one micro-batc
   assert.equal(path.replies("INCR n\r\nINCR n\r\nINCR n\r\n"), ":1\r\n:2\r\n:3\r\n");
   assert.equal(sink.take(), "( put 0:n ) ( put 0:n ) ( put 0:n )");
 });
+
+Deno.test("Engine tells the whole of a long value whose key had expired, never a part of the life before", () => {
+  const sink = new EffectLines(), path = new EnginePath(sink);
+  const changes = [
+    "SETBIT k 12000 1",
+    "APPEND k x",
+    "SETRANGE k 1500 x",
+    "BITFIELD k SET u8 12000 1",
+  ];
+  for (const length of [2000, 40_000]) {
+    for (const change of changes) {
+      const expiresAtMs = Date.now() + 2;
+      path.replies(`SET k ${"v".repeat(length)} PXAT ${expiresAtMs}\r\n`);
+      while (Date.now() <= expiresAtMs);
+      sink.take();
+      path.replies(`${change}\r\n`);
+      assert.equal(sink.take(), "( put 0:k )", `${change} after ${length} bytes`);
+    }
+  }
+});
