@@ -1,6 +1,7 @@
-// The gate: runs the steps of `quick`, `test` or `ok`, shows what failed in full and ends with
+// The gate: runs the steps of `quick`, `test` or `ok`, shows why a step is red and ends with
 // `N passed, N failed` as the last line. It must not know what a step checks.
 
+import { failureReport } from "./failure_report.ts";
 import { gateSteps, type Mode, MODES, type Step } from "./gate_steps.ts";
 import { junitTotals } from "./junit_totals.ts";
 import { killRunningSteps, runStep } from "./step_process.ts";
@@ -53,8 +54,7 @@ async function runOne(step: Step, reportPath: string): Promise<void> {
   for (const title of counts.skipped) console.log(`  skipped: ${title}`);
   if (skipsFail && counts.skipped.length > 0) console.log("  with CI=true a skip is a failure");
   for (const problem of counts.problems) console.log(`  ${problem}`);
-  if (counts.failed > 0) console.log(output);
-  // What hung is the last thing it printed, and a long report may be cut by whoever shows it.
+  if (counts.failed > 0) console.log(failureReport(output));
   if (timedOut) console.log(`  it stood at: ${lastLines(output)}`);
 }
 
