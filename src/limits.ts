@@ -31,8 +31,11 @@ export const COMPARE_BYTES_MAX = 262_144;
 export const READ_BUFFER_BYTES_START = 1016;
 /** A read buffer grows up to here because reads fill it, further only for a request that needs it. */
 export const READ_BUFFER_BYTES_FULL_MAX = 65_528;
-/** An empty read buffer above this size is given back at once. */
+/** An empty read buffer up to this size is kept until reads have become small. */
 export const READ_BUFFER_BYTES_KEPT_MAX = 16_376;
+/** Up to this size too, while those of a worker's connections take no more together; above, it is given back at once. */
+export const READ_BUFFER_BYTES_LARGE_MAX = 1_048_576;
+export const READ_BUFFERS_LARGE_BYTES = 16 * 1024 * 1024;
 /** Reads in a row that used less than a quarter of the buffer before it shrinks. */
 export const READ_BUFFER_SMALL_READS = 64;
 /** What a request may hold beside one value of the largest size. */

@@ -13,7 +13,7 @@ import { type ParseLimits, parseRequests } from "../protocol/request_parser.ts";
 import { REPLY_ON, type Session, type SessionTransaction } from "../session.ts";
 import type { StagedBlock } from "../store/store.ts";
 import { type ByteSink, type OutputListener, OutputQueue, type QueuePool } from "./output_queue.ts";
-import { ReadBuffer } from "./read_buffer.ts";
+import { type LargeBuffers, ReadBuffer } from "./read_buffer.ts";
 import type { ReplyGate } from "./reply_gate.ts";
 
 /** A write that is under way holds a whole chunk of the pool: below two of them nobody holds too much. */
@@ -36,6 +36,7 @@ export interface ConnectionHost {
   readonly resp: ReplyWriter;
   readonly text: ReplyWriter;
   readonly pool: QueuePool;
+  readonly largeBuffers: LargeBuffers;
   readonly counters: Float64Array;
   /** Holds replies back until the log has what they tell of; null without a log. */
   readonly gate: ReplyGate | null;
@@ -83,7 +84,7 @@ export class Connection implements Session, OutputListener {
 
   readonly #host: ConnectionHost;
   readonly #socket: Socket;
-  readonly #input = new ReadBuffer();
+  readonly #input: ReadBuffer;
   readonly #output: OutputQueue;
   #neededBytes = 0;
   #staged: StagedBlock | null = null;
@@ -98,6 +99,7 @@ export class Connection implements Session, OutputListener {
   constructor(host: ConnectionHost, socket: Socket, start: SessionStart) {
     this.#host = host;
     this.#socket = socket;
+    this.#input = new ReadBuffer(host.largeBuffers);
     this.#output = new OutputQueue(socket, host.pool, this, host.gate);
     this.id = start.id;
     this.address = start.address;
@@ -371,6 +373,7 @@ export class Connection implements Session, OutputListener {
   /** Answers what is in flight, then ends. */
   stop(): void {
     this.isClosing = true;
+    this.#input.release();
     if (this.#output.isIdle) this.#close();
   }
 
@@ -407,6 +410,7 @@ export class Connection implements Session, OutputListener {
   /** The client has sent its last, or is to be closed: its replies are still sent. */
   #finish(): void {
     this.isClosing = true;
+    this.#input.release();
     if (this.#output.isIdle) this.#close();
     if (this.#staged !== null) this.#dropStaged();
   }

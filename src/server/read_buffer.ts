@@ -2,12 +2,19 @@
 import {
   READ_BUFFER_BYTES_FULL_MAX,
   READ_BUFFER_BYTES_KEPT_MAX,
+  READ_BUFFER_BYTES_LARGE_MAX,
   READ_BUFFER_BYTES_START,
   READ_BUFFER_SMALL_READS,
+  READ_BUFFERS_LARGE_BYTES,
 } from "../limits.ts";
 
 /** The parsers load whole words, so there are always this many bytes more. */
 const SLACK_BYTES = 8;
+
+/** What the large buffers of a worker's connections take together. */
+export class LargeBuffers {
+  bytes = 0;
+}
 
 export class ReadBuffer {
   bytes!: Uint8Array<ArrayBuffer>;
@@ -17,8 +24,10 @@ export class ReadBuffer {
   #capacity = 0;
   #whole!: Uint8Array<ArrayBuffer>;
   #smallReads = 0;
+  readonly #large: LargeBuffers;
 
-  constructor() {
+  constructor(large: LargeBuffers) {
+    this.#large = large;
     this.#allocate(READ_BUFFER_BYTES_START);
   }
 
@@ -59,11 +68,20 @@ export class ReadBuffer {
     } else if (wasFull && capacity < READ_BUFFER_BYTES_FULL_MAX) {
       this.#resize(Math.min(capacity * 2 + SLACK_BYTES, READ_BUFFER_BYTES_FULL_MAX));
     } else if (this.filled === 0 && !wasFull) {
-      if (capacity > READ_BUFFER_BYTES_KEPT_MAX) this.#allocate(READ_BUFFER_BYTES_KEPT_MAX);
+      // A client that fills one buffer after the other keeps it: made anew for each of its pipelines, it costs
+      // more than they do. But nobody sees whether it will go idle, so all of them together have a bound.
+      const isKept = capacity <= READ_BUFFER_BYTES_KEPT_MAX ||
+        (capacity <= READ_BUFFER_BYTES_LARGE_MAX && this.#large.bytes <= READ_BUFFERS_LARGE_BYTES);
+      if (!isKept) this.#allocate(READ_BUFFER_BYTES_KEPT_MAX);
       else if (this.#smallReads > READ_BUFFER_SMALL_READS && capacity > READ_BUFFER_BYTES_START) {
         this.#allocate(Math.max(READ_BUFFER_BYTES_START, (capacity >>> 1) - SLACK_BYTES / 2));
       }
     }
+  }
+
+  /** The connection has ended. */
+  release(): void {
+    this.#allocate(0);
   }
 
   #resize(capacity: number): void {
@@ -74,6 +92,8 @@ export class ReadBuffer {
   }
 
   #allocate(capacity: number): void {
+    if (this.#capacity > READ_BUFFER_BYTES_KEPT_MAX) this.#large.bytes -= this.#capacity;
+    if (capacity > READ_BUFFER_BYTES_KEPT_MAX) this.#large.bytes += capacity;
     this.bytes = new Uint8Array(capacity + SLACK_BYTES);
     this.view = new DataView(this.bytes.buffer);
     this.#whole = this.bytes.subarray(0, capacity);

@@ -24,6 +24,7 @@ import { TEXT_DIALECTS, TextWriter } from "../protocol/text_writer.ts";
 import type { Sessions } from "../session.ts";
 import type { Settings } from "../settings.ts";
 import { ReplyChunkPool } from "./chunk_pool.ts";
+import { LargeBuffers } from "./read_buffer.ts";
 import type { ReplyGate } from "./reply_gate.ts";
 import { Connection, type ConnectionHost } from "./connection.ts";
 
@@ -82,6 +83,7 @@ export class TcpServer {
       resp: new RespWriter(out),
       text: new TextWriter(out, TEXT_DIALECTS[config.textDialect]),
       pool,
+      largeBuffers: new LargeBuffers(),
       counters: options.counters,
       gate: options.gate,
       limits: {
