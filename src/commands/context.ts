@@ -676,12 +676,18 @@ export class CommandContext {
     if (this.effects !== null) this.effects.remove(this.shard.number, this.#setKey(keyIndex));
   }
 
-  /** Sets when the record found expires, 0 for never. */
-  setExpiry(keyIndex: number, expiresAtMs: number): void {
-    entries.setExpiry(this.shard, this.ref, expiresAtMs);
+  /** Sets when the record found expires, 0 for never; false: no memory, return without reply. */
+  setExpiry(keyIndex: number, expiresAtMs: number): boolean {
+    const ref = entries.setExpiry(this.shard, this.ref, expiresAtMs);
+    if (ref === 0) {
+      this.isOutOfMemory = true;
+      return false;
+    }
+    this.ref = ref;
     const key = this.#setKey(keyIndex);
     this.store.noteChange(this.shard, key.hash);
     if (this.effects !== null) this.effects.expire(this.shard.number, key, expiresAtMs);
+    return true;
   }
 
   /**

@@ -49,7 +49,7 @@ export class EvictionLog implements VictimSink {
     key.view = this.#views[shard.number] ??= new DataView(shard.u8.buffer);
     key.hash = hash;
     key.database = record.databaseOf(shard, ref);
-    key.start = record.keyStartOf(ref);
+    key.start = record.keyStartOf(shard, ref);
     key.end = key.start + record.keyBytesOf(shard, ref);
     this.budgetBytes -= REMOVAL_BYTES + key.end - key.start;
     this.#effects.remove(shard.number, key);

@@ -46,7 +46,7 @@ function expire(name: string, form: TimeForm): (c: CommandContext) => void {
       return c.reply.integer(0);
     }
     if (moment <= c.nowMs) c.remove(1);
-    else c.setExpiry(1, moment);
+    else if (!c.setExpiry(1, moment)) return;
     c.reply.integer(1);
   };
 }

@@ -141,10 +141,11 @@ function getex(c: CommandContext): void {
   if (isThere && !c.requireString()) return;
   const expiresAtMs = form === null || !isThere ? 0 : readExpiry(c, timeIndex, form, "getex");
   if (form !== null && isThere && expiresAtMs === 0) return;
+  const isKept = !isThere || (form === null && (!isPersist || c.expiresAtMs === 0));
+  const isGone = !isKept && expiresAtMs !== 0 && expiresAtMs <= c.nowMs;
+  if (!isKept && !isGone && !c.setExpiry(1, expiresAtMs)) return;
   replyOld(c);
-  if (!isThere || (form === null && (!isPersist || c.expiresAtMs === 0))) return;
-  if (expiresAtMs !== 0 && expiresAtMs <= c.nowMs) c.remove(1);
-  else c.setExpiry(1, expiresAtMs);
+  if (isGone) c.remove(1);
 }
 
 /** APPEND key value */

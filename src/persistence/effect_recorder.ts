@@ -107,7 +107,7 @@ export class EffectRecorder implements EffectLog {
     writer.put(
       key.database,
       shard.i32,
-      record.keyStartOf(ref) >>> 2,
+      record.keyStartOf(shard, ref) >>> 2,
       key.end - key.start,
       record.typeOf(shard, ref),
       record.expiresAtMsOf(shard, ref),

@@ -135,7 +135,7 @@ export class EntryLoader implements GroupTarget {
     else if (kind === DATABASES) {
       this.table = this.#bytes.slice(reader.valueStart, reader.valueEnd);
     } else if (kind === RANGE) return this.#writeRange(reader);
-    else if (kind === REMOVE || kind === EXPIRE) this.#changeFound(reader);
+    else if (kind === REMOVE || kind === EXPIRE) return this.#changeFound(reader);
     return null;
   }
 
@@ -187,14 +187,16 @@ export class EntryLoader implements GroupTarget {
     return key;
   }
 
-  #changeFound(reader: EffectReader): void {
+  #changeFound(reader: EffectReader): string | null {
     const store = this.#store, key = this.#keyOf(reader), shard = store.shardOf(key.hash);
+    let problem: string | null = null;
     store.lockChange(shard);
     const ref = entries.findKey(shard, key);
     if (ref === 0) this.ignored++;
     else if (reader.kind === REMOVE) entries.removeFound(shard, ref);
-    else entries.setExpiry(shard, ref, reader.expiresAtMs);
+    else if (entries.setExpiry(shard, ref, reader.expiresAtMs) === 0) problem = noMemory(0);
     store.unlockChange(shard);
+    return problem;
   }
 
   #put(key: KeyRange, value: ValueRange, expiresAtMs: number): boolean {

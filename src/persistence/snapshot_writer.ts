@@ -114,7 +114,7 @@ class SnapshotWriter {
     writer.put(
       record.databaseOf(shard, ref),
       shard.i32,
-      record.keyStartOf(ref) >>> 2,
+      record.keyStartOf(shard, ref) >>> 2,
       keyBytes,
       record.typeOf(shard, ref),
       record.expiresAtMsOf(shard, ref),

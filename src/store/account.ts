@@ -28,7 +28,7 @@ export class Account {
     Atomics.sub(this.#words, ACCOUNT_USED, units);
   }
 
-  /** Takes or gives (below 0) whatever the limit says: for index growth, which cannot be refused half way. */
+  /** Takes or gives (below 0) whatever the limit says: for index growth, which cannot be refused half way, and for what is to expire. */
   force(units: number): void {
     Atomics.add(this.#words, ACCOUNT_USED, units);
   }

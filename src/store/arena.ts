@@ -19,13 +19,16 @@ export function classOfUnits(units: number): number {
   return CLASS_OF_UNITS[units];
 }
 
-/** Gives a slot of at least `units` (at most a page); 0 if the account or the arena has no room. */
-export function allocateSlot(shard: Shard, units: number): number {
+/**
+ * Gives a slot of at least `units` (at most a page); 0 if the account or the arena has no room. The account's limit
+ * does not count where the slot is needed to let memory go (`isForced`).
+ */
+export function allocateSlot(shard: Shard, units: number, isForced = false): number {
   const sizeClass = CLASS_OF_UNITS[units], size = CLASS_UNITS[sizeClass];
   const words = shard.words, pages = shard.pages;
   let page = words[L.CLASS_HEADS + sizeClass] - 1;
   if (page < 0) {
-    page = takePage(shard);
+    page = takePage(shard, isForced);
     if (page < 0) return 0;
     const meta = page * L.PAGE_WORDS;
     pages[meta + L.PAGE_KIND] = sizeClass + 1;
@@ -71,12 +74,13 @@ export function freeSlot(shard: Shard, ref: number): void {
 }
 
 /** Takes a free page, or one never used; −1 if the account or the arena has none. */
-export function takePage(shard: Shard): number {
+export function takePage(shard: Shard, isForced = false): number {
   const words = shard.words;
   if (words[L.EVACUATING] === 0 && hasHoles(words)) beginEvacuation(shard);
   const free = words[L.PAGE_FREE];
   if (free === 0 && words[L.PAGE_BUMP] >= shard.pageCount) return -1;
-  if (!shard.account.take(L.PAGE_ACCOUNT_UNITS)) return -1;
+  if (isForced) shard.account.force(L.PAGE_ACCOUNT_UNITS);
+  else if (!shard.account.take(L.PAGE_ACCOUNT_UNITS)) return -1;
   words[L.PAGES_USED]++;
   if (free === 0) return words[L.PAGE_BUMP]++;
   words[L.PAGE_FREE] = shard.pages[(free - 1) * L.PAGE_WORDS + L.PAGE_NEXT];
@@ -221,7 +225,7 @@ function unlink(shard: Shard, page: number, sizeClass: number): void {
 
 function classSizes(): Int32Array {
   const sizes: number[] = [];
-  for (let units = 3; units <= 16; units++) sizes.push(units);
+  for (let units = 2; units <= 16; units++) sizes.push(units);
   for (let units = 18; units <= 128; units = Math.ceil(units * 1.12)) sizes.push(units);
   for (let slots = 56; slots >= 1; slots = Math.min(slots - 1, Math.floor(slots / 1.12))) {
     sizes.push(Math.floor(L.PAGE_UNITS / slots));

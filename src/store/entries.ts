@@ -71,7 +71,7 @@ export function putString(
   const ref = findKey(shard, key);
   const valueBytes = value.end - value.start;
   if (ref !== 0 && !isBlock(shard, ref)) {
-    if (isSameClass(key.end - key.start, valueBytes, valueBytesOf(shard, ref))) {
+    if (isInPlace(shard, ref, expiresAtMs, valueBytes)) {
       shard.i32[ref * 2] = (shard.i32[ref * 2] & ~L.TYPE_MASK) | L.TYPE_STRING;
       shard.i32[ref * 2 + 1] = valueBytes;
       setExpiry(shard, ref, expiresAtMs);
@@ -112,11 +112,12 @@ export function overwriteString(
   if (ref === 0) return false;
   const i32 = shard.i32, oldBytes = i32[ref * 2 + 1];
   if (oldBytes !== valueBytes) {
-    if (!isSameClass(keyEnd - keyStart, valueBytes, oldBytes)) return false;
+    if (!isInPlace(shard, ref, expiresAtMs, valueBytes)) return false;
     i32[ref * 2 + 1] = valueBytes;
   }
   shard.slot = slotHint;
-  if (hasExpiry(shard, ref) || expiresAtMs !== 0) setExpiry(shard, ref, expiresAtMs);
+  if (hasExpiry(shard, ref)) setMoment(shard, ref, expiresAtMs);
+  else if (expiresAtMs !== 0) return false;
   let word = shard.valueStart >>> 2;
   for (let at = valueStart; at < valueEnd; at += 4) i32[word++] = valueView.getInt32(at, true);
   noteAccess(shard, slotHint, stamp);
@@ -132,7 +133,7 @@ export function prepareString(
   expiresAtMs: number,
 ): number {
   const valueBytes = value.end - value.start;
-  const ref = allocateSlot(shard, recordUnits(key.end - key.start, valueBytes));
+  const ref = allocateSlot(shard, recordUnits(key.end - key.start, valueBytes, expiresAtMs !== 0));
   if (ref === 0) return 0;
   writeHeader(shard, ref, key, 0, valueBytes, expiresAtMs);
   copyIn(shard, valueStartOf(shard, ref), value);
@@ -146,7 +147,7 @@ export function prepareBlock(
   block: StagedBlock,
   expiresAtMs: number,
 ): number {
-  const ref = allocateSlot(shard, recordUnits(key.end - key.start, 4));
+  const ref = allocateSlot(shard, recordUnits(key.end - key.start, 4, expiresAtMs !== 0));
   if (ref === 0) return 0;
   writeHeader(shard, ref, key, L.FLAG_BLOCK, block.lengthBytes, expiresAtMs);
   shard.i32[valueStartOf(shard, ref) >>> 2] = block.firstPage + 1;
@@ -203,16 +204,20 @@ export function appendString(
     if (shard.words[L.WATCHES] !== 0) noteChange(shard, key.hash);
     return true;
   }
-  const keyBytes = key.end - key.start;
-  if (isSameClass(keyBytes, oldBytes + addedBytes, oldBytes)) {
+  const expiresAtMs = expiresAtMsOf(shard, ref);
+  if (isInPlace(shard, ref, expiresAtMs, oldBytes + addedBytes)) {
     shard.i32[ref * 2 + 1] = oldBytes + addedBytes;
     shard.u8.set(value.bytes.subarray(value.start, value.end), valueStartOf(shard, ref) + oldBytes);
     if (shard.words[L.WATCHES] !== 0) noteChange(shard, key.hash);
     return true;
   }
-  const made = allocateSlot(shard, recordUnits(keyBytes, oldBytes + addedBytes));
+  const newBytes = oldBytes + addedBytes;
+  const made = allocateSlot(
+    shard,
+    recordUnits(key.end - key.start, newBytes, expiresAtMs !== 0),
+  );
   if (made === 0) return false;
-  writeHeader(shard, made, key, 0, oldBytes + addedBytes, expiresAtMsOf(shard, ref));
+  writeHeader(shard, made, key, 0, newBytes, expiresAtMs);
   const from = valueStartOf(shard, ref), to = valueStartOf(shard, made);
   shard.u8.copyWithin(to, from, from + oldBytes);
   shard.u8.set(value.bytes.subarray(value.start, value.end), to + oldBytes);
@@ -225,8 +230,48 @@ export function removeFound(shard: Shard, ref: number): void {
   removeAt(shard, shard.slot, ref);
 }
 
-/** Sets when the record that the last look-up found expires, in ms since 1970, 0 for never. */
-export function setExpiry(shard: Shard, ref: number, expiresAtMs: number): void {
+/**
+ * Sets when the record that the last look-up found expires, in ms since 1970, 0 for never. Gives the record, which
+ * may lie elsewhere then; 0, and nothing changed, if the shard's region has no room for the moment.
+ */
+export function setExpiry(shard: Shard, ref: number, expiresAtMs: number): number {
+  if (!hasExpiry(shard, ref)) {
+    if (expiresAtMs === 0) return ref;
+    ref = makeExpiring(shard, ref);
+    if (ref === 0) return 0;
+  }
+  setMoment(shard, ref, expiresAtMs);
+  return ref;
+}
+
+/** Gives the record that the last look-up found room for a moment at which it expires; 0 if the region is full. */
+function makeExpiring(shard: Shard, ref: number): number {
+  const head = shard.i32[ref * 2], keyBytes = keyBytesOf(shard, ref);
+  const inlineBytes = isBlock(shard, ref) ? 4 : valueBytesOf(shard, ref);
+  const units = recordUnits(keyBytes, inlineBytes, true);
+  const isSameClass =
+    classOfUnits(units) === classOfUnits(recordUnits(keyBytes, inlineBytes, false));
+  // Whatever is full: with a moment to expire at, the entry gives more back than it takes now.
+  const made = isSameClass ? ref : allocateSlot(shard, units, true);
+  if (made === 0) return 0;
+  const from = keyStartOf(shard, ref), contentBytes = valueStartOf(shard, ref) - from + inlineBytes;
+  shard.i32[made * 2 + 1] = shard.i32[ref * 2 + 1];
+  shard.u8.copyWithin(
+    made * 8 + L.RECORD_HEADER_BYTES + L.EXPIRY_BYTES,
+    from,
+    from + contentBytes,
+  );
+  shard.i32[made * 2] = head | L.FLAG_EXPIRY;
+  shard.f64[made + 1] = 0;
+  if (made !== ref) {
+    shard.buckets[shard.slot + L.BUCKET_REFS] = made;
+    freeSlot(shard, ref);
+  }
+  return made;
+}
+
+/** Sets the moment of a record that has room for it. */
+function setMoment(shard: Shard, ref: number, expiresAtMs: number): void {
   const before = shard.f64[ref + 1];
   if ((before !== 0) !== (expiresAtMs !== 0)) {
     shard.words[L.DB_EXPIRING + databaseOf(shard, ref)] += expiresAtMs !== 0 ? 1 : -1;
@@ -265,7 +310,14 @@ export function removeDatabase(shard: Shard, database: number): void {
 export function moveRecords(shard: Shard, k0: number, k1: number, movesMax: number): number {
   return evacuate(shard, movesMax, (of, from, to) => {
     const database = databaseOf(of, to);
-    const hash = hashKeyWords(of.i32, keyStartOf(to) >>> 2, keyBytesOf(of, to), k0, k1, database);
+    const hash = hashKeyWords(
+      of.i32,
+      keyStartOf(of, to) >>> 2,
+      keyBytesOf(of, to),
+      k0,
+      k1,
+      database,
+    );
     const slot = slotOfRef(of, hash >>> of.addressShift, from);
     if (slot === 0) throw new Error(`shard ${of.number}: no entry refers to record ${from}`);
     of.buckets[slot + L.BUCKET_REFS] = to;
@@ -276,14 +328,14 @@ export function moveRecords(shard: Shard, k0: number, k1: number, movesMax: numb
 export function removeAt(shard: Shard, slot: number, ref: number): void {
   const words = shard.words, database = databaseOf(shard, ref);
   words[L.DB_ENTRIES + database]--;
-  if (shard.f64[ref + 1] !== 0) words[L.DB_EXPIRING + database]--;
+  if (expiresAtMsOf(shard, ref) !== 0) words[L.DB_EXPIRING + database]--;
   removeEntry(shard, slot);
   freeRecord(shard, ref);
 }
 
 /** Puts `made` in the place of `old` (0: none), which the last `findRecord()` found. */
 function link(shard: Shard, key: KeyRange, old: number, made: number, stamp: number): void {
-  const words = shard.words, expiresAtMs = shard.f64[made + 1];
+  const words = shard.words, expiresAtMs = expiresAtMsOf(shard, made);
   if (words[L.WATCHES] !== 0) noteChange(shard, key.hash);
   if (expiresAtMs !== 0) words[L.DB_EXPIRING + key.database]++;
   if (old === 0) {
@@ -292,7 +344,7 @@ function link(shard: Shard, key: KeyRange, old: number, made: number, stamp: num
     if (expiresAtMs !== 0) noteExpiry(shard, key.hash, expiresAtMs);
     return;
   }
-  if (shard.f64[old + 1] !== 0) words[L.DB_EXPIRING + key.database]--;
+  if (expiresAtMsOf(shard, old) !== 0) words[L.DB_EXPIRING + key.database]--;
   shard.buckets[shard.slot + L.BUCKET_REFS] = made;
   noteAccess(shard, shard.slot, stamp);
   if (expiresAtMs !== 0) noteExpiry(shard, key.hash, expiresAtMs);
@@ -318,19 +370,26 @@ function writeHeader(
   i32[word] = (keyBytes << L.KEY_SHIFT) | flags | (key.database << L.DATABASE_SHIFT) |
     L.TYPE_STRING;
   i32[word + 1] = valueBytes;
-  shard.f64[ref + 1] = expiresAtMs;
   word += L.RECORD_HEADER_WORDS;
+  if (expiresAtMs !== 0) {
+    i32[ref * 2] |= L.FLAG_EXPIRY;
+    shard.f64[ref + 1] = expiresAtMs;
+    word += L.EXPIRY_BYTES / 4;
+  }
   let at = key.start;
   const whole = key.end - 3;
   for (; at < whole; at += 4) i32[word++] = view.getInt32(at, true);
   if (at < key.end) i32[word] = view.getInt32(at, true) & ((1 << ((key.end - at) << 3)) - 1);
 }
 
-/** Whether a value of the one length takes a slot of the same size as one of the other. */
-function isSameClass(keyBytes: number, valueBytes: number, otherBytes: number): boolean {
-  return valueBytes === otherBytes ||
-    classOfUnits(recordUnits(keyBytes, valueBytes)) ===
-      classOfUnits(recordUnits(keyBytes, otherBytes));
+/** Whether a value of that length, with that expiry, takes the slot that the record has, in the way it has it. */
+function isInPlace(shard: Shard, ref: number, expiresAtMs: number, valueBytes: number): boolean {
+  const expires = hasExpiry(shard, ref), oldBytes = valueBytesOf(shard, ref);
+  if (!expires && expiresAtMs !== 0) return false;
+  const keyBytes = keyBytesOf(shard, ref);
+  return valueBytes === oldBytes ||
+    classOfUnits(recordUnits(keyBytes, valueBytes, expires)) ===
+      classOfUnits(recordUnits(keyBytes, oldBytes, expires));
 }
 
 /** Copies a value to `to`, a multiple of 4; the last word is copied whole, into the slot's own padding. */
@@ -346,6 +405,6 @@ function copyIn(shard: Shard, to: number, value: ValueRange): void {
 }
 
 /** Slot size in bytes that a record of these lengths takes: for MEMORY USAGE and tests. */
-export function slotBytesFor(keyBytes: number, valueBytes: number): number {
-  return CLASS_UNITS[classOfUnits(recordUnits(keyBytes, valueBytes))] * 8;
+export function slotBytesFor(keyBytes: number, valueBytes: number, expires: boolean): number {
+  return CLASS_UNITS[classOfUnits(recordUnits(keyBytes, valueBytes, expires))] * 8;
 }

@@ -6,6 +6,7 @@ import { bucketNumber, nextBucketWord, slotOfRef } from "./bucket_index.ts";
 import { removeAt } from "./entries.ts";
 import { lowerBound, takeDueBucket } from "./expiry_index.ts";
 import * as L from "./layout.ts";
+import { expiresAtMsOf } from "./record.ts";
 import type { Shard } from "./shard.ts";
 
 // Entries of buckets that are due; per thread, grown to the longest run seen.
@@ -23,11 +24,10 @@ export function sweepExpired(shard: Shard, entriesMax: number, nowMs: number): n
     if (bucket < 0) break;
     count = gather(shard, bucket, count);
   }
-  const f64 = shard.f64;
   let due = 0, earliestMs = nowMs;
   // In a loop of its own, so that the loads of many records are under way at once.
   for (let i = 0; i < count; i++) {
-    const hash = dueHash[i], ref = dueRef[i], expiresAtMs = f64[ref + 1];
+    const hash = dueHash[i], ref = dueRef[i], expiresAtMs = expiresAtMsOf(shard, ref);
     if (expiresAtMs === 0) continue;
     if (expiresAtMs > nowMs) {
       lowerBound(shard, bucketNumber(shard, hash >>> shard.addressShift), expiresAtMs);

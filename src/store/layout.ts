@@ -96,14 +96,20 @@ export const ARENA_BASE_UNITS = ALIGN_BYTES / 8;
 //   word 0   key bytes (16) | flags (8) | database (4) | type (4); 0 marks a free slot, whose word 1 is
 //            the next free one
 //   word 1   value length in bytes
-//   words 2,3  float64: the moment it expires, in ms since 1970; 0 for never
+//   with FLAG_EXPIRY, a float64: the moment it expires, in ms since 1970; 0 for never
 //   then the key, padded with zeros to whole words, then the value (or, of a block, its first page + 1)
-export const RECORD_HEADER_BYTES = 16;
-export const RECORD_HEADER_WORDS = 4;
+// Most entries of many caches never expire, and then 8 bytes of 100 would say so.
+export const RECORD_HEADER_BYTES = 8;
+export const RECORD_HEADER_WORDS = 2;
+export const EXPIRY_BYTES = 8;
 export const TYPE_STRING = 1;
 export const TYPE_MASK = 15;
 export const DATABASE_SHIFT = 4;
 export const FLAG_BLOCK = 1 << 8;
+export const FLAG_EXPIRY = 1 << 15;
+/** Shifts FLAG_EXPIRY to the bytes, and the words, by which the key lies further back. */
+export const EXPIRY_TO_BYTES = 12;
+export const EXPIRY_TO_WORDS = 14;
 export const KEY_SHIFT = 16;
 /** The part of word 0 that names a key: its length and database. */
 export const KEY_NAME_MASK = 0xffff00f0 | 0;

@@ -87,7 +87,11 @@ export function hintedString(
   let word = ref * 2;
   // With another name, another type or a flag it is another head.
   const head = ((end - start) << L.KEY_SHIFT) | (database << L.DATABASE_SHIFT) | L.TYPE_STRING;
-  if (i32[word] !== head) return 0;
+  const found = i32[word];
+  if (found !== head) {
+    if (found !== (head | L.FLAG_EXPIRY)) return 0;
+    word += L.EXPIRY_BYTES / 4;
+  }
   word += L.RECORD_HEADER_WORDS;
   const whole = end - 3;
   for (; start < whole; start += 4, word++) {
@@ -112,8 +116,9 @@ export function isNamed(
 ): boolean {
   const i32 = shard.i32;
   let word = (ref & shard.unitMask) * 2;
-  if ((i32[word] & L.KEY_NAME_MASK) !== name) return false;
-  word += L.RECORD_HEADER_WORDS;
+  const head = i32[word];
+  if ((head & L.KEY_NAME_MASK) !== name) return false;
+  word += L.RECORD_HEADER_WORDS + expiryWords(head);
   const whole = end - 3;
   for (; start < whole; start += 4, word++) {
     if (i32[word] !== view.getInt32(start, true)) return false;
@@ -133,17 +138,28 @@ export function isBlock(shard: Shard, ref: number): boolean {
 
 /** The moment it expires, in ms since 1970; 0 for never. */
 export function expiresAtMsOf(shard: Shard, ref: number): number {
-  return shard.f64[ref + 1];
+  return hasExpiry(shard, ref) ? shard.f64[ref + 1] : 0;
 }
 
-/** Whether it expires at all: asked of the words, which a look-up has at hand. */
+/** Whether it has room for a moment at which it expires; that may be 0. */
 export function hasExpiry(shard: Shard, ref: number): boolean {
-  const word = ref * 2;
-  return (shard.i32[word + 2] | shard.i32[word + 3]) !== 0;
+  return (shard.i32[ref * 2] & L.FLAG_EXPIRY) !== 0;
 }
 
 export function isExpired(shard: Shard, ref: number, nowMs: number): boolean {
-  return hasExpiry(shard, ref) && shard.f64[ref + 1] <= nowMs;
+  if (!hasExpiry(shard, ref)) return false;
+  const expiresAtMs = shard.f64[ref + 1];
+  return expiresAtMs <= nowMs && expiresAtMs !== 0;
+}
+
+/** Words by which a key lies further back, by the record's first word. */
+function expiryWords(head: number): number {
+  return (head & L.FLAG_EXPIRY) >> L.EXPIRY_TO_WORDS;
+}
+
+/** Bytes before the key. */
+export function headerBytesOf(shard: Shard, ref: number): number {
+  return L.RECORD_HEADER_BYTES + ((shard.i32[ref * 2] & L.FLAG_EXPIRY) >> L.EXPIRY_TO_BYTES);
 }
 
 /** Length of the value in bytes, blocks included; never negative. */
@@ -153,13 +169,14 @@ export function valueBytesOf(shard: Shard, ref: number): number {
 
 /** First byte of the value that lies in the record: a multiple of 4. */
 export function valueStartOf(shard: Shard, ref: number): number {
-  const keyBytes = shard.i32[ref * 2] >>> L.KEY_SHIFT;
-  return ref * 8 + L.RECORD_HEADER_BYTES + ((keyBytes + 3) & ~3);
+  const head = shard.i32[ref * 2], keyBytes = head >>> L.KEY_SHIFT;
+  return ref * 8 + L.RECORD_HEADER_BYTES + ((head & L.FLAG_EXPIRY) >> L.EXPIRY_TO_BYTES) +
+    ((keyBytes + 3) & ~3);
 }
 
 /** First byte and length of the key. */
-export function keyStartOf(ref: number): number {
-  return ref * 8 + L.RECORD_HEADER_BYTES;
+export function keyStartOf(shard: Shard, ref: number): number {
+  return ref * 8 + headerBytesOf(shard, ref);
 }
 
 export function keyBytesOf(shard: Shard, ref: number): number {
@@ -175,7 +192,8 @@ export function blockPageOf(shard: Shard, ref: number): number {
   return shard.i32[valueStartOf(shard, ref) >>> 2] - 1;
 }
 
-/** Units that a record takes whose value of `valueBytes` lies in it. */
-export function recordUnits(keyBytes: number, valueBytes: number): number {
-  return (L.RECORD_HEADER_BYTES + ((keyBytes + 3) & ~3) + valueBytes + 7) >>> 3;
+/** Units that a record takes whose value of `valueBytes` lies in it, with room for its expiry or without. */
+export function recordUnits(keyBytes: number, valueBytes: number, expires: boolean): number {
+  const headerBytes = expires ? L.RECORD_HEADER_BYTES + L.EXPIRY_BYTES : L.RECORD_HEADER_BYTES;
+  return (headerBytes + ((keyBytes + 3) & ~3) + valueBytes + 7) >>> 3;
 }

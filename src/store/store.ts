@@ -253,8 +253,7 @@ export class Store {
   findForChange(shard: Shard, key: KeyRange, nowMs: number): number {
     const ref = entries.findKey(shard, key);
     if (ref === 0) return 0;
-    const expiresAtMs = shard.f64[ref + 1];
-    if (expiresAtMs === 0 || expiresAtMs > nowMs) return ref;
+    if (!record.isExpired(shard, ref, nowMs)) return ref;
     entries.removeFound(shard, ref);
     shard.words[L.EXPIRED_COUNT]++;
     return 0;
@@ -334,7 +333,7 @@ export class Store {
 
   /** The hash of a record's key; under the lock. */
   hashOfRecord(shard: Shard, ref: number): number {
-    const start = record.keyStartOf(ref) >>> 2, bytes = record.keyBytesOf(shard, ref);
+    const start = record.keyStartOf(shard, ref) >>> 2, bytes = record.keyBytesOf(shard, ref);
     const database = record.databaseOf(shard, ref);
     return hashKeyWords(shard.i32, start, bytes, this.#k0, this.#k1, database);
   }
@@ -434,7 +433,7 @@ export class Store {
         if (database >= 0 && record.databaseOf(shard, ref) !== database) return;
         const expiresAtMs = record.expiresAtMsOf(shard, ref);
         if (expiresAtMs !== 0 && expiresAtMs <= nowMs) return;
-        const start = record.keyStartOf(ref);
+        const start = record.keyStartOf(shard, ref);
         visit(shard.u8.slice(start, start + record.keyBytesOf(shard, ref)), shard, ref);
       });
       bucket = nextCursor(shard, bucket);
@@ -516,7 +515,7 @@ export class Store {
         const ref = shard.buckets[slot + L.BUCKET_REFS];
         if (record.databaseOf(shard, ref) !== database) return;
         if (record.isExpired(shard, ref, nowMs)) return;
-        const start = record.keyStartOf(ref);
+        const start = record.keyStartOf(shard, ref);
         found.push(shard.u8.slice(start, start + record.keyBytesOf(shard, ref)));
       });
       lock.unlockReading(shard.words);
@@ -549,7 +548,7 @@ export class Store {
     const isBlock = record.isBlock(shard, ref);
     const pages = isBlock ? Math.ceil(valueBytes / L.PAGE_BYTES) * L.PAGE_BYTES : 0;
     const inline = isBlock ? 4 : Math.min(valueBytes, L.INLINE_VALUE_BYTES_MAX);
-    return entries.slotBytesFor(keyBytes, inline) + pages +
+    return entries.slotBytesFor(keyBytes, inline, record.hasExpiry(shard, ref)) + pages +
       Math.round(Math.min(index, L.BUCKET_WORDS * 4));
   }
 

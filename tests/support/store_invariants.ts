@@ -193,15 +193,18 @@ class ShardCheck {
       keyBytes = word >>> L.KEY_SHIFT,
       isBlock = (word & L.FLAG_BLOCK) !== 0;
     if ((word & L.TYPE_MASK) !== L.TYPE_STRING) this.#fail(`${where}: type ${word & L.TYPE_MASK}`);
-    if ((word & 0xff00 & ~L.FLAG_BLOCK) !== 0) this.#fail(`${where}: flags ${word & 0xff00}`);
+    if ((word & 0xff00 & ~(L.FLAG_BLOCK | L.FLAG_EXPIRY)) !== 0) {
+      this.#fail(`${where}: flags ${word & 0xff00}`);
+    }
     if (valueBytes < 0) this.#fail(`${where}: ${valueBytes} bytes of value`);
     if (!isBlock && valueBytes > L.INLINE_VALUE_BYTES_MAX) {
       this.#fail(`${where}: ${valueBytes} bytes in the slot`);
     }
     const padded = Math.ceil(keyBytes / 4) * 4;
-    const bytes = L.RECORD_HEADER_BYTES + padded + (isBlock ? 4 : valueBytes);
+    const headerBytes = L.RECORD_HEADER_BYTES + ((word & L.FLAG_EXPIRY) !== 0 ? L.EXPIRY_BYTES : 0);
+    const bytes = headerBytes + padded + (isBlock ? 4 : valueBytes);
     this.#same(`${where}: class for ${bytes} bytes`, sizeClass, classOfUnits(Math.ceil(bytes / 8)));
-    const key = ref * 8 + L.RECORD_HEADER_BYTES;
+    const key = ref * 8 + headerBytes;
     for (let at = key + keyBytes; at < key + padded; at++) {
       if (this.shard.u8[at] !== 0) this.#fail(`${where}: key not padded with zeros`);
     }
@@ -358,7 +361,8 @@ class ShardCheck {
     if (state !== 1) this.#fail(`${where} ${state === 2 ? "has two entries" : "is not live"}`);
     this.#records[ref] = 2;
     const word = this.shard.i32[ref * 2], keyBytes = word >>> L.KEY_SHIFT;
-    const database = (word >>> L.DATABASE_SHIFT) & 15, start = ref * 8 + L.RECORD_HEADER_BYTES;
+    const database = (word >>> L.DATABASE_SHIFT) & 15, expires = (word & L.FLAG_EXPIRY) !== 0;
+    const start = ref * 8 + L.RECORD_HEADER_BYTES + (expires ? L.EXPIRY_BYTES : 0);
     const expected = this.store.hash(this.#view, start, start + keyBytes, database);
     this.#same(`${where}: hash`, hash, expected);
     this.#same(`${where}: shard`, hash & this.store.shardMask, this.shard.number);
@@ -367,7 +371,7 @@ class ShardCheck {
     const home = high < this.#words[L.BUCKETS] ? high : address & (mask >>> 1);
     this.#same(`${where}: chain`, bucket, home);
     entries[database]++;
-    const expiresAtMs = this.shard.f64[ref + 1], bound = this.shard.bounds[bucket];
+    const expiresAtMs = expires ? this.shard.f64[ref + 1] : 0, bound = this.shard.bounds[bucket];
     if (expiresAtMs === 0) return;
     expiring[database]++;
     if (bound === 0 || bound > expiresAtMs) {

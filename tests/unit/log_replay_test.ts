@@ -83,7 +83,7 @@ function stateOf(access: StoreAccess, table: Uint8Array | null): string {
     let cursor = 0;
     do {
       cursor = store.walk(shard, cursor, 32, (_, ref) => {
-        const start = record.keyStartOf(ref);
+        const start = record.keyStartOf(shard, ref);
         const key = shard.u8.slice(start, start + record.keyBytesOf(shard, ref));
         const expiresAtMs = record.expiresAtMsOf(shard, ref);
         found.push({ database: record.databaseOf(shard, ref), key, expiresAtMs });

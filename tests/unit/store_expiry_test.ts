@@ -179,3 +179,42 @@ Deno.test("the index of expiry takes no memory before something has a TTL, then 
   assert.equal(shard.words[L.BOUNDS_USED], 0);
   assert.ok(shard.bounds.every((bound) => bound === 0));
 });
+
+Deno.test("a first time to live finds its 8 bytes in the slot or in another one, in full memory too", () => {
+  const access = openStore({ shardCount: 1, maxmemoryBytes: 2 ** 21 });
+  const shard = access.store.shards[0], names: string[] = [];
+  const contentOf = (i: number) => new Uint8Array(i % 120).fill(i);
+  while (access.put(`key-${names.length}`, contentOf(names.length))) {
+    names.push(`key-${names.length}`);
+  }
+  assert.ok(names.length > 5000);
+  const usedBytes = access.store.totals().usedBytes;
+  for (let round = 0; round < 2; round++) {
+    for (const name of names) assert.ok(access.expire(name, START_MS + 5000 * (1 + round)));
+    names.forEach((name, i) => assert.deepEqual(access.get(name), contentOf(i)));
+    checkInvariants(access.store);
+  }
+  assert.equal(access.store.entryCounts(0).expiring, names.length);
+  assert.ok(access.store.totals().usedBytes < usedBytes * 1.2);
+  // Without one again, the room stays; a moment of 0 is no expiry.
+  access.expire(names[0], 0);
+  assert.equal(access.store.entryCounts(0).expiring, names.length - 1);
+  sweepAll(access, START_MS + 9_999);
+  assert.equal(entryCount(access), names.length);
+  sweepAll(access, START_MS + 10_000);
+  assert.deepEqual(access.get(names[0]), contentOf(0));
+  assert.equal(entryCount(access), 1);
+  assert.equal(shard.words[L.DB_EXPIRING], 0);
+  checkInvariants(access.store);
+});
+
+Deno.test("an entry that never expires costs 8 bytes less than one that does", () => {
+  const value = new Uint8Array(64),
+    bytes = [0, START_MS].map((expiresAtMs) => {
+      const access = openStore({ shardCount: 1, maxmemoryBytes: 2 ** 26 });
+      for (let i = 0; i < 100_000; i++) access.put(`${i}`.padStart(16), value, { expiresAtMs });
+      return access.store.totals().pageBytes / 100_000;
+    });
+  assert.ok(bytes[1] - bytes[0] > 7.5 && bytes[1] - bytes[0] < 9, `${bytes}`);
+  assert.ok(bytes[0] < 90, `${bytes}`);
+});
