@@ -22,6 +22,28 @@ export interface EffectSink {
   range(shardNumber: number, key: EffectKey, from: number, to: number): void;
   remove(shardNumber: number, key: EffectKey): void;
   expire(shardNumber: number, key: EffectKey, expiresAtMs: number): void;
+  /**
+   * Fields of a hash that was there before have new values: `count` calls of `field()` follow, above 0. What creates
+   * the hash is a `put` instead, and what takes its last field a `remove`. Views are readable to 3 bytes past an end.
+   */
+  fields(shardNumber: number, key: EffectKey, count: number): void;
+  /** One of them, with the moment at which it expires now, in ms since 1970, 0 for never. */
+  field(
+    nameView: DataView,
+    nameStart: number,
+    nameEnd: number,
+    expiresAtMs: number,
+    valueView: DataView,
+    valueStart: number,
+    valueEnd: number,
+  ): void;
+  /** Fields of a hash are gone, and others stay: `count` calls of `fieldName()` follow, above 0. */
+  removeFields(shardNumber: number, key: EffectKey, count: number): void;
+  fieldName(view: DataView, start: number, end: number): void;
+  /** Fields of a hash expire at other moments: `count` calls of `fieldExpiry()` follow, above 0. */
+  expireFields(shardNumber: number, key: EffectKey, count: number): void;
+  /** One of them; 0: it never expires. */
+  fieldExpiry(view: DataView, start: number, end: number, expiresAtMs: number): void;
   /** All entries of a database are gone, or of all databases (−1). */
   flush(database: number): void;
   /** By number, which database a client means by it: the whole table, after SWAPDB. */

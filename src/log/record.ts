@@ -6,6 +6,9 @@
 //            [4, database]                                  emptied; −1: all databases
 //            [5, table]                                     16 bytes: which database each number means
 //            [6, database, key, offset, bytes]              written into the value there, zeros before if it was shorter
+//            [16, database, key, [name, expiresAtMs, value, ...]]   fields set in a hash that was there
+//            [17, database, key, [name, ...]]               fields removed, not all of them
+//            [18, database, key, [name, expiresAtMs, ...]]  fields expire then
 //   group    d6 47 l0 l1  l2 l3 c0 c0   effects   c0 ... to the next 8 bytes
 //
 // Keys, values and the table are `bin`. A group's head is MessagePack too, a fixext of 4 bytes with the length of
@@ -19,6 +22,9 @@ export const EXPIRE = 3;
 export const FLUSH = 4;
 export const DATABASES = 5;
 export const RANGE = 6;
+export const SET_FIELDS = 16;
+export const REMOVE_FIELDS = 17;
+export const EXPIRE_FIELDS = 18;
 
 export const GROUP_HEAD_BYTES = 8;
 /** First word of a group's head, less the low half of its length. */
@@ -29,8 +35,16 @@ const NILS = 0xc0c0;
 export const NIL = 0xc0;
 /** What an effect takes at most beside its key and value. */
 export const EFFECT_OVERHEAD_BYTES = 32;
+/** What a field of a hash takes at most beside its name and value. */
+export const FIELD_OVERHEAD_BYTES = 19;
 
-const ARRAY_2 = 0x92, ARRAY_3 = 0x93, ARRAY_4 = 0x94, ARRAY_5 = 0x95, ARRAY_6 = 0x96;
+const ARRAY_0 = 0x90,
+  ARRAY_2 = 0x92,
+  ARRAY_3 = 0x93,
+  ARRAY_4 = 0x94,
+  ARRAY_5 = 0x95,
+  ARRAY_6 = 0x96;
+const ARRAY_16 = 0xdc, ARRAY_32 = 0xdd;
 const BIN_8 = 0xc4, BIN_16 = 0xc5, BIN_32 = 0xc6;
 const UINT_32 = 0xce, UINT_64 = 0xcf;
 const MINUS_ONE = 0xff;
@@ -92,7 +106,7 @@ export class EffectWriter {
     this.binHead(keyBytes);
     this.words(from, keyWord, keyBytes);
     this.bytes[this.length++] = type;
-    this.#moment(expiresAtMs);
+    this.moment(expiresAtMs);
     this.binHead(valueBytes);
   }
 
@@ -106,7 +120,7 @@ export class EffectWriter {
     count: number,
   ): void {
     this.#head(ARRAY_5, RANGE, database);
-    this.#key(keyView, keyStart, keyEnd);
+    this.bin(keyView, keyStart, keyEnd);
     this.bytes[this.length] = UINT_32;
     this.view.setUint32(this.length + 1, offset);
     this.length += 5;
@@ -115,7 +129,7 @@ export class EffectWriter {
 
   remove(database: number, keyView: DataView, keyStart: number, keyEnd: number): void {
     this.#head(ARRAY_3, REMOVE, database);
-    this.#key(keyView, keyStart, keyEnd);
+    this.bin(keyView, keyStart, keyEnd);
   }
 
   expire(
@@ -126,8 +140,25 @@ export class EffectWriter {
     expiresAtMs: number,
   ): void {
     this.#head(ARRAY_4, EXPIRE, database);
-    this.#key(keyView, keyStart, keyEnd);
-    this.#moment(expiresAtMs);
+    this.bin(keyView, keyStart, keyEnd);
+    this.moment(expiresAtMs);
+  }
+
+  /**
+   * An effect on `count` fields of a hash up to them: of each follow its name, and by the kind its moment and its value.
+   * Call `reserve()` before.
+   */
+  fields(
+    kind: number,
+    database: number,
+    keyView: DataView,
+    keyStart: number,
+    keyEnd: number,
+    count: number,
+  ): void {
+    this.#head(ARRAY_4, kind, database);
+    this.bin(keyView, keyStart, keyEnd);
+    this.#arrayHead(kind === SET_FIELDS ? count * 3 : kind === EXPIRE_FIELDS ? count * 2 : count);
   }
 
   /** −1: all databases. */
@@ -175,13 +206,28 @@ export class EffectWriter {
     this.length = at;
   }
 
+  #arrayHead(count: number): void {
+    if (count < 16) {
+      this.bytes[this.length++] = ARRAY_0 | count;
+    } else if (count < 65_536) {
+      this.bytes[this.length] = ARRAY_16;
+      this.view.setUint16(this.length + 1, count);
+      this.length += 3;
+    } else {
+      this.bytes[this.length] = ARRAY_32;
+      this.view.setUint32(this.length + 1, count);
+      this.length += 5;
+    }
+  }
+
   #head(array: number, kind: number, database: number): void {
     this.bytes[this.length++] = array;
     this.bytes[this.length++] = kind;
     this.bytes[this.length++] = database;
   }
 
-  #key(from: DataView, start: number, end: number): void {
+  /** Bytes from a view that is readable to 3 bytes past `end`. */
+  bin(from: DataView, start: number, end: number): void {
     this.binHead(end - start);
     const view = this.view;
     let at = this.length;
@@ -191,7 +237,8 @@ export class EffectWriter {
     this.length += end - start;
   }
 
-  #moment(expiresAtMs: number): void {
+  /** In ms since 1970; 0: never. */
+  moment(expiresAtMs: number): void {
     if (expiresAtMs === 0) {
       this.bytes[this.length++] = 0;
       return;

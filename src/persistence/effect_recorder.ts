@@ -5,7 +5,14 @@
 // they lie. Credit is taken beforehand, in pieces large enough for many commands.
 import { CREDIT_LOOK_MS, RECORDER_CREDIT_BYTES, UNSYNCED_MS_MAX } from "../limits.ts";
 import type { EffectKey, EffectLog } from "../log/effects.ts";
-import { EFFECT_OVERHEAD_BYTES, EffectWriter } from "../log/record.ts";
+import {
+  EFFECT_OVERHEAD_BYTES,
+  EffectWriter,
+  EXPIRE_FIELDS,
+  FIELD_OVERHEAD_BYTES,
+  REMOVE_FIELDS,
+  SET_FIELDS,
+} from "../log/record.ts";
 import { FSYNC_INTERVAL } from "../log/log_board.ts";
 import { type Ring, type RingPart, unitsOf } from "../log/ring.ts";
 import {
@@ -145,6 +152,50 @@ export class EffectRecorder implements EffectLog {
   expire(_shardNumber: number, key: EffectKey, expiresAtMs: number): void {
     this.#writer.reserve(EFFECT_OVERHEAD_BYTES + key.end - key.start);
     this.#writer.expire(key.database, key.view, key.start, key.end, expiresAtMs);
+  }
+
+  fields(_shardNumber: number, key: EffectKey, count: number): void {
+    this.#beginFields(SET_FIELDS, key, count);
+  }
+
+  field(
+    nameView: DataView,
+    nameStart: number,
+    nameEnd: number,
+    expiresAtMs: number,
+    valueView: DataView,
+    valueStart: number,
+    valueEnd: number,
+  ): void {
+    const writer = this.#writer;
+    writer.reserve(FIELD_OVERHEAD_BYTES + nameEnd - nameStart + valueEnd - valueStart);
+    writer.bin(nameView, nameStart, nameEnd);
+    writer.moment(expiresAtMs);
+    writer.bin(valueView, valueStart, valueEnd);
+  }
+
+  removeFields(_shardNumber: number, key: EffectKey, count: number): void {
+    this.#beginFields(REMOVE_FIELDS, key, count);
+  }
+
+  fieldName(view: DataView, start: number, end: number): void {
+    this.#writer.reserve(FIELD_OVERHEAD_BYTES + end - start);
+    this.#writer.bin(view, start, end);
+  }
+
+  expireFields(_shardNumber: number, key: EffectKey, count: number): void {
+    this.#beginFields(EXPIRE_FIELDS, key, count);
+  }
+
+  fieldExpiry(view: DataView, start: number, end: number, expiresAtMs: number): void {
+    this.#writer.reserve(FIELD_OVERHEAD_BYTES + end - start);
+    this.#writer.bin(view, start, end);
+    this.#writer.moment(expiresAtMs);
+  }
+
+  #beginFields(kind: number, { database, view, start, end }: EffectKey, count: number): void {
+    this.#writer.reserve(EFFECT_OVERHEAD_BYTES + end - start);
+    this.#writer.fields(kind, database, view, start, end, count);
   }
 
   flush(database: number): void {

@@ -29,6 +29,33 @@ export class EffectLines implements EffectLog {
   expire(_shard: number, key: EffectKey, expiresAtMs: number): void {
     this.#tell(`expire ${name(key)} ${expiresAtMs === 0 ? "never" : "once"}`);
   }
+  fields(_shard: number, key: EffectKey, count: number): void {
+    this.#tell(`fields ${name(key)} ${count}:`);
+  }
+  field(
+    view: DataView,
+    start: number,
+    end: number,
+    expiresAtMs: number,
+    valueView: DataView,
+    valueStart: number,
+    valueEnd: number,
+  ): void {
+    const moment = expiresAtMs === 0 ? "" : " once";
+    this.#tell(`${text(view, start, end)}=${text(valueView, valueStart, valueEnd)}${moment}`);
+  }
+  removeFields(_shard: number, key: EffectKey, count: number): void {
+    this.#tell(`removeFields ${name(key)} ${count}:`);
+  }
+  fieldName(view: DataView, start: number, end: number): void {
+    this.#tell(text(view, start, end));
+  }
+  expireFields(_shard: number, key: EffectKey, count: number): void {
+    this.#tell(`expireFields ${name(key)} ${count}:`);
+  }
+  fieldExpiry(view: DataView, start: number, end: number, expiresAtMs: number): void {
+    this.#tell(`${text(view, start, end)} ${expiresAtMs === 0 ? "never" : "once"}`);
+  }
   flush(database: number): void {
     this.#tell(`flush ${database}`);
   }
@@ -79,10 +106,11 @@ export class EffectLines implements EffectLog {
 }
 
 function name(key: EffectKey): string {
-  const bytes = new Uint8Array(
-    key.view.buffer,
-    key.view.byteOffset + key.start,
-    key.end - key.start,
+  return `${key.database}:${text(key.view, key.start, key.end)}`;
+}
+
+function text(view: DataView, start: number, end: number): string {
+  return new TextDecoder().decode(
+    new Uint8Array(view.buffer, view.byteOffset + start, end - start).slice(),
   );
-  return `${key.database}:${new TextDecoder().decode(bytes)}`;
 }
