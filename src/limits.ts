@@ -24,6 +24,9 @@ export const RECLAIM_PAUSE_MS = 100;
 /** Appended under the lock without more ado; a copy of this size takes about 50 µs. */
 export const APPEND_LOCKED_BYTES_MAX = 262_144;
 
+/** Name and value of a hash's field together: what one segment takes beside its head. */
+export const HASH_FIELD_BYTES_MAX = 15_360;
+
 /** The longest value that SET IFEQ compares with: under the lock, for about 0.3 ms. */
 export const COMPARE_BYTES_MAX = 262_144;
 

@@ -1,6 +1,6 @@
 // `mayfly wal dump`: a directory's effects as lines of JSON on standard output, in the order of a start.
 import { writeEffectLine } from "../log/effect_lines.ts";
-import { EffectReader } from "../log/record.ts";
+import { EffectReader } from "../log/effect_reader.ts";
 import type { GroupTarget } from "../log/frame_groups.ts";
 import { recover } from "../log/recovery.ts";
 import { sequenceOfName } from "../log/segment.ts";

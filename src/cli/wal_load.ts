@@ -1,16 +1,25 @@
 // `mayfly wal load`: lines of JSON, as `mayfly wal dump` prints them, into a new directory that a server starts from.
 import { KEY_BYTES_BOUND, VALUE_BYTES_BOUND } from "../config_flags.ts";
-import { EFFECT_LINE_BYTES_MAX, SNAPSHOT_FRAME_BYTES, TEXT_GROUP_BYTES_MAX } from "../limits.ts";
+import {
+  EFFECT_LINE_BYTES_MAX,
+  HASH_FIELD_BYTES_MAX,
+  SNAPSHOT_FRAME_BYTES,
+  TEXT_GROUP_BYTES_MAX,
+} from "../limits.ts";
 import { DirectoryWriter, type DirectoryWritten } from "../log/directory_writer.ts";
 import { readEffectLine } from "../log/effect_lines.ts";
-import { EffectWriter } from "../log/record.ts";
+import { EffectWriter } from "../log/effect_writer.ts";
 import { LineError, textLines } from "./text_lines.ts";
 import type { ToolOutput } from "./tools.ts";
 import { ToolFailure } from "./tool_failure.ts";
 import { byteProgress, EXIT_FAILED, openEmpty } from "./wal_directory.ts";
 
 /** The most that a server can be set to. */
-const LIMITS = { keyBytesMax: KEY_BYTES_BOUND, valueBytesMax: VALUE_BYTES_BOUND };
+const LIMITS = {
+  keyBytesMax: KEY_BYTES_BOUND,
+  valueBytesMax: VALUE_BYTES_BOUND,
+  fieldBytesMax: HASH_FIELD_BYTES_MAX,
+};
 const STANDARD_INPUT = "-";
 
 /** Reads the file (`-`: standard input). Throws with the line's number, and leaves nothing behind then. */

@@ -1,6 +1,6 @@
 // `mayfly wal verify`: what lies in each file of a directory, and what a start would say to it. Changes nothing.
 import { type FileScan, scanFile } from "../log/file_scan.ts";
-import { EffectReader } from "../log/record.ts";
+import { EffectReader } from "../log/effect_reader.ts";
 import type { GroupTarget } from "../log/frame_groups.ts";
 import { coveredSegments, recover, type Recovered } from "../log/recovery.ts";
 import { AFTER_FAILURE, sequenceOfName } from "../log/segment.ts";

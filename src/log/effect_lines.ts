@@ -6,34 +6,45 @@
 //   {"sequence":9,"effect":"expire","database":0,"key":"k","expiresAtMs":1790000000000}
 //   {"sequence":10,"effect":"flush","database":-1}
 //   {"sequence":11,"effect":"databases","table":[1,0,2,...]}
+//   {"sequence":12,"effect":"put","database":0,"key":"h","expiresAtMs":0,"type":"hash","fields":[
+//     {"name":"f","value":"v"},{"name":"g","expiresAtMs":1790000000000,"value":"w"}]}
 //
+// The other effects on fields of hashes are `setFields`, `removeFields` (its fields are names), `expireFields` and
+// `mergeFields`, which like a put tells when the key expires.
 // Effects of a snapshot have the sequence 0. Bytes that are not UTF-8 stand as {"base64":"..."}.
+import type { EffectReader } from "./effect_reader.ts";
+import type { EffectWriter } from "./effect_writer.ts";
+import { readFields, writeFields } from "./field_lines.ts";
+import { bytesOf, type LineLimits, wholeNumber, writeBytes } from "./line_values.ts";
 import {
   DATABASES,
   EFFECT_OVERHEAD_BYTES,
-  type EffectReader,
-  type EffectWriter,
   EXPIRE,
+  EXPIRE_FIELDS,
   FLUSH,
+  MERGE_FIELDS,
   PUT,
   RANGE,
   REMOVE,
+  REMOVE_FIELDS,
+  SET_FIELDS,
+  VALUE_HASH,
 } from "./record.ts";
 
-/** Long values are written in pieces: a string of twice their length could not be made. Divisible by 3. */
-const PIECE_BYTES = 3 * 262_144;
 /** By the number in a put, which is the store's. */
-const TYPE_NAMES = ["", "string"] as const;
+const TYPE_NAMES = ["", "string", "hash"] as const;
 const KEYED_NAMES: Record<number, string> = {
   [PUT]: "put",
   [REMOVE]: "remove",
   [EXPIRE]: "expire",
   [RANGE]: "range",
+  [SET_FIELDS]: "setFields",
+  [REMOVE_FIELDS]: "removeFields",
+  [EXPIRE_FIELDS]: "expireFields",
+  [MERGE_FIELDS]: "mergeFields",
 };
+const KINDS = new Map(Object.entries(KEYED_NAMES).map(([kind, name]) => [name, Number(kind)]));
 const DATABASE_COUNT = 16;
-// Made once: making one costs more than a short text does.
-const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-const encoder = new TextEncoder();
 
 /** Writes the effect that `reader` has read out of `bytes` as a line, in as many pieces as it takes. */
 export function writeEffectLine(
@@ -52,56 +63,25 @@ export function writeEffectLine(
   const name = KEYED_NAMES[kind];
   write(`${head}"${name}","database":${database},"key":`);
   writeBytes(bytes.subarray(reader.keyStart, reader.keyEnd), write);
-  if (kind === PUT || kind === EXPIRE) write(`,"expiresAtMs":${reader.expiresAtMs}`);
+  if (kind === PUT || kind === EXPIRE || kind === MERGE_FIELDS) {
+    write(`,"expiresAtMs":${reader.expiresAtMs}`);
+  }
   if (kind === PUT) write(`,"type":${JSON.stringify(TYPE_NAMES[reader.type] || reader.type)}`);
   if (kind === RANGE) write(`,"offset":${reader.offset}`);
-  if (kind === PUT || kind === RANGE) {
+  const isHash = kind >= SET_FIELDS || kind === PUT && reader.type === VALUE_HASH;
+  if (isHash) writeFields(reader, bytes, write);
+  else if (kind === PUT || kind === RANGE) {
     write(`,"value":`);
     writeBytes(bytes.subarray(reader.valueStart, reader.valueEnd), write);
   }
   write("}\n");
 }
 
-function writeBytes(bytes: Uint8Array, write: (text: string) => void): void {
-  if (bytes.length > PIECE_BYTES) return writeLong(bytes, write);
-  let text: string;
-  try {
-    text = strictDecoder.decode(bytes);
-  } catch {
-    return write(`{"base64":"${bytes.toBase64()}"}`);
-  }
-  write(JSON.stringify(text));
-}
-
-function writeLong(bytes: Uint8Array, write: (text: string) => void): void {
-  const isText = isUtf8(bytes), decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  write(isText ? '"' : '{"base64":"');
-  for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
-    const piece = bytes.subarray(at, at + PIECE_BYTES);
-    if (!isText) write(piece.toBase64());
-    else write(JSON.stringify(decoder.decode(piece, { stream: true })).slice(1, -1));
-  }
-  write(isText ? '"' : '"}');
-}
-
-function isUtf8(bytes: Uint8Array): boolean {
-  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-  try {
-    for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
-      decoder.decode(bytes.subarray(at, at + PIECE_BYTES), { stream: true });
-    }
-    decoder.decode();
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** Reads a line and appends its effect to `writer`; gives the line's sequence, or what is wrong with it. */
 export function readEffectLine(
   line: string,
   writer: EffectWriter,
-  limits: { readonly keyBytesMax: number; readonly valueBytesMax: number },
+  limits: LineLimits,
 ): number | string {
   let fields: Record<string, unknown>;
   try {
@@ -139,11 +119,12 @@ function readTable(fields: Record<string, unknown>, writer: EffectWriter): strin
 function readKeyed(
   fields: Record<string, unknown>,
   writer: EffectWriter,
-  { keyBytesMax, valueBytesMax }: { readonly keyBytesMax: number; readonly valueBytesMax: number },
+  limits: LineLimits,
 ): string | null {
-  const { effect } = fields;
-  if (!Object.values(KEYED_NAMES).includes(effect as string)) {
-    return `"effect" is none of put, range, remove, expire, flush, databases`;
+  const { effect } = fields, { keyBytesMax, valueBytesMax } = limits;
+  const kind = KINDS.get(effect as string);
+  if (kind === undefined) {
+    return `"effect" is none of ${[...KINDS.keys(), "flush", "databases"].join(", ")}`;
   }
   const database = wholeNumber(fields.database, 0, DATABASE_COUNT - 1);
   if (database === null) return `"database" is no whole number from 0 to 15`;
@@ -159,6 +140,17 @@ function readKeyed(
     writer.remove(database, view, 0, key.length);
     return excess(fields, ["database", "key"]);
   }
+  if (kind === SET_FIELDS || kind === REMOVE_FIELDS || kind === EXPIRE_FIELDS) {
+    writer.reserve(EFFECT_OVERHEAD_BYTES + key.length);
+    return excess(fields, ["database", "key", "fields"]) ??
+      readFields(
+        fields.fields,
+        kind,
+        writer,
+        limits,
+        (count) => writer.fields(kind, database, view, 0, key.length, count),
+      );
+  }
   if (effect === "range") {
     return readRange(fields, writer, database, view, key.length, valueBytesMax);
   }
@@ -169,15 +161,29 @@ function readKeyed(
     writer.expire(database, view, 0, key.length, expiresAtMs);
     return excess(fields, ["database", "key", "expiresAtMs"]);
   }
+  const words = new Int32Array(padded.buffer);
+  if (kind === MERGE_FIELDS) {
+    writer.reserve(EFFECT_OVERHEAD_BYTES + key.length);
+    const place = writer.mergeFields(database, words, 0, key.length, expiresAtMs);
+    return excess(fields, ["database", "key", "expiresAtMs", "fields"]) ??
+      readFields(fields.fields, kind, writer, limits, (count) => writer.endMerge(place, count));
+  }
   const type = TYPE_NAMES.indexOf(fields.type as (typeof TYPE_NAMES)[number]);
   if (type <= 0) return `"type" is not one of: ${TYPE_NAMES.slice(1).join(", ")}`;
+  if (type === VALUE_HASH) {
+    writer.reserve(EFFECT_OVERHEAD_BYTES + key.length);
+    const place = writer.putHash(database, words, 0, key.length, expiresAtMs);
+    const problem = excess(fields, ["database", "key", "expiresAtMs", "type", "fields"]) ??
+      readFields(fields.fields, kind, writer, limits, () => {});
+    writer.endHash(place);
+    return problem;
+  }
   const value = bytesOf(fields.value);
   if (value === null) return `"value" is neither text nor {"base64":"..."}`;
   if (value.length > valueBytesMax) {
     return `"value" has ${value.length} bytes, at most ${valueBytesMax}`;
   }
   writer.reserve(EFFECT_OVERHEAD_BYTES + key.length + value.length);
-  const words = new Int32Array(padded.buffer);
   writer.put(database, words, 0, key.length, type, expiresAtMs, value.length);
   writer.raw(value);
   return excess(fields, ["database", "key", "expiresAtMs", "type", "value"]);
@@ -212,25 +218,4 @@ function excess(fields: Record<string, unknown>, known: readonly string[]): stri
     }
   }
   return null;
-}
-
-function wholeNumber(value: unknown, min: number, max: number): number | null {
-  return Number.isSafeInteger(value) && value as number >= min && value as number <= max
-    ? value as number
-    : null;
-}
-
-function bytesOf(value: unknown): Uint8Array | null {
-  if (typeof value === "string") {
-    // Half a pair of surrogates has no bytes: an encoder would put a question mark there.
-    return value.isWellFormed() ? encoder.encode(value) : null;
-  }
-  if (typeof value !== "object" || value === null) return null;
-  const { base64 } = value as { base64?: unknown };
-  if (typeof base64 !== "string" || Object.keys(value).length !== 1) return null;
-  try {
-    return Uint8Array.fromBase64(base64, { lastChunkHandling: "strict" });
-  } catch {
-    return null;
-  }
 }

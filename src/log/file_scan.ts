@@ -5,7 +5,8 @@
 import type { DiskFile } from "./disk_seam.ts";
 import { FRAME_CLOSED, FRAME_GROUPS, FRAME_HEADER_BYTES, FRAME_SNAPSHOT_END } from "./frame.ts";
 import { FrameFile } from "./frame_file.ts";
-import { EffectReader, groupBytes } from "./record.ts";
+import { EffectReader } from "./effect_reader.ts";
+import { groupBytes } from "./record.ts";
 import { decodeFileHeader, FILE_HEADER_BYTES, type FileHeader } from "./segment.ts";
 
 /** Told of each whole group: its effects are `bytes[start..end)`. */

@@ -5,9 +5,9 @@
 // they lie. Credit is taken beforehand, in pieces large enough for many commands.
 import { CREDIT_LOOK_MS, RECORDER_CREDIT_BYTES, UNSYNCED_MS_MAX } from "../limits.ts";
 import type { EffectKey, EffectLog } from "../log/effects.ts";
+import { EffectWriter } from "../log/effect_writer.ts";
 import {
   EFFECT_OVERHEAD_BYTES,
-  EffectWriter,
   EXPIRE_FIELDS,
   FIELD_OVERHEAD_BYTES,
   REMOVE_FIELDS,

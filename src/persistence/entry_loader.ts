@@ -5,7 +5,8 @@
 // loads of their index lines and records overlap.
 import { BY_RECENCY } from "../eviction_policies.ts";
 import { LOAD_GROUP } from "../limits.ts";
-import { DATABASES, EffectReader, EXPIRE, FLUSH, PUT, RANGE, REMOVE } from "../log/record.ts";
+import { EffectReader } from "../log/effect_reader.ts";
+import { DATABASES, EXPIRE, FLUSH, PUT, RANGE, REMOVE } from "../log/record.ts";
 import type { GroupTarget } from "../log/frame_groups.ts";
 import {
   accessStamp,
@@ -136,6 +137,7 @@ export class EntryLoader implements GroupTarget {
       this.table = this.#bytes.slice(reader.valueStart, reader.valueEnd);
     } else if (kind === RANGE) return this.#writeRange(reader);
     else if (kind === REMOVE || kind === EXPIRE) return this.#changeFound(reader);
+    else return `effect of unknown kind ${kind}`;
     return null;
   }
 

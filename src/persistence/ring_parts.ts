@@ -1,5 +1,5 @@
 // How a group in the ring refers to large values in the store, and how the log's writer gets at them.
-import type { EffectWriter } from "../log/record.ts";
+import type { EffectWriter } from "../log/effect_writer.ts";
 import type { RingPart } from "../log/ring.ts";
 import type { PartSource } from "../log/log_writer.ts";
 import { type Block, type Store } from "../store/store.ts";

@@ -11,9 +11,9 @@ import {
   FRAME_SNAPSHOT_END,
   writeFrameHeader,
 } from "../log/frame.ts";
+import { EffectWriter } from "../log/effect_writer.ts";
 import {
   EFFECT_OVERHEAD_BYTES,
-  EffectWriter,
   GROUP_HEAD_BYTES,
   groupFirstWord,
   groupSecondWord,

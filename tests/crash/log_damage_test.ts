@@ -4,7 +4,7 @@ import { readFrameHeader } from "../../src/log/frame.ts";
 import { recover } from "../../src/log/recovery.ts";
 import { FILE_HEADER_BYTES } from "../../src/log/segment.ts";
 import { DirectoryWriter } from "../../src/log/directory_writer.ts";
-import { EffectWriter } from "../../src/log/record.ts";
+import { EffectWriter } from "../../src/log/effect_writer.ts";
 import { ByteDisk } from "../support/byte_disk.ts";
 import { LogMaker, put, SERVER_ID, StateModel, writeEffect } from "../support/log_maker.ts";
 import { randomFrom } from "../support/store_access.ts";

@@ -182,7 +182,7 @@ Deno.test("mayfly wal load makes one group of the lines of a sequence, closes ga
   const model = new StateModel(), result = recover(new DirectoryDisk(into), model);
   assert.ok("ok" in result && result.ok.isClosed && result.ok.groups === 3);
   assert.deepEqual([...model.entries.keys()], ["0:a", "0:b", "0:c", "0:d"]);
-  assert.equal(model.entries.get("0:c")!.value.length, long.length);
+  assert.equal((model.entries.get("0:c")!.value as Uint8Array).length, long.length);
   Deno.removeSync(folder, { recursive: true });
 });
 

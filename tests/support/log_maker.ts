@@ -1,41 +1,55 @@
 // Writes small logs through the real ring and writer, and knows what state each of their groups leads to.
 import type { Disk } from "../../src/log/disk_seam.ts";
 import { LogWriter } from "../../src/log/log_writer.ts";
+import { EffectReader } from "../../src/log/effect_reader.ts";
+import { FieldReader } from "../../src/log/field_reader.ts";
+import { EffectWriter } from "../../src/log/effect_writer.ts";
 import {
   DATABASES,
-  EffectReader,
-  EffectWriter,
   EXPIRE,
+  EXPIRE_FIELDS,
+  FIELD_OVERHEAD_BYTES,
   FLUSH,
+  MERGE_FIELDS,
   PUT,
   RANGE,
   REMOVE,
+  REMOVE_FIELDS,
+  SET_FIELDS,
+  VALUE_HASH,
+  VALUE_STRING,
 } from "../../src/log/record.ts";
 import type { GroupTarget } from "../../src/log/frame_groups.ts";
 import { createRingMemory, Ring, unitsOf } from "../../src/log/ring.ts";
 
+/** A field of a hash; its name is text. */
+export interface Field {
+  readonly name: string;
+  readonly expiresAtMs: number;
+  readonly value: Uint8Array;
+}
+
+interface OfKey {
+  readonly database: number;
+  readonly key: string;
+}
+
 /** An effect as tests write it; keys are text, values are bytes. */
 export type Effect =
-  | {
-    readonly kind: "put";
-    readonly database: number;
-    readonly key: string;
+  | OfKey & { readonly kind: "put"; readonly expiresAtMs: number; readonly value: Uint8Array }
+  | OfKey & { readonly kind: "range"; readonly offset: number; readonly value: Uint8Array }
+  | OfKey & { readonly kind: "remove" }
+  | OfKey & { readonly kind: "expire"; readonly expiresAtMs: number }
+  | OfKey & {
+    readonly kind: "putHash" | "mergeFields";
     readonly expiresAtMs: number;
-    readonly value: Uint8Array;
+    readonly fields: readonly Field[];
   }
-  | {
-    readonly kind: "range";
-    readonly database: number;
-    readonly key: string;
-    readonly offset: number;
-    readonly value: Uint8Array;
-  }
-  | { readonly kind: "remove"; readonly database: number; readonly key: string }
-  | {
-    readonly kind: "expire";
-    readonly database: number;
-    readonly key: string;
-    readonly expiresAtMs: number;
+  | OfKey & { readonly kind: "setFields"; readonly fields: readonly Field[] }
+  | OfKey & { readonly kind: "removeFields"; readonly names: readonly string[] }
+  | OfKey & {
+    readonly kind: "expireFields";
+    readonly fields: readonly { readonly name: string; readonly expiresAtMs: number }[];
   }
   | { readonly kind: "flush"; readonly database: number }
   | { readonly kind: "databases"; readonly table: Uint8Array };
@@ -52,17 +66,18 @@ export function put(
   return { kind: "put", database, key, expiresAtMs, value: bytes };
 }
 
+export function field(name: string, value: string | Uint8Array, expiresAtMs = 0): Field {
+  return { name, expiresAtMs, value: typeof value === "string" ? encoder.encode(value) : value };
+}
+
 /** Appends the effect to what the writer has. */
 export function writeEffect(writer: EffectWriter, effect: Effect): void {
-  const keyBytes = encoder.encode("key" in effect ? effect.key : "");
-  const padded = new Uint8Array((keyBytes.length + 7) & ~3);
-  padded.set(keyBytes);
-  const view = new DataView(padded.buffer), end = keyBytes.length;
+  const { words, view, end } = padded("key" in effect ? effect.key : "");
   writer.reserve(64 + end + ("value" in effect ? effect.value.length : 0));
   switch (effect.kind) {
     case "put": {
       const { database, expiresAtMs, value } = effect;
-      writer.put(database, new Int32Array(padded.buffer), 0, end, 1, expiresAtMs, value.length);
+      writer.put(database, words, 0, end, VALUE_STRING, expiresAtMs, value.length);
       return writer.raw(value);
     }
     case "range":
@@ -76,12 +91,67 @@ export function writeEffect(writer: EffectWriter, effect: Effect): void {
       return writer.flush(effect.database);
     case "databases":
       return writer.databases(effect.table);
+    case "putHash": {
+      const place = writer.putHash(effect.database, words, 0, end, effect.expiresAtMs);
+      for (const each of effect.fields) writeField(writer, each);
+      return writer.endHash(place);
+    }
+    case "mergeFields": {
+      const { database, expiresAtMs, fields } = effect;
+      const place = writer.mergeFields(database, words, 0, end, expiresAtMs);
+      for (const each of fields) writeField(writer, each);
+      return writer.endMerge(place, fields.length);
+    }
+    case "setFields":
+      writer.fields(SET_FIELDS, effect.database, view, 0, end, effect.fields.length);
+      return effect.fields.forEach((each) => writeField(writer, each));
+    case "removeFields":
+      writer.fields(REMOVE_FIELDS, effect.database, view, 0, end, effect.names.length);
+      return effect.names.forEach((each) => writeName(writer, each));
+    case "expireFields":
+      writer.fields(EXPIRE_FIELDS, effect.database, view, 0, end, effect.fields.length);
+      for (const { name, expiresAtMs } of effect.fields) {
+        writeName(writer, name);
+        writer.moment(expiresAtMs);
+      }
   }
+}
+
+/** By turns out of words, as from the store, and out of views, as from a request. */
+function writeField(writer: EffectWriter, { name, expiresAtMs, value }: Field): void {
+  const from = padded(name), to = padded(value);
+  writer.reserve(FIELD_OVERHEAD_BYTES + from.end + to.end);
+  if (value.length % 2 === 0) {
+    writer.fieldWords(from.words, 0, from.end, expiresAtMs, to.words, 0, to.end);
+  } else writer.field(from.view, 0, from.end, expiresAtMs, to.view, 0, to.end);
+}
+
+function writeName(writer: EffectWriter, name: string): void {
+  const { view, end } = padded(name);
+  writer.reserve(FIELD_OVERHEAD_BYTES + end);
+  writer.bin(view, 0, end);
+}
+
+/** Bytes that are read in whole words. */
+function padded(content: string | Uint8Array): { words: Int32Array; view: DataView; end: number } {
+  const bytes = typeof content === "string" ? encoder.encode(content) : content;
+  const longer = new Uint8Array((bytes.length + 7) & ~3);
+  longer.set(bytes);
+  return {
+    words: new Int32Array(longer.buffer),
+    view: new DataView(longer.buffer),
+    end: bytes.length,
+  };
+}
+
+interface Entry {
+  value: Uint8Array | Map<string, { expiresAtMs: number; value: Uint8Array }>;
+  expiresAtMs: number;
 }
 
 /** The state that effects lead to, as text that can be compared: no clock, nothing expires. */
 export class StateModel implements GroupTarget {
-  readonly entries = new Map<string, { value: Uint8Array; expiresAtMs: number }>();
+  readonly entries = new Map<string, Entry>();
   table: Uint8Array | null = null;
   groups = 0;
 
@@ -104,29 +174,78 @@ export class StateModel implements GroupTarget {
           this.entries.delete(name);
         }
       }
-    } else {
-      const name = `${effect.database}:${effect.key}`, entry = this.entries.get(name);
-      if (effect.kind === "remove") this.entries.delete(name);
-      else if (effect.kind === "put") {
-        this.entries.set(name, { value: effect.value, expiresAtMs: effect.expiresAtMs });
-      } else if (entry === undefined) return;
-      else if (effect.kind === "expire") entry.expiresAtMs = effect.expiresAtMs;
-      else {
-        const { offset, value } = effect;
-        const longer = new Uint8Array(Math.max(entry.value.length, offset + value.length));
-        longer.set(entry.value);
-        longer.set(value, offset);
-        entry.value = longer;
-      }
+    } else this.#applyTo(`${effect.database}:${effect.key}`, effect);
+  }
+
+  #applyTo(name: string, effect: Effect & OfKey): void {
+    const { entries } = this, entry = entries.get(name);
+    switch (effect.kind) {
+      case "remove":
+        entries.delete(name);
+        return;
+      case "put":
+        entries.set(name, { value: effect.value, expiresAtMs: effect.expiresAtMs });
+        return;
+      case "putHash":
+        entries.set(name, { value: fieldMap(effect.fields), expiresAtMs: effect.expiresAtMs });
+        return;
+      case "mergeFields":
+        if (entry?.value instanceof Map) {
+          for (const [each, told] of fieldMap(effect.fields)) entry.value.set(each, told);
+          entry.expiresAtMs = effect.expiresAtMs;
+        } else {
+          entries.set(name, { value: fieldMap(effect.fields), expiresAtMs: effect.expiresAtMs });
+        }
+        return;
+      case "expire":
+        if (entry !== undefined) entry.expiresAtMs = effect.expiresAtMs;
+        return;
+      case "range":
+        if (entry?.value instanceof Uint8Array) {
+          const { offset, value } = effect;
+          const longer = new Uint8Array(Math.max(entry.value.length, offset + value.length));
+          longer.set(entry.value);
+          longer.set(value, offset);
+          entry.value = longer;
+        }
+        return;
+      case "setFields":
+        if (!(entry?.value instanceof Map)) return;
+        for (const [each, told] of fieldMap(effect.fields)) entry.value.set(each, told);
+        return;
+      case "removeFields":
+        // A hash that has none left is there all the same, for what the log tells of it next.
+        if (entry?.value instanceof Map) {
+          for (const each of effect.names) entry.value.delete(each);
+        }
+        return;
+      case "expireFields":
+        for (const each of effect.fields) {
+          const found = entry?.value instanceof Map ? entry.value.get(each.name) : undefined;
+          if (found !== undefined) found.expiresAtMs = each.expiresAtMs;
+        }
     }
   }
 
   toString(): string {
-    const lines = [...this.entries].map(([name, { value, expiresAtMs }]) =>
-      `${name} ${expiresAtMs} ${value.toBase64()}`
-    );
+    const lines: string[] = [];
+    for (const [name, { value, expiresAtMs }] of this.entries) {
+      if (value instanceof Uint8Array) lines.push(`${name} ${expiresAtMs} ${value.toBase64()}`);
+      else if (value.size > 0) {
+        const fields = [...value].map(([each, told]) =>
+          `${JSON.stringify(each)} ${told.expiresAtMs} ${told.value.toBase64()}`
+        );
+        lines.push(`${name} ${expiresAtMs} {${fields.sort().join(", ")}}`);
+      }
+    }
     return `${this.table?.join() ?? ""}\n${lines.sort().join("\n")}`;
   }
+}
+
+function fieldMap(
+  fields: readonly Field[],
+): Map<string, { expiresAtMs: number; value: Uint8Array }> {
+  return new Map(fields.map(({ name, expiresAtMs, value }) => [name, { expiresAtMs, value }]));
 }
 
 /** What the reader has read, copied. */
@@ -134,13 +253,37 @@ export function effectOf(reader: EffectReader, bytes: Uint8Array): Effect {
   const { kind, database, expiresAtMs } = reader;
   const key = decoder.decode(bytes.subarray(reader.keyStart, reader.keyEnd));
   const value = bytes.slice(reader.valueStart, reader.valueEnd);
+  if (kind === PUT && reader.type === VALUE_HASH) {
+    return { kind: "putHash", database, key, expiresAtMs, fields: fieldsOf(reader, bytes) };
+  }
   if (kind === PUT) return { kind: "put", database, key, expiresAtMs, value };
   if (kind === RANGE) return { kind: "range", database, key, offset: reader.offset, value };
   if (kind === REMOVE) return { kind: "remove", database, key };
   if (kind === EXPIRE) return { kind: "expire", database, key, expiresAtMs };
   if (kind === FLUSH) return { kind: "flush", database };
   if (kind === DATABASES) return { kind: "databases", table: value };
+  const fields = fieldsOf(reader, bytes);
+  if (kind === SET_FIELDS) return { kind: "setFields", database, key, fields };
+  if (kind === MERGE_FIELDS) return { kind: "mergeFields", database, key, expiresAtMs, fields };
+  if (kind === REMOVE_FIELDS) {
+    return { kind: "removeFields", database, key, names: fields.map(({ name }) => name) };
+  }
+  if (kind === EXPIRE_FIELDS) {
+    const moments = fields.map(({ name, expiresAtMs }) => ({ name, expiresAtMs }));
+    return { kind: "expireFields", database, key, fields: moments };
+  }
   throw new Error(`effect of unknown kind ${kind}`);
+}
+
+function fieldsOf(reader: EffectReader, bytes: Uint8Array): Field[] {
+  const fields = new FieldReader(bytes), found: Field[] = [];
+  fields.begin(reader.kind, reader.valueStart, reader.valueEnd);
+  while (!fields.isAtEnd && fields.next()) {
+    const name = decoder.decode(bytes.subarray(fields.nameStart, fields.nameEnd));
+    const value = bytes.slice(fields.valueStart, fields.valueEnd);
+    found.push({ name, expiresAtMs: fields.expiresAtMs, value });
+  }
+  return found;
 }
 
 export const SERVER_ID = Uint8Array.from({ length: 16 }, (_, i) => i + 1);

@@ -1,10 +1,11 @@
 // The log's text mode: lines lead back to the bytes they came from, and what is wrong with a line is said.
 import assert from "node:assert/strict";
 import { readEffectLine, writeEffectLine } from "../../src/log/effect_lines.ts";
-import { EffectReader, EffectWriter } from "../../src/log/record.ts";
-import { type Effect, put, writeEffect } from "../support/log_maker.ts";
+import { EffectReader } from "../../src/log/effect_reader.ts";
+import { EffectWriter } from "../../src/log/effect_writer.ts";
+import { type Effect, field, put, writeEffect } from "../support/log_maker.ts";
 
-const LIMITS = { keyBytesMax: 300, valueBytesMax: 4 * 2 ** 20 };
+const LIMITS = { keyBytesMax: 300, valueBytesMax: 4 * 2 ** 20, fieldBytesMax: 15_000 };
 
 function lineOf(bytes: Uint8Array, sequence: number): string {
   const reader = new EffectReader(bytes);
@@ -20,6 +21,13 @@ function bytesOf(effect: Effect): Uint8Array {
   return writer.bytes.slice(0, writer.length);
 }
 
+const FIELDS = [
+  field("", ""),
+  field("a", 'quoted "v"', 1_790_000_000_000),
+  field("é😀", new Uint8Array([0xff, 0])),
+  field("long", "v".repeat(14_000), 2 ** 53 - 1),
+];
+
 const EFFECTS: readonly Effect[] = [
   put("", ""),
   put("k", 'quotes " and \\ and\nline ends, é, 😀, \u0000, \ufeff', 1_790_000_000_000, 15),
@@ -32,6 +40,17 @@ const EFFECTS: readonly Effect[] = [
   { kind: "range", database: 1, key: "k", offset: 70_000, value: new Uint8Array([0xff, 1]) },
   { kind: "remove", database: 3, key: "gone" },
   { kind: "expire", database: 0, key: "k", expiresAtMs: 2 ** 53 - 1 },
+  { kind: "putHash", database: 0, key: "h", expiresAtMs: 0, fields: FIELDS },
+  { kind: "putHash", database: 5, key: "h", expiresAtMs: 9, fields: FIELDS.slice(0, 1) },
+  { kind: "mergeFields", database: 0, key: "h", expiresAtMs: 2 ** 41, fields: FIELDS },
+  { kind: "setFields", database: 0, key: "h", fields: FIELDS },
+  { kind: "removeFields", database: 0, key: "h", names: ["", "a", 'q"'] },
+  {
+    kind: "expireFields",
+    database: 0,
+    key: "h",
+    fields: [{ name: "a", expiresAtMs: 0 }, { name: "", expiresAtMs: 2 ** 42 }],
+  },
   { kind: "flush", database: -1 },
   { kind: "databases", table: Uint8Array.from({ length: 16 }, (_, i) => 15 - i) },
 ];
@@ -65,9 +84,46 @@ Deno.test("writeEffectLine() writes what the documents show", () => {
       '{"sequence":7,"effect":"expire","database":0,"key":"k","expiresAtMs":5}',
     ],
     [{ kind: "flush", database: -1 }, '{"sequence":7,"effect":"flush","database":-1}'],
+    [
+      {
+        kind: "putHash",
+        database: 0,
+        key: "h",
+        expiresAtMs: 0,
+        fields: [field("f", "v"), field("g", new Uint8Array([255]), 1_790_000_000_000)],
+      },
+      '{"sequence":7,"effect":"put","database":0,"key":"h","expiresAtMs":0,"type":"hash","fields":[' +
+      '{"name":"f","value":"v"},{"name":"g","expiresAtMs":1790000000000,"value":{"base64":"/w=="}}]}',
+    ],
+    [
+      { kind: "setFields", database: 0, key: "h", fields: [field("f", "v")] },
+      '{"sequence":7,"effect":"setFields","database":0,"key":"h","fields":[{"name":"f","value":"v"}]}',
+    ],
+    [
+      { kind: "removeFields", database: 0, key: "h", names: ["f", "g"] },
+      '{"sequence":7,"effect":"removeFields","database":0,"key":"h","fields":["f","g"]}',
+    ],
+    [
+      { kind: "expireFields", database: 0, key: "h", fields: [{ name: "f", expiresAtMs: 0 }] },
+      '{"sequence":7,"effect":"expireFields","database":0,"key":"h","fields":[{"name":"f","expiresAtMs":0}]}',
+    ],
+    [
+      {
+        kind: "mergeFields",
+        database: 0,
+        key: "h",
+        expiresAtMs: 5,
+        fields: [field("f", "v")],
+      },
+      '{"sequence":7,"effect":"mergeFields","database":0,"key":"h","expiresAtMs":5,"fields":[{"name":"f","value":"v"}]}',
+    ],
   ] as const;
   for (const [effect, line] of wanted) assert.equal(lineOf(bytesOf(effect), 7), `${line}\n`);
 });
+
+function hashLine(effect: string, fields: unknown, rest: Record<string, unknown> = {}): string {
+  return JSON.stringify({ sequence: 1, effect, database: 0, key: "h", fields, ...rest });
+}
 
 Deno.test("readEffectLine() says what is wrong with a line", () => {
   const good = {
@@ -96,8 +152,23 @@ Deno.test("readEffectLine() says what is wrong with a line", () => {
     ['{"sequence":1,"effect":"remove","database":0,"key":"\\ud800"}', /"key" is neither/],
     [JSON.stringify({ ...good, value: "v".repeat(4 * 2 ** 20 + 1) }), /"value" has 4194305 bytes/],
     [JSON.stringify({ ...good, expiresAtMs: -1 }), /"expiresAtMs"/],
-    [JSON.stringify({ ...good, type: "" }), /"type" is not one of: string/],
-    [JSON.stringify({ ...good, type: "hash" }), /"type" is not one of: string/],
+    [JSON.stringify({ ...good, type: "" }), /"type" is not one of: string, hash/],
+    [JSON.stringify({ ...good, type: "list" }), /"type" is not one of: string, hash/],
+    [JSON.stringify({ ...good, type: "hash" }), /no field "value"/],
+    [hashLine("put", [], { expiresAtMs: 0, type: "hash" }), /"fields" is no list/],
+    [hashLine("put", [["f", "v"]], { expiresAtMs: 0, type: "hash" }), /"fields" is no JSON/],
+    [hashLine("put", [{ name: "f" }], { expiresAtMs: 0, type: "hash" }), /field's "value"/],
+    [hashLine("setFields", "f"), /"fields" is no list/],
+    [hashLine("setFields", [null]), /"fields" is no JSON object/],
+    [hashLine("setFields", [{ name: 5, value: "" }]), /field's "name"/],
+    [hashLine("setFields", [{ name: "f", value: "", expiresAtMs: -1 }]), /"expiresAtMs"/],
+    [hashLine("setFields", [{ name: "f", value: "", ttl: 1 }]), /field has no "ttl"/],
+    [hashLine("setFields", [{ name: "f", value: "v".repeat(15_000) }]), /15001 bytes, at most/],
+    [hashLine("setFields", [{ name: "f", value: "" }], { expiresAtMs: 0 }), /"expiresAtMs"/],
+    [hashLine("removeFields", [{ name: "f" }]), /field's "name"/],
+    [hashLine("expireFields", [{ name: "f" }]), /field's "expiresAtMs"/],
+    [hashLine("expireFields", [{ name: "f", expiresAtMs: 0, value: "" }]), /has no "value"/],
+    [hashLine("mergeFields", [{ name: "f", value: "" }]), /"expiresAtMs"/],
     [JSON.stringify({ ...good, ttl: 5 }), /no field "ttl"/],
     ['{"sequence":1,"effect":"flush","database":-2}', /-1 to 15/],
     ['{"sequence":1,"effect":"flush","database":0,"key":"k"}', /no field "key"/],

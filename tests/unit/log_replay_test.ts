@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { DirectoryWriter } from "../../src/log/directory_writer.ts";
 import { LOAD_TURNS_WORDS, LoadTurns } from "../../src/log/load_turns.ts";
-import { EffectWriter } from "../../src/log/record.ts";
+import { EffectWriter } from "../../src/log/effect_writer.ts";
 import { recover } from "../../src/log/recovery.ts";
 import { EntryLoader } from "../../src/persistence/entry_loader.ts";
 import { helpLoading } from "../../src/persistence/load_helper.ts";
