@@ -37,6 +37,8 @@ export class EffectRecorder implements EffectLog {
   #writer = new EffectWriter(BUFFER_BYTES);
   #parts: RingPart[] = [];
   #creditUnits = 0;
+  /** What `published` was when the log's writer was last woken. */
+  #settledGroups = 0;
   /** Memory for a group that is too long for the ring. */
   #carrier: StagedBlock | null = null;
   readonly #partsBytes: number;
@@ -221,9 +223,12 @@ export class EffectRecorder implements EffectLog {
     this.#publishParts();
   }
 
-  /** After a batch: wakes the log's writer, lets go of what was not needed. */
+  /** After a batch: wakes the log's writer if there is something for it, lets go of what was not needed. */
   settle(): void {
     this.#discardCarrier();
+    // A batch of reads wakes nobody: two wakes of a thread cost as much as the rest of such a batch.
+    if (this.#settledGroups === this.published) return;
+    this.#settledGroups = this.published;
     this.#ring.wake();
   }
 
