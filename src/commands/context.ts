@@ -26,6 +26,7 @@ import {
   type ValueRange,
 } from "../store/store.ts";
 import { TtlPolicy } from "../ttl_policy.ts";
+import { HashAccess } from "./hash_access.ts";
 import type { Services } from "./services.ts";
 import { type Staged, Staging } from "./staging.ts";
 import type { TransactionRunner } from "./transaction_runner.ts";
@@ -81,6 +82,8 @@ export class CommandContext {
   afterUnlock: (() => void) | null = null;
   /** Large values of this command, in blocks already. */
   readonly staging: Staging;
+  /** What commands do with hashes. */
+  readonly hash: HashAccess;
   /**
    * A key that is named in another database, set by the row's `prepare()`: where functions ask for argument
    * `targetIndex` (0: none), the bytes are those of `targetFrom`, with this database and hash.
@@ -117,6 +120,7 @@ export class CommandContext {
     readonly effects: EffectSink | null,
   ) {
     this.staging = new Staging(store);
+    this.hash = new HashAccess(this);
     this.#ttl = new TtlPolicy(services.config.ttlRules, services.settings);
   }
 

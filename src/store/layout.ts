@@ -103,6 +103,7 @@ export const RECORD_HEADER_BYTES = 8;
 export const RECORD_HEADER_WORDS = 2;
 export const EXPIRY_BYTES = 8;
 export const TYPE_STRING = 1;
+export const TYPE_HASH = 2;
 export const TYPE_MASK = 15;
 export const DATABASE_SHIFT = 4;
 export const FLAG_BLOCK = 1 << 8;

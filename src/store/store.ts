@@ -38,6 +38,7 @@ export { entries, record };
 export const DATABASES = L.DATABASES;
 export const INLINE_VALUE_BYTES_MAX = L.INLINE_VALUE_BYTES_MAX;
 export const TYPE_STRING = L.TYPE_STRING;
+export const TYPE_HASH = L.TYPE_HASH;
 
 /** What is posted to each thread that serves the store. */
 export interface StoreMemory {
