@@ -54,6 +54,11 @@ export function valueTooLong(bytes: number, bytesMax: number): string {
   return `ERR value is too long: ${bytes} bytes, at most ${bytesMax}`;
 }
 
+/** A field of a hash and its value lie together in one piece of memory. */
+export function hashPairTooLong(bytes: number, bytesMax: number): string {
+  return `ERR field and value are too long: ${bytes} bytes together, at most ${bytesMax}`;
+}
+
 export const DECREMENT_OVERFLOW = "ERR decrement would overflow";
 export const NOT_AUTHENTICATED_HELLO =
   "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time";

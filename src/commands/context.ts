@@ -22,6 +22,7 @@ import {
   type Shard,
   stampWithCount,
   type Store,
+  TYPE_HASH,
   TYPE_STRING,
   type ValueRange,
 } from "../store/store.ts";
@@ -616,6 +617,7 @@ export class CommandContext {
    * value is copied outside the lock first. False: no memory, or to be run again; return without reply.
    */
   putCopy(fromIndex: number, toIndex: number, expiresAtMs: number): boolean {
+    if (this.type === TYPE_HASH) return this.hash.putCopy(toIndex, expiresAtMs);
     if (!record.isBlock(this.shard, this.ref)) {
       return this.putBytes(toIndex, this.valueCopy(), expiresAtMs);
     }
@@ -763,6 +765,11 @@ export class CommandContext {
   /** `ERR value is not an integer or out of range`. */
   failNotInteger(): void {
     this.reply.error(NOT_AN_INTEGER);
+  }
+
+  /** The key at argument `index`; valid until the next one is asked for. */
+  key(index: number): KeyRange {
+    return this.#setKey(index);
   }
 
   #setKey(index: number): KeyRange {
