@@ -41,6 +41,7 @@ export interface Parameter {
   readonly set?: (text: string) => string | null;
 }
 
+const INT32_MAX = 2 ** 31 - 1;
 /** Bits of a record's database number. */
 const DATABASE_COUNT = 16;
 /** Levels of Redis that have another name here. */
@@ -165,6 +166,19 @@ export function listParameters(
       get: () => String(settings.ttlJitterPercent),
       set: (text) => setNumber(text, 0, 100, (percent) => settings.ttlJitterPercent = percent),
     },
+    // Under the name that it has since Redis 7, and the one before.
+    ...["listpack", "ziplist"].flatMap((kind): Parameter[] => [
+      {
+        name: `hash-max-${kind}-entries`,
+        get: () => String(settings.hashListpackFieldsMax),
+        set: (text) => setNumber(text, 0, INT32_MAX, (n) => settings.hashListpackFieldsMax = n),
+      },
+      {
+        name: `hash-max-${kind}-value`,
+        get: () => String(settings.hashListpackBytesMax),
+        set: (text) => setMemory(text, 0, INT32_MAX, (n) => settings.hashListpackBytesMax = n),
+      },
+    ]),
     fixed("ttl-rule", formatTtlRules(config.ttlRules)),
     {
       name: "active-expire-effort",

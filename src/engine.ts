@@ -540,6 +540,7 @@ export class Engine {
     c.misses = misses;
     store.lockReading(shard);
     c.isLocked = true;
+    c.needsLock = false;
     row.run(c);
     c.isLocked = false;
     store.unlockReading(shard);

@@ -54,12 +54,30 @@ export function valueTooLong(bytes: number, bytesMax: number): string {
   return `ERR value is too long: ${bytes} bytes, at most ${bytesMax}`;
 }
 
+/** A field of a hash and its value lie together in one piece of memory. */
+export function hashPairTooLong(bytes: number, bytesMax: number): string {
+  return `ERR field and value are too long: ${bytes} bytes together, at most ${bytesMax}`;
+}
+
 export const DECREMENT_OVERFLOW = "ERR decrement would overflow";
 export const NOT_AUTHENTICATED_HELLO =
   "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time";
 export const NO_SUCH_CLIENT = "ERR No such client";
 export const BAD_CLIENT_NAME =
   "ERR Client names cannot contain spaces, newlines or special characters.";
+export const FIELD_NOT_AN_INTEGER = "ERR hash value is not an integer";
+export const FIELD_NOT_A_FLOAT = "ERR hash value is not a float";
+export const INFINITE_INCREMENT = "ERR value is NaN or Infinity";
+export const OUT_OF_RANGE = "ERR value is out of range";
+export const OUT_OF_LONG_RANGE =
+  "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807";
+/** Of the commands for the time to live of fields, as Redis 8 words them. */
+export const NEGATIVE_EXPIRE = "ERR invalid expire time, must be >= 0";
+export const FIELDS_MISSING =
+  "ERR Mandatory argument FIELDS is missing or not at the right position";
+export const FIELDS_NOT_COUNTED =
+  "ERR The `numfields` parameter must match the number of arguments";
+export const NO_FIELDS = "ERR Number of fields must be a positive integer";
 export const NOT_A_FLOAT = "ERR value is not a valid float";
 export const NOT_FINITE = "ERR increment would produce NaN or Infinity";
 export const OFFSET_OUT_OF_RANGE = "ERR offset is out of range";

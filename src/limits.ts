@@ -218,3 +218,7 @@ export const PASSWORDS_PER_SECOND = 50;
 /** Room in EXEC's group of effects for the removals of entries that are let go meanwhile; past it a write finds no memory. */
 export const REMOVAL_BYTES_PER_TRANSACTION = 65_536;
 export const REMOVAL_BYTES_PER_COMMAND = 512;
+/** Fields that HRANDFIELD draws when they may repeat: a tenth of a second of a worker's time. */
+export const RANDOM_FIELDS_MAX = 1_000_000;
+/** A field's time to live ends before this moment, in the year 4199, as in Redis 8. */
+export const FIELD_EXPIRES_AT_MS_MAX = 2 ** 46 - 1;

@@ -18,6 +18,7 @@ export interface LongDouble {
 }
 
 export const INFINITE = "infinite";
+export const LONG_DOUBLE_ZERO: LongDouble = { mantissa: 0n, exponent: 0 };
 const DECIMAL = /^([+-]?)(\d+\.?\d*|\.\d+)(?:[eE]([+-]?\d+))?$/;
 const HEXADECIMAL = /^([+-]?)0[xX]([0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)(?:[pP]([+-]?\d+))?$/;
 const NAMED_INFINITE = /^[+-]?inf(?:inity)?$/i;
@@ -31,7 +32,7 @@ export function parseLongDouble(text: string): LongDouble | typeof INFINITE | nu
   const [, sign, digits, exponentText] = match;
   const [whole, fraction = ""] = digits.split(".");
   const magnitude = BigInt((decimal === null ? "0x" : "") + (whole + fraction || "0"));
-  if (magnitude === 0n) return { mantissa: 0n, exponent: 0 };
+  if (magnitude === 0n) return LONG_DOUBLE_ZERO;
   const given = Number(exponentText ?? 0);
   const signed = sign === "-" ? -magnitude : magnitude;
   let read: LongDouble | typeof INFINITE;
@@ -46,6 +47,14 @@ export function parseLongDouble(text: string): LongDouble | typeof INFINITE | nu
       : rounded(signed, 10n ** BigInt(-exponent), 0);
   }
   return read === INFINITE || read.mantissa === 0n ? null : read;
+}
+
+/** The same of bytes. */
+export function parseLongDoubleBytes(bytes: Uint8Array): LongDouble | typeof INFINITE | null {
+  if (bytes.length >= TEXT_LENGTH_MAX) return null;
+  let text = "";
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return parseLongDouble(text);
 }
 
 /** The sum, rounded. */

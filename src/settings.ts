@@ -12,7 +12,8 @@ export type ProcessState = typeof ProcessState[keyof typeof ProcessState];
 // Layout, in cache lines of 64 bytes; what every command reads shares no line with what every
 // connection writes:
 //
-//   line 0    int32    state, log level, clients max, idle timeout s, write timeout s, eviction policy
+//   line 0    int32    state, log level, clients max, idle timeout s, write timeout s, eviction policy, most
+//             fields of a hash that is called a listpack, and the longest name or value in bytes
 //   line 1    float64  maxmemory bytes, value bytes max, client output bytes max; from the end: what is slow
 //             for the slow log in µs, entries it keeps, what is slow for LATENCY in ms
 //   line 2    int64 last client id, int32 connected clients, int32 log lines on their way to main
@@ -32,6 +33,8 @@ const CLIENTS_MAX = 2;
 const IDLE_TIMEOUT_S = 3;
 const WRITE_TIMEOUT_S = 4;
 const EVICTION_POLICY = 5;
+const HASH_LISTPACK_FIELDS_MAX = 6;
+const HASH_LISTPACK_BYTES_MAX = 7;
 const MAXMEMORY_BYTES = LINE_BYTES / 8;
 const VALUE_BYTES_MAX = MAXMEMORY_BYTES + 1;
 const CLIENT_OUTPUT_BYTES_MAX = MAXMEMORY_BYTES + 2;
@@ -54,6 +57,8 @@ const DATABASES = 16;
 /** Redis's defaults. */
 const SLOW_LOG_SLOWER_THAN_US_START = 10_000;
 const SLOW_LOG_ENTRIES_START = 128;
+const HASH_LISTPACK_FIELDS_START = 512;
+const HASH_LISTPACK_BYTES_START = 64;
 
 /** Log lines that may be on their way from the workers to main; later ones are dropped. */
 export const LOG_LINES_PENDING_MAX = 10_000;
@@ -78,6 +83,8 @@ export function createSettingsMemory(config: Config): SharedArrayBuffer {
   settings.ttlJitterPercent = config.ttlJitterPercent;
   settings.slowLogSlowerThanUs = SLOW_LOG_SLOWER_THAN_US_START;
   settings.slowLogEntriesMax = SLOW_LOG_ENTRIES_START;
+  settings.hashListpackFieldsMax = HASH_LISTPACK_FIELDS_START;
+  settings.hashListpackBytesMax = HASH_LISTPACK_BYTES_START;
   settings.setDatabaseTable(Uint8Array.from({ length: DATABASES }, (_, number) => number));
   return memory;
 }
@@ -210,6 +217,21 @@ export class Settings {
   }
   set activeExpireEffort(effort: number) {
     Atomics.store(this.#int32, ACTIVE_EXPIRE_EFFORT, effort);
+  }
+
+  /** Only what OBJECT ENCODING tells of a hash depends on these: fields, and bytes of a name or value. */
+  get hashListpackFieldsMax(): number {
+    return Atomics.load(this.#int32, HASH_LISTPACK_FIELDS_MAX);
+  }
+  set hashListpackFieldsMax(count: number) {
+    Atomics.store(this.#int32, HASH_LISTPACK_FIELDS_MAX, count);
+  }
+
+  get hashListpackBytesMax(): number {
+    return Atomics.load(this.#int32, HASH_LISTPACK_BYTES_MAX);
+  }
+  set hashListpackBytesMax(bytes: number) {
+    Atomics.store(this.#int32, HASH_LISTPACK_BYTES_MAX, bytes);
   }
 
   /** How long keys live that are stored without a time, 0 for ever; a plain load, looked at for each of them. */

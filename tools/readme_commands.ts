@@ -11,6 +11,7 @@ const END = "<!-- commands:end -->";
 const GROUPS = [
   "string",
   "bitmap",
+  "hash",
   "generic",
   "transactions",
   "connection",
@@ -20,6 +21,7 @@ const GROUPS = [
 const TITLES: Readonly<Record<typeof GROUPS[number], string>> = {
   string: "strings",
   bitmap: "bits",
+  hash: "hashes",
   generic: "keys",
   transactions: "transactions",
   connection: "connection",

@@ -73,6 +73,18 @@ export const BARS: readonly Bar[] = [
       },
     )
   ),
+  ...[["hset", 0.8], ["hget", 0.8], ["hmget", 0.7], ["hgetall", 0.8]].map(([command, atMost]) =>
+    toRedis(
+      "hashes",
+      `hashes ${command}`,
+      `CPU per ${String(command).toUpperCase()} to Redis's`,
+      "cpuUsPerOp",
+      { atMost: Number(atMost) },
+    )
+  ),
+  toRedis("hashes", "hashes memory", "memory per hash of 20 fields to Redis's", "bytesPerKey", {
+    atMost: 1,
+  }),
   plain(
     "connections",
     "connections beside idle",

@@ -3,7 +3,8 @@
 import { checkKeys, type KeyRange, loadKeys } from "./key_loader.ts";
 import { generateLoad, LOAD_DEFAULTS, type LoadSpec, wrongReplies } from "./load_generator.ts";
 import type { RunningServer } from "./peers.ts";
-import { findRedisBenchmark, runRedisBenchmark } from "./redis_benchmark.ts";
+import { pacedBenchmark } from "./paced_benchmark.ts";
+import { findRedisBenchmark } from "./redis_benchmark.ts";
 import { KEY_BYTES } from "./requests.ts";
 import { type Bench, measured, type Sample, type Sizes, type WorkloadGroup } from "./workload.ts";
 
@@ -36,11 +37,7 @@ const WORDS = {
 
 const CHECK_SECONDS = 0.2;
 const MISS_PERCENT_MAX = 0.1;
-// redis-benchmark counts in requests: this many first, then what its own pace makes of the time
-// wanted.
 const FIRST_OPERATIONS_PER_PIPELINE = 2000;
-const OPERATIONS_MAX = 50_000_000;
-const SECONDS_SLACK = 60;
 
 const GROUPS: readonly ThroughputGroup[] = [
   {
@@ -176,35 +173,22 @@ async function measure(
     : null;
   const shared = { run, group: group.name, workload, server: server.peer.name };
   if (executable !== null) {
-    const drive = (operations: number) =>
-      runRedisBenchmark(executable, {
-        port: server.port,
-        clients: sizes.clients,
-        pipeline: group.pipeline,
-        operations: Math.min(
-          OPERATIONS_MAX,
-          Math.max(sizes.clients * group.pipeline, Math.round(operations)),
-        ),
-        keyCount: range.count,
-        valueBytes: VALUE_BYTES,
-        command: command === "mget"
-          ? mgetWords(sizes.mgetKeys)
-          : command in WORDS
-          ? WORDS[command as keyof typeof WORDS]
-          : command as "get" | "set",
-      }, warmSeconds + sizes.seconds + SECONDS_SLACK);
-    const first = await drive(
-      FIRST_OPERATIONS_PER_PIPELINE * group.pipeline / (command === "mget" ? 20 : 1),
-    );
-    const warm = await drive(first.throughputPerS * warmSeconds);
-    const operations = Math.min(OPERATIONS_MAX, Math.round(warm.throughputPerS * sizes.seconds));
-    const [result, used] = await measured(server, () => drive(operations));
-    const ran = Math.max(operations, sizes.clients * group.pipeline);
-    return {
-      ...shared,
-      driver: "redis-benchmark",
-      figures: { ...result, cpuUsPerOp: used.cpuUs / ran, stealPercent: used.stealPercent },
+    const spec = {
+      clients: sizes.clients,
+      pipeline: group.pipeline,
+      keyCount: range.count,
+      valueBytes: VALUE_BYTES,
+      command: command === "mget"
+        ? mgetWords(sizes.mgetKeys)
+        : command in WORDS
+        ? WORDS[command as keyof typeof WORDS]
+        : command as "get" | "set",
     };
+    const firstOperations = FIRST_OPERATIONS_PER_PIPELINE * group.pipeline /
+      (command === "mget" ? 20 : 1);
+    const pace = { firstOperations, warmSeconds, seconds: sizes.seconds };
+    const figures = await pacedBenchmark(executable, server, spec, pace);
+    return { ...shared, driver: "redis-benchmark", figures };
   }
   if (command in WORDS) throw new Error("redis-benchmark is not installed");
   const spec: LoadSpec = {

@@ -40,6 +40,9 @@ export interface Sizes {
   readonly clients: number;
   readonly keys: number;
   readonly manyKeys: number;
+  /** Hashes that are read and written, and those of which the memory is measured. */
+  readonly hashes: number;
+  readonly manyHashes: number;
   readonly mgetKeys: number;
   readonly idleConnections: number;
   readonly largeBytes: number;

@@ -1,6 +1,7 @@
 // The table of workload groups, in the order in which they run; knows no servers.
 import { CONNECTION_GROUP } from "./connection_workload.ts";
 import { EXPIRY_GROUP } from "./expiry_workload.ts";
+import { HASH_GROUP } from "./hash_workload.ts";
 import { LARGE_GROUP } from "./large_workload.ts";
 import { MEMORY_GROUP } from "./memory_workload.ts";
 import { THROUGHPUT_GROUPS } from "./throughput_workloads.ts";
@@ -8,6 +9,7 @@ import type { Sizes, WorkloadGroup } from "./workload.ts";
 
 export const WORKLOAD_GROUPS: readonly WorkloadGroup[] = [
   ...THROUGHPUT_GROUPS,
+  HASH_GROUP,
   MEMORY_GROUP,
   CONNECTION_GROUP,
   LARGE_GROUP,
@@ -22,6 +24,8 @@ export const FULL_SIZES: Sizes = {
   clients: 50,
   keys: 100_000,
   manyKeys: 1_000_000,
+  hashes: 20_000,
+  manyHashes: 200_000,
   mgetKeys: 100,
   idleConnections: 10_000,
   largeBytes: 64 * 1024 * 1024,
@@ -36,6 +40,8 @@ export const TOY_SIZES: Sizes = {
   clients: 10,
   keys: 1000,
   manyKeys: 5000,
+  hashes: 500,
+  manyHashes: 2000,
   mgetKeys: 100,
   idleConnections: 100,
   largeBytes: 1024 * 1024,

@@ -1,6 +1,8 @@
 // What Redis's COMMAND tells of each command beyond the row that runs it; data only, checked against redis-server.
 // Long as the table of all commands is: one entry per command, in one place.
 
+import { HASH_FACTS } from "./hash_facts.ts";
+
 export interface CommandArgument {
   readonly name: string;
   /** `key`, `string`, `integer`, `double`, `pattern`, `unix-time`, `pure-token`, `oneof`, `block`. */
@@ -33,6 +35,7 @@ export interface CommandFacts {
 
 /** By the names of rows. */
 export const COMMAND_FACTS: Readonly<Record<string, CommandFacts>> = {
+  ...HASH_FACTS,
   append: {
     flags: "write denyoom fast",
     categories: "write string fast",

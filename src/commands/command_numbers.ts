@@ -44,10 +44,10 @@ export const IS_UNWATCHED = Uint8Array.from(
 /** By number. */
 export const FAMILY_OF: readonly Family[] = ALL.map((row) => {
   const name = row.name;
-  if (name === "del" || name === "unlink" || name === "getdel" || name.startsWith("flush")) {
+  if (/^(?:del|unlink|getdel|hdel|hgetdel)$/.test(name) || name.startsWith("flush")) {
     return "delete";
   }
-  if (/expire|persist|^p?ttl$/.test(name)) return "expiry";
+  if (/expire|persist|^h?p?ttl$/.test(name)) return "expiry";
   if (row.group === "connection") return "connection";
   if (row.group === "server" || row.group === "cluster") return "server";
   if (row.group === "generic") return "keys";

@@ -44,6 +44,7 @@ export const NO_MULTI = 128;
 export type CommandGroup =
   | "string"
   | "bitmap"
+  | "hash"
   | "generic"
   | "connection"
   | "server"

@@ -22,10 +22,12 @@ import {
   type Shard,
   stampWithCount,
   type Store,
+  TYPE_HASH,
   TYPE_STRING,
   type ValueRange,
 } from "../store/store.ts";
 import { TtlPolicy } from "../ttl_policy.ts";
+import { HashAccess } from "./hash_access.ts";
 import type { Services } from "./services.ts";
 import { type Staged, Staging } from "./staging.ts";
 import type { TransactionRunner } from "./transaction_runner.ts";
@@ -81,6 +83,8 @@ export class CommandContext {
   afterUnlock: (() => void) | null = null;
   /** Large values of this command, in blocks already. */
   readonly staging: Staging;
+  /** What commands do with hashes. */
+  readonly hash: HashAccess;
   /**
    * A key that is named in another database, set by the row's `prepare()`: where functions ask for argument
    * `targetIndex` (0: none), the bytes are those of `targetFrom`, with this database and hash.
@@ -117,6 +121,7 @@ export class CommandContext {
     readonly effects: EffectSink | null,
   ) {
     this.staging = new Staging(store);
+    this.hash = new HashAccess(this);
     this.#ttl = new TtlPolicy(services.config.ttlRules, services.settings);
   }
 
@@ -612,6 +617,7 @@ export class CommandContext {
    * value is copied outside the lock first. False: no memory, or to be run again; return without reply.
    */
   putCopy(fromIndex: number, toIndex: number, expiresAtMs: number): boolean {
+    if (this.type === TYPE_HASH) return this.hash.putCopy(toIndex, expiresAtMs);
     if (!record.isBlock(this.shard, this.ref)) {
       return this.putBytes(toIndex, this.valueCopy(), expiresAtMs);
     }
@@ -759,6 +765,11 @@ export class CommandContext {
   /** `ERR value is not an integer or out of range`. */
   failNotInteger(): void {
     this.reply.error(NOT_AN_INTEGER);
+  }
+
+  /** The key at argument `index`; valid until the next one is asked for. */
+  key(index: number): KeyRange {
+    return this.#setKey(index);
   }
 
   #setKey(index: number): KeyRange {

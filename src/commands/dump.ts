@@ -1,7 +1,14 @@
 // DUMP and RESTORE: values as payloads of Redis's own format, between servers.
 import { BAD_FORMAT, BAD_PAYLOAD, BUSY_KEY, NOT_AN_INTEGER, SYNTAX } from "../errors.ts";
-import { readPayload, writePayload, WRONG_FORMAT, WRONG_PAYLOAD } from "../rdb_string.ts";
-import { INLINE_VALUE_BYTES_MAX } from "../store/store.ts";
+import type { HashField } from "../rdb_hash.ts";
+import {
+  hashPayload,
+  readPayload,
+  stringPayload,
+  WRONG_FORMAT,
+  WRONG_PAYLOAD,
+} from "../rdb_payload.ts";
+import { INLINE_VALUE_BYTES_MAX, TYPE_HASH } from "../store/store.ts";
 import * as R from "./command_row.ts";
 import type { CommandRow } from "./command_row.ts";
 import type { CommandContext } from "./context.ts";
@@ -12,9 +19,27 @@ const FREQUENCY_MAX = 255;
 /** DUMP key */
 function dump(c: CommandContext): void {
   if (c.peek(1) === 0) return c.reply.nil();
-  if (c.openRead() < 0) return;
-  const payload = writePayload(c.valueCopy());
+  let payload: Uint8Array;
+  if (c.type === TYPE_HASH) {
+    const fields = hashFields(c);
+    if (fields.length === 0) return c.reply.nil();
+    payload = hashPayload(fields);
+  } else {
+    if (c.openRead() < 0) return;
+    payload = stringPayload(c.valueCopy());
+  }
   c.reply.bulk(payload, 0, payload.length);
+}
+
+/** Copies of all fields of the hash found; without any, it has expired, or the handler runs again under the lock. */
+function hashFields({ hash }: CommandContext): HashField[] {
+  const fields: HashField[] = [];
+  hash.rewind();
+  while (hash.next()) {
+    const expiresAtMs = hash.fieldExpiresAtMs;
+    fields.push({ name: hash.nameCopy(), value: hash.valueCopy(), expiresAtMs });
+  }
+  return fields;
 }
 
 /** RESTORE key ttl payload [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency] */
@@ -46,7 +71,8 @@ function restore(c: CommandContext): void {
   if (value === WRONG_PAYLOAD) return c.reply.error(BAD_PAYLOAD);
   if (value === WRONG_FORMAT) return c.reply.error(BAD_FORMAT);
   const expiresAtMs = ttlMs === 0 ? 0 : isMoment ? ttlMs : Math.floor(c.nowMs) + ttlMs;
-  if (expiresAtMs !== 0 && expiresAtMs <= c.nowMs) {
+  const isDue = expiresAtMs !== 0 && expiresAtMs <= c.nowMs;
+  if (isDue || (Array.isArray(value) && areDue(c, value))) {
     if (isThere) c.remove(1);
     return c.reply.ok();
   }
@@ -56,7 +82,21 @@ function restore(c: CommandContext): void {
   c.accessClock = accessClock;
 }
 
-function store(c: CommandContext, value: Uint8Array, expiresAtMs: number): boolean {
+/** Whether all fields have expired already. */
+function areDue(c: CommandContext, fields: readonly HashField[]): boolean {
+  return fields.every((field) => field.expiresAtMs !== 0 && field.expiresAtMs <= c.nowMs);
+}
+
+/** False: no memory, or the error is the reply. */
+function store(
+  c: CommandContext,
+  value: Uint8Array | readonly HashField[],
+  expiresAtMs: number,
+): boolean {
+  if (!(value instanceof Uint8Array)) {
+    const live = value.filter((field) => !areDue(c, [field]));
+    return c.hash.putWhole(1, live, expiresAtMs);
+  }
   if (value.length <= INLINE_VALUE_BYTES_MAX) return c.putBytes(1, value, expiresAtMs);
   const block = c.freshBlock(1, value.length);
   if (block === null) return false;

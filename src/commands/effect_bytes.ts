@@ -26,7 +26,9 @@ export function effectBytes(batch: RequestBatch, first: number, argCount: number
 /** Commands whose effects hold nothing but their arguments and a number. */
 const SHORT: ReadonlySet<string> = new Set(
   ("set setnx setex psetex getset getex getdel mset msetnx put del unlink delete incr decr incrby decrby " +
-    "incrbyfloat expire pexpire expireat pexpireat persist flushdb flushall swapdb").split(" "),
+    "expire pexpire expireat pexpireat persist flushdb flushall swapdb " +
+    "hset hmset hsetnx hdel hincrby hexpire hpexpire hexpireat hpexpireat hpersist hgetex hgetdel hsetex")
+    .split(" "),
 );
 const SHORT_EFFECT_BYTES = 320;
 

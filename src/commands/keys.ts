@@ -1,6 +1,6 @@
 // Commands for keys whatever they hold: there or not, gone, for how long.
 import { invalidExpire, NOT_AN_INTEGER } from "../errors.ts";
-import { TYPE_STRING } from "../store/store.ts";
+import { TYPE_HASH, TYPE_STRING } from "../store/store.ts";
 import * as R from "./command_row.ts";
 import type { CommandRow } from "./command_row.ts";
 import type { CommandContext } from "./context.ts";
@@ -51,7 +51,7 @@ function expire(name: string, form: TimeForm): (c: CommandContext) => void {
   };
 }
 
-interface Condition {
+export interface Condition {
   nx: boolean;
   xx: boolean;
   gt: boolean;
@@ -84,7 +84,7 @@ function readCondition(c: CommandContext): Condition | null {
 }
 
 /** `nowExpires` is the present moment of expiry; 0 is never, which is later than any. */
-function isMet({ nx, xx, gt, lt }: Condition, moment: number, nowExpires: number): boolean {
+export function isMet({ nx, xx, gt, lt }: Condition, moment: number, nowExpires: number): boolean {
   if (nx && nowExpires !== 0) return false;
   if (xx && nowExpires === 0) return false;
   if (gt && (nowExpires === 0 || moment <= nowExpires)) return false;
@@ -134,7 +134,7 @@ function type(c: CommandContext): void {
 
 /** As TYPE and SCAN's TYPE call it; `none` for what is no type. */
 export function typeName(type: number): string {
-  return type === TYPE_STRING ? "string" : "none";
+  return type === TYPE_STRING ? "string" : type === TYPE_HASH ? "hash" : "none";
 }
 
 const READ = { kind: R.READ, flags: 0, group: "generic", ...ONE_KEY } as const;

@@ -2,6 +2,7 @@
 import { BY_FREQUENCY, NO_EVICTION } from "../eviction_policies.ts";
 import { NO_LFU, NO_LRU, SYNTAX } from "../errors.ts";
 import { INTEGER_BYTES_MAX, parseBigInteger } from "../number_format.ts";
+import { TYPE_HASH } from "../store/store.ts";
 import * as R from "./command_row.ts";
 import type { CommandRow } from "./command_row.ts";
 import { runSubcommand } from "./container.ts";
@@ -14,12 +15,26 @@ const EMBEDDED_BYTES_MAX = 44;
 /** OBJECT ENCODING key */
 function encoding(c: CommandContext): void {
   if (c.peek(2) === 0) return c.reply.nil();
+  if (c.type === TYPE_HASH) return hashEncoding(c);
   const bytes = c.valueBytes;
   if (bytes <= INTEGER_BYTES_MAX) {
     const value = c.valueCopy();
     if (parseBigInteger(value, 0, value.length) !== null) return c.reply.bulkText("int");
   }
   c.reply.bulkText(bytes <= EMBEDDED_BYTES_MAX ? "embstr" : "raw");
+}
+
+/** By Redis's bounds, whatever it lies in here; and as it is now, also where it has been larger. */
+function hashEncoding(c: CommandContext): void {
+  const { hash, services: { settings } } = c, bytesMax = settings.hashListpackBytesMax;
+  let isPacked = hash.count() <= settings.hashListpackFieldsMax;
+  if (isPacked) {
+    hash.rewind();
+    while (hash.next()) {
+      if (hash.nameBytes > bytesMax || hash.valueBytes > bytesMax) isPacked = false;
+    }
+  }
+  c.reply.bulkText(isPacked ? "listpack" : "hashtable");
 }
 
 /** OBJECT FREQ key */

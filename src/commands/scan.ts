@@ -8,18 +8,21 @@ import { globMatches, PATTERN_BYTES_MAX } from "./glob.ts";
 import { typeName } from "./keys.ts";
 import { NO_KEY } from "./row_parts.ts";
 
-const COUNT_DEFAULT = 10;
+export const COUNT_DEFAULT = 10;
 /** COUNT is a hint; more than this at once would hold up a worker's other clients. */
-const COUNT_MAX = 100_000;
+export const COUNT_MAX = 100_000;
 /** Entries that KEYS looks at per step. */
 const KEYS_STEP = 1_000;
-const PATTERN_TOO_LONG = `ERR pattern is longer than ${PATTERN_BYTES_MAX} bytes`;
+export const PATTERN_TOO_LONG = `ERR pattern is longer than ${PATTERN_BYTES_MAX} bytes`;
 const ZERO = 48;
+const PLUS = 43;
+const MINUS = 45;
+const CURSOR_MAX = 2n ** 64n - 1n;
 const STAR = 42;
 
 /** SCAN cursor [MATCH pattern] [COUNT count] [TYPE type] */
 function scan(c: CommandContext): void {
-  const cursor = readCursor(c);
+  const cursor = readCursor(c, 1);
   if (cursor !== cursor) return c.reply.error("ERR invalid cursor");
   let pattern: Uint8Array | null = null, count = COUNT_DEFAULT, type: string | null = null;
   for (let i = 2; i < c.argCount; i += 2) {
@@ -88,15 +91,21 @@ function randomKey(c: CommandContext): void {
   else c.reply.bulk(key, 0, key.length);
 }
 
-/** NaN unless it is digits below 2^64; no digits at all are 0, as strtoul reads them for Redis. */
-function readCursor(c: CommandContext): number {
-  const bytes = c.argBytes(1);
-  let cursor = 0;
-  for (const byte of bytes) {
-    if (byte < ZERO || byte > ZERO + 9 || cursor >= 2 ** 64) return NaN;
-    cursor = cursor * 10 + byte - ZERO;
+/**
+ * Argument `index` as a cursor, as C's strtoul reads it for Redis: no digits at all are 0, and a number below 0 counts
+ * from 2^64, which is past every cursor of ours. NaN for anything else.
+ */
+export function readCursor(c: CommandContext, index: number): number {
+  const bytes = c.argBytes(index), isSigned = bytes[0] === MINUS || bytes[0] === PLUS;
+  let cursor = 0n;
+  for (let i = isSigned ? 1 : 0; i < bytes.length; i++) {
+    const digit = bytes[i] - ZERO;
+    if (!(digit >= 0 && digit <= 9)) return NaN;
+    cursor = cursor * 10n + BigInt(digit);
+    if (cursor > CURSOR_MAX) return NaN;
   }
-  return cursor < 2 ** 64 ? cursor : NaN;
+  if (isSigned && bytes.length === 1) return NaN;
+  return bytes[0] === MINUS && cursor > 0n ? Number(CURSOR_MAX) : Number(cursor);
 }
 
 export const SCAN_ROWS: readonly CommandRow[] = [

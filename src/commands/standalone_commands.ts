@@ -1,5 +1,6 @@
 // What a server without replicas, cluster, scripts and modules answers to commands about them.
 import { CLUSTER_DISABLED, DEBUG_REFUSED, SYNTAX } from "../errors.ts";
+import { TYPE_HASH } from "../store/store.ts";
 import { REDIS_VERSION, VERSION } from "../version.ts";
 import * as R from "./command_row.ts";
 import type { CommandRow } from "./command_row.ts";
@@ -110,9 +111,9 @@ function debugObject(c: CommandContext): void {
   c.peekLocked(2, () => {
     if (c.ref === 0) return c.reply.error("ERR no such key");
     c.reply.status(
-      `Value at:0x${
-        (c.ref * 8).toString(16)
-      } refcount:1 encoding:raw serializedlength:${c.valueBytes} ` +
+      `Value at:0x${(c.ref * 8).toString(16)} refcount:1 encoding:${
+        c.type === TYPE_HASH ? "hash" : "raw"
+      } serializedlength:${c.valueBytes} ` +
         `lru:${c.store.accessClockOf(c.shard)} lru_seconds_idle:${c.idleS} ` +
         `shard:${c.shard.number} bytes:${c.store.bytesOf(c.shard, c.ref)}`,
     );

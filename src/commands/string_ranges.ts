@@ -1,6 +1,12 @@
 // Commands for parts of strings, and INCRBYFLOAT; they know no lock and no protocol.
 import { NOT_A_FLOAT, NOT_FINITE, OFFSET_OUT_OF_RANGE, STRING_TOO_LONG } from "../errors.ts";
-import { addLongDoubles, formatLongDouble, INFINITE, parseLongDouble } from "../long_double.ts";
+import {
+  addLongDoubles,
+  formatLongDouble,
+  INFINITE,
+  LONG_DOUBLE_ZERO,
+  parseLongDoubleBytes,
+} from "../long_double.ts";
 import { parseBigInteger } from "../number_format.ts";
 import * as R from "./command_row.ts";
 import type { CommandRow } from "./command_row.ts";
@@ -58,18 +64,16 @@ function setrange(c: CommandContext): void {
 
 /** INCRBYFLOAT key increment; with the digits that x86-64's long double gives, as Redis has them. */
 function incrbyfloat(c: CommandContext): void {
-  let old = ZERO, expiresAtMs = 0;
+  let old = LONG_DOUBLE_ZERO, expiresAtMs = 0;
   if (c.findForChange(1) !== 0) {
     if (!c.requireString()) return;
-    const read = c.valueBytes < FLOAT_BYTES_MAX ? parseLongDouble(latin1(c.valueCopy())) : null;
+    const read = c.valueBytes < FLOAT_BYTES_MAX ? parseLongDoubleBytes(c.valueCopy()) : null;
     if (read === null) return c.reply.error(NOT_A_FLOAT);
     if (read === INFINITE) return c.reply.error(NOT_FINITE);
     old = read;
     expiresAtMs = c.expiresAtMs;
   } else expiresAtMs = c.openExpiry(1);
-  const increment = c.argLength(2) < FLOAT_BYTES_MAX
-    ? parseLongDouble(latin1(c.argBytes(2)))
-    : null;
+  const increment = parseLongDoubleBytes(c.argBytes(2));
   if (increment === null) return c.reply.error(NOT_A_FLOAT);
   const sum = increment === INFINITE ? INFINITE : addLongDoubles(old, increment);
   if (sum === INFINITE) return c.reply.error(NOT_FINITE);
@@ -77,14 +81,7 @@ function incrbyfloat(c: CommandContext): void {
   if (c.putBytes(1, digits, expiresAtMs)) c.reply.bulk(digits, 0, digits.length);
 }
 
-const ZERO = { mantissa: 0n, exponent: 0 };
 const encoder = new TextEncoder();
-
-function latin1(bytes: Uint8Array): string {
-  let text = "";
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return text;
-}
 
 const READ = { kind: R.READ, flags: 0, group: "string", ...ONE_KEY } as const;
 const CHANGE = { kind: R.CHANGE, flags: R.DENY_OOM, group: "string", ...ONE_KEY } as const;

@@ -12,6 +12,10 @@ import { DUMP_ROWS } from "./dump.ts";
 import { EXPIRY_ROWS, EXPIRY_SUBCOMMANDS } from "./expiry_commands.ts";
 import { KEY_MOVE_ROWS } from "./key_moves.ts";
 import { MEMORY_SUBCOMMANDS, OBJECT_ROWS, OBJECT_SUBCOMMANDS } from "./object_commands.ts";
+import { HASH_COUNTER_ROWS } from "./hash_counters.ts";
+import { HASH_EXPIRY_ROWS } from "./hash_expiry.ts";
+import { HASH_SCAN_ROWS } from "./hash_scan.ts";
+import { HASH_ROWS } from "./hashes.ts";
 import { LATENCY_ROWS, LATENCY_SUBCOMMANDS } from "./latency_commands.ts";
 import { LCS_ROWS } from "./lcs.ts";
 import { KEY_ROWS } from "./keys.ts";
@@ -55,6 +59,10 @@ export const ROWS: readonly CommandRow[] = ([
   ...BIT_ROWS,
   ...BITOP_ROWS,
   ...BITFIELD_ROWS,
+  ...HASH_ROWS,
+  ...HASH_COUNTER_ROWS,
+  ...HASH_EXPIRY_ROWS,
+  ...HASH_SCAN_ROWS,
   ...KEY_ROWS,
   ...KEY_MOVE_ROWS,
   ...EXPIRY_ROWS,

@@ -207,6 +207,14 @@ export class JsonWriter implements ReplyWriter {
     this.#open(count, 0);
   }
 
+  pairs(count: number): void {
+    this.#open(count, 0);
+  }
+
+  pair(): void {
+    this.#open(2, 0);
+  }
+
   double(value: number): void {
     if (this.#isName() || !Number.isFinite(value)) this.bulkText(formatDouble(value));
     else this.#word(String(value));

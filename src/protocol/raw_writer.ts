@@ -107,6 +107,10 @@ export class RawWriter implements ReplyWriter {
 
   set(_count: number): void {}
 
+  pairs(_count: number): void {}
+
+  pair(): void {}
+
   double(value: number): void {
     this.number = value;
   }

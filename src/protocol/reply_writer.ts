@@ -47,6 +47,9 @@ export interface ReplyWriter {
   map(count: number): void;
   /** The head of a set: `count` replies follow, in no order. */
   set(count: number): void;
+  /** The head of a list of pairs: each is `pair()` and two replies. RESP2 has all of them in one array. */
+  pairs(count: number): void;
+  pair(): void;
   /** A number with a fraction, infinite or not a number too. */
   double(value: number): void;
   boolean(value: boolean): void;

@@ -149,6 +149,14 @@ export class RespWriter implements ReplyWriter {
     header(this.out, this.#isResp3 ? TILDE : STAR, count);
   }
 
+  pairs(count: number): void {
+    this.array(this.#isResp3 ? count : count * 2);
+  }
+
+  pair(): void {
+    if (this.#isResp3) this.array(2);
+  }
+
   double(value: number): void {
     const text = formatDouble(value);
     if (this.#isResp3) line(this.out, COMMA, text);

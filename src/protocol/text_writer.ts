@@ -147,6 +147,12 @@ export class TextWriter implements ReplyWriter {
     this.array(count);
   }
 
+  pairs(count: number): void {
+    this.array(count * 2);
+  }
+
+  pair(): void {}
+
   double(value: number): void {
     this.#text(formatDouble(value));
   }

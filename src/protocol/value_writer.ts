@@ -120,6 +120,12 @@ export class ValueWriter implements ReplyWriter {
     this.array(count);
   }
 
+  pairs(count: number): void {
+    this.values.push(new ArrayHead(count * 2));
+  }
+
+  pair(): void {}
+
   double(value: number): void {
     this.bulkText(formatDouble(value));
   }

@@ -135,7 +135,11 @@ export function chargeIndex(shard: Shard): void {
 
 /** The cursor after `cursor`; 0 when the round is complete. The mask is that of whole levels. */
 export function nextCursor(shard: Shard, cursor: number): number {
-  const mask = shard.words[L.HIGH_MASK] >>> 1;
+  return cursorAfter(cursor, shard.words[L.HIGH_MASK] >>> 1);
+}
+
+/** The same for any table with that mask of whole levels. */
+export function cursorAfter(cursor: number, mask: number): number {
   return reverseBits((reverseBits(cursor | ~mask) + 1) | 0);
 }
 

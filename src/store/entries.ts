@@ -14,6 +14,7 @@ import {
   visitChain,
 } from "./bucket_index.ts";
 import { lowerBound } from "./expiry_index.ts";
+import { dropParts, isDirectory, relinkPart } from "./hash/directory.ts";
 import { hashKeyWords } from "./key_hash.ts";
 import * as L from "./layout.ts";
 import {
@@ -27,6 +28,7 @@ import {
   keyBytesOf,
   keyStartOf,
   recordUnits,
+  typeOf,
   valueBytesOf,
   valueStartOf,
 } from "./record.ts";
@@ -70,7 +72,7 @@ export function putString(
 ): boolean {
   const ref = findKey(shard, key);
   const valueBytes = value.end - value.start;
-  if (ref !== 0 && !isBlock(shard, ref)) {
+  if (ref !== 0 && (shard.i32[ref * 2] & L.FLAGS_ELSEWHERE) === 0) {
     if (isInPlace(shard, ref, expiresAtMs, valueBytes)) {
       shard.i32[ref * 2] = (shard.i32[ref * 2] & ~L.TYPE_MASK) | L.TYPE_STRING;
       shard.i32[ref * 2 + 1] = valueBytes;
@@ -154,6 +156,52 @@ export function prepareBlock(
   return ref;
 }
 
+/**
+ * Makes a record of another type, whose value takes the whole of its slot and at least `valueBytes`: that is the caller's
+ * to fill, and to link. `kind`: type and flags. 0 if there is no memory.
+ */
+export function prepareRecord(
+  shard: Shard,
+  key: KeyRange,
+  kind: number,
+  valueBytes: number,
+  expiresAtMs: number,
+): number {
+  const units = recordUnits(key.end - key.start, valueBytes, expiresAtMs !== 0);
+  const ref = allocateSlot(shard, units);
+  if (ref === 0) return 0;
+  writeHeader(shard, ref, key, kind & ~L.TYPE_MASK, valueBytes, expiresAtMs);
+  shard.i32[ref * 2] = (shard.i32[ref * 2] & ~L.TYPE_MASK) | (kind & L.TYPE_MASK);
+  takeWholeSlot(shard, ref, units);
+  return ref;
+}
+
+/**
+ * The same as a copy of a record but for its value, which is the caller's to fill; flags are those of `flags`. 0 if there
+ * is no memory.
+ */
+export function remakeRecord(shard: Shard, ref: number, flags: number, valueBytes: number): number {
+  const i32 = shard.i32, headBytes = valueStartOf(shard, ref) - ref * 8;
+  const units = (headBytes + valueBytes + 7) >>> 3, made = allocateSlot(shard, units);
+  if (made === 0) return 0;
+  i32.copyWithin(made * 2, ref * 2, valueStartOf(shard, ref) >>> 2);
+  i32[made * 2] = (i32[made * 2] & ~L.FLAGS_ELSEWHERE) | flags;
+  takeWholeSlot(shard, made, units);
+  return made;
+}
+
+function takeWholeSlot(shard: Shard, ref: number, units: number): void {
+  const slotEnd = (ref + CLASS_UNITS[classOfUnits(units)]) * 8;
+  const valueBytes = Math.min(slotEnd - valueStartOf(shard, ref), L.INLINE_VALUE_BYTES_MAX);
+  shard.i32[ref * 2 + 1] = valueBytes;
+}
+
+/** Puts a record that `remakeRecord()` made in the place of `old`, to which `slot` refers (0: none); its parts go along. */
+export function replaceRecord(shard: Shard, slot: number, old: number, made: number): void {
+  if (slot !== 0) shard.buckets[slot + L.BUCKET_REFS] = made;
+  freeSlot(shard, old);
+}
+
 /** `findHinted()` for a key in one piece. */
 export function findKey(shard: Shard, key: KeyRange): number {
   const { hash, database, view, start, end } = key;
@@ -175,6 +223,7 @@ export function linkPrepared(
 
 /** Frees a prepared record that was not linked; its block, if any, stays with its owner. */
 export function discardPrepared(shard: Shard, made: number): void {
+  if (isDirectory(shard, made)) dropParts(shard, made);
   freeSlot(shard, made);
 }
 
@@ -280,8 +329,11 @@ function setMoment(shard: Shard, ref: number, expiresAtMs: number): void {
   if (expiresAtMs !== 0) noteExpiry(shard, shard.buckets[shard.slot], expiresAtMs);
 }
 
-/** Most of all, a bound that is early enough already: then this is one load. */
-function noteExpiry(shard: Shard, hash: number, expiresAtMs: number): void {
+/**
+ * Something in the entry with this hash expires then: its bucket's bound is to be no later. Most of all it is early
+ * enough already: then this is one load.
+ */
+export function noteExpiry(shard: Shard, hash: number, expiresAtMs: number): void {
   const bucket = bucketNumber(shard, hash >>> shard.addressShift), bound = shard.bounds[bucket];
   if (bound === 0 || bound > expiresAtMs) lowerBoundAndCharge(shard, bucket, expiresAtMs);
 }
@@ -309,6 +361,7 @@ export function removeDatabase(shard: Shard, database: number): void {
 /** Moves a few records out of a sparse page, if one is being emptied. */
 export function moveRecords(shard: Shard, k0: number, k1: number, movesMax: number): number {
   return evacuate(shard, movesMax, (of, from, to) => {
+    if (typeOf(of, to) === L.TYPE_PART) return relinkPart(of, from, to);
     const database = databaseOf(of, to);
     const hash = hashKeyWords(
       of.i32,
@@ -353,6 +406,7 @@ function link(shard: Shard, key: KeyRange, old: number, made: number, stamp: num
 
 function freeRecord(shard: Shard, ref: number): void {
   if (isBlock(shard, ref)) dropBlock(shard, blockPageOf(shard, ref));
+  else if (isDirectory(shard, ref)) dropParts(shard, ref);
   freeSlot(shard, ref);
 }
 

@@ -5,9 +5,11 @@
 import { bucketNumber, nextBucketWord, slotOfRef } from "./bucket_index.ts";
 import { removeAt } from "./entries.ts";
 import { lowerBound, takeDueBucket } from "./expiry_index.ts";
+import { earliestFieldMs, hasFields, sweepFields } from "./hash/field_expiry.ts";
 import * as L from "./layout.ts";
-import { expiresAtMsOf } from "./record.ts";
+import { expiresAtMsOf, typeOf } from "./record.ts";
 import type { Shard } from "./shard.ts";
+import { noteChange } from "./watch_table.ts";
 
 // Entries of buckets that are due; per thread, grown to the longest run seen.
 let dueHash = new Int32Array(128);
@@ -15,7 +17,7 @@ let dueRef = new Int32Array(128);
 
 /**
  * Removes entries of buckets that are due, until `entriesMax` entries were looked at or no bucket is left. Gives the
- * number removed; `shard.lateMs` is then how long ago the first of them had expired.
+ * number removed, fields of hashes that stay too; `shard.lateMs` is then how long ago the first of them had expired.
  */
 export function sweepExpired(shard: Shard, entriesMax: number, nowMs: number): number {
   let count = 0;
@@ -24,16 +26,25 @@ export function sweepExpired(shard: Shard, entriesMax: number, nowMs: number): n
     if (bucket < 0) break;
     count = gather(shard, bucket, count);
   }
-  let due = 0, earliestMs = nowMs;
+  let due = 0, earliestMs = nowMs, fields = 0;
   // In a loop of its own, so that the loads of many records are under way at once.
   for (let i = 0; i < count; i++) {
     const hash = dueHash[i], ref = dueRef[i], expiresAtMs = expiresAtMsOf(shard, ref);
-    if (expiresAtMs === 0) continue;
-    if (expiresAtMs > nowMs) {
-      lowerBound(shard, bucketNumber(shard, hash >>> shard.addressShift), expiresAtMs);
-      continue;
+    const isLate = expiresAtMs !== 0 && expiresAtMs <= nowMs;
+    if (!isLate) {
+      if (expiresAtMs !== 0) keepBound(shard, hash, expiresAtMs);
+      if (typeOf(shard, ref) !== L.TYPE_HASH) continue;
+      const fieldMs = earliestFieldMs(shard, ref);
+      if (fieldMs === 0) continue;
+      if (fieldMs > nowMs) {
+        keepBound(shard, hash, fieldMs);
+        continue;
+      }
+      if (fieldMs < earliestMs) earliestMs = fieldMs;
+      fields += sweepHash(shard, ref, hash, nowMs);
+      if (hasFields(shard, ref)) continue;
     }
-    if (expiresAtMs < earliestMs) earliestMs = expiresAtMs;
+    if (isLate && expiresAtMs < earliestMs) earliestMs = expiresAtMs;
     dueHash[due] = hash;
     dueRef[due++] = ref;
   }
@@ -42,7 +53,20 @@ export function sweepExpired(shard: Shard, entriesMax: number, nowMs: number): n
   }
   shard.words[L.EXPIRED_COUNT] += due;
   shard.lateMs = nowMs - earliestMs;
-  return due;
+  return due + fields;
+}
+
+/** Removes fields that have expired, as many as may go at once; the others keep the bound early enough. */
+function sweepHash(shard: Shard, ref: number, hash: number, nowMs: number): number {
+  const removed = sweepFields(shard, ref, hash, nowMs), earliestMs = earliestFieldMs(shard, ref);
+  if (earliestMs !== 0) keepBound(shard, hash, earliestMs);
+  if (removed > 0 && shard.words[L.WATCHES] !== 0) noteChange(shard, hash);
+  return removed;
+}
+
+/** The bound of the entry's bucket was taken: it is to be early enough for what stays. */
+function keepBound(shard: Shard, hash: number, expiresAtMs: number): void {
+  lowerBound(shard, bucketNumber(shard, hash >>> shard.addressShift), expiresAtMs);
 }
 
 /** Notes the entries of a bucket's chain behind the `count` that are noted; gives their number then. */

@@ -103,6 +103,9 @@ export const RECORD_HEADER_BYTES = 8;
 export const RECORD_HEADER_WORDS = 2;
 export const EXPIRY_BYTES = 8;
 export const TYPE_STRING = 1;
+export const TYPE_HASH = 2;
+/** A slot of a large hash: no entry refers to it, its owner does (see `hash/part.ts`). */
+export const TYPE_PART = 3;
 export const TYPE_MASK = 15;
 export const DATABASE_SHIFT = 4;
 export const FLAG_BLOCK = 1 << 8;
@@ -110,6 +113,10 @@ export const FLAG_EXPIRY = 1 << 15;
 /** Shifts FLAG_EXPIRY to the bytes, and the words, by which the key lies further back. */
 export const EXPIRY_TO_BYTES = 12;
 export const EXPIRY_TO_WORDS = 14;
+/** A hash whose fields lie in parts; its value is their directory (see `hash/directory.ts`). */
+export const FLAG_DIRECTORY = 1 << 12;
+/** With any of these the value is not what the type alone says. */
+export const FLAGS_ELSEWHERE = FLAG_BLOCK | FLAG_DIRECTORY;
 export const KEY_SHIFT = 16;
 /** The part of word 0 that names a key: its length and database. */
 export const KEY_NAME_MASK = 0xffff00f0 | 0;

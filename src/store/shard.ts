@@ -51,6 +51,7 @@ export class Shard {
   readonly i32: Int32Array<SharedArrayBuffer>;
   readonly f64: Float64Array<SharedArrayBuffer>;
   readonly u8: Uint8Array<SharedArrayBuffer>;
+  readonly view: DataView<SharedArrayBuffer>;
   /** See `watch_table.ts`. */
   readonly watches: Int32Array<SharedArrayBuffer>;
   /** Turn a torn bucket number or reference into one that lies in the view. */
@@ -83,6 +84,7 @@ export class Shard {
     this.i32 = new Int32Array(memory.arena);
     this.f64 = new Float64Array(memory.arena);
     this.u8 = new Uint8Array(memory.arena);
+    this.view = new DataView(memory.arena);
     this.watches = new Int32Array(memory.watches);
     this.bucketMask = (this.buckets.length - L.BUCKET_BASE) / L.BUCKET_WORDS - 1;
     [this.boundsFirst, this.boundsSecond, this.boundsThird] = boundLevels(this.bucketMask + 1);

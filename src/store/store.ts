@@ -22,6 +22,9 @@ import * as entries from "./entries.ts";
 import type { KeyRange, ValueRange } from "./entries.ts";
 import { duePart, earliestExpiryMs, nextBucketUntil } from "./expiry_index.ts";
 import { sweepExpired } from "./expiry_sweep.ts";
+import { isDirectory, partBytes } from "./hash/directory.ts";
+import { earliestFieldMs } from "./hash/field_expiry.ts";
+import { Hash, KEEP_EXPIRY } from "./hash/hash.ts";
 import { hashKey, hashKeyWords } from "./key_hash.ts";
 import * as L from "./layout.ts";
 import * as record from "./record.ts";
@@ -33,11 +36,14 @@ import { addWatch, hasChanged, noteChange, removeWatch, type WatchMark } from ".
 
 export type { Block, KeyRange, PinnedBlock, Shard, StagedBlock, ValueRange, VictimSink };
 export { accessStamp, countAt, Evictor, stampWithCount };
+/** Hashes: `store.createHash()` gives a thread its own to open them with. */
+export { earliestFieldMs, Hash, KEEP_EXPIRY };
 /** What a record says, and changes of entries: for use within a section. */
 export { entries, record };
 export const DATABASES = L.DATABASES;
 export const INLINE_VALUE_BYTES_MAX = L.INLINE_VALUE_BYTES_MAX;
 export const TYPE_STRING = L.TYPE_STRING;
+export const TYPE_HASH = L.TYPE_HASH;
 
 /** What is posted to each thread that serves the store. */
 export interface StoreMemory {
@@ -257,6 +263,11 @@ export class Store {
     entries.removeFound(shard, ref);
     shard.words[L.EXPIRED_COUNT]++;
     return 0;
+  }
+
+  /** What a thread opens hashes with, one after the other. */
+  createHash(): Hash {
+    return new Hash(this.#k0, this.#k1);
   }
 
   /** The block that `ref` refers to, for use while the lock is held. */
@@ -540,15 +551,19 @@ export class Store {
     for (const shard of this.shards) lock.leaveChange(shard.words);
   }
 
-  /** Bytes that an entry takes: its slot, its pages if it is large, its share of the index. */
+  /** Bytes that an entry takes: its slot, its pages or parts if it is large, its share of the index. */
   bytesOf(shard: Shard, ref: number): number {
     const keyBytes = record.keyBytesOf(shard, ref), valueBytes = record.valueBytesOf(shard, ref);
     const index = shard.words[L.INDEX_UNITS] * L.ACCOUNT_UNIT_BYTES /
       Math.max(1, shard.words[L.ENTRIES]);
     const isBlock = record.isBlock(shard, ref);
-    const pages = isBlock ? Math.ceil(valueBytes / L.PAGE_BYTES) * L.PAGE_BYTES : 0;
+    const elsewhere = isBlock
+      ? Math.ceil(valueBytes / L.PAGE_BYTES) * L.PAGE_BYTES
+      : isDirectory(shard, ref)
+      ? partBytes(shard, ref)
+      : 0;
     const inline = isBlock ? 4 : Math.min(valueBytes, L.INLINE_VALUE_BYTES_MAX);
-    return entries.slotBytesFor(keyBytes, inline, record.hasExpiry(shard, ref)) + pages +
+    return entries.slotBytesFor(keyBytes, inline, record.hasExpiry(shard, ref)) + elsewhere +
       Math.round(Math.min(index, L.BUCKET_WORDS * 4));
   }
 

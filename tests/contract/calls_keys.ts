@@ -29,7 +29,7 @@ const CONDITIONS = [
 ];
 
 /** A payload for RESTORE with the right checksum, escaped as calls write bytes. */
-function payload(...body: readonly number[]): string {
+export function payload(...body: readonly number[]): string {
   const bytes = Uint8Array.from([...body, 10, 0]);
   const sum = crc64(bytes, 0, bytes.length);
   const footer = Array.from({ length: 8 }, (_, i) => Number((sum >> BigInt(i * 8)) & 255n));

@@ -20,6 +20,15 @@ function byName(reply: readonly unknown[], into = new Map<string, Map<string, un
   return into;
 }
 
+/** Without what Redis has since a later version than the server's. */
+function known(list: unknown): unknown {
+  if (!Array.isArray(list)) return list;
+  return list.filter((each) => {
+    const since = Array.isArray(each) ? each[each.indexOf("since") + 1] : "";
+    return !/^(?:7\.[1-9]|[89])/.test(String(since));
+  });
+}
+
 Deno.test({
   name: "COMMAND DOCS tells the arguments that redis-server's does",
   ...needs("redis-server"),
@@ -35,9 +44,9 @@ Deno.test({
     for (const [name, fields] of actual) {
       const own = expected.get(name);
       if (own === undefined) continue;
-      assert.deepEqual(fields.get("arguments"), own.get("arguments"), name);
+      assert.deepEqual(known(fields.get("arguments")), own.get("arguments"), name);
       compared++;
     }
-    assert.ok(compared >= 130, `${compared} commands`);
+    assert.ok(compared >= 145, `${compared} commands`);
   },
 });

@@ -28,6 +28,8 @@ const value = fc.oneof(
   fc.uint8Array({ maxLength: 30 }).map((bytes) => String.fromCharCode(...bytes)),
   fc.constantFrom("10.5", "3.0e3", "x".repeat(70)),
 );
+/** Few, so that a hash stays small: what Redis keeps as a list has an order that can be compared. */
+const field = fc.constantFrom("f", "g", "h", "1", "2", "", "\xff\0");
 const moment = fc.constantFrom(
   "33177117420",
   "99999999999",
@@ -117,6 +119,20 @@ const COMMANDS: readonly Words[] = [
   words("BITFIELD_RO", key, "GET", type, offset),
   join(words("LCS", key, key), some(words(option("LEN", "IDX", "WITHMATCHLEN")), 2)),
   words("LCS", key, key, "IDX", "MINMATCHLEN", integer),
+  join(words(fc.constantFrom("HSET", "hmset"), key, field, value), some(words(field, value))),
+  join(words("HSET", key), some(words(field, value), 2)),
+  words("HSETNX", key, field, value),
+  words("HGET", key, field),
+  join(words("HMGET", key, field), some(words(field))),
+  words(fc.constantFrom("HGETALL", "HKEYS", "HVALS", "HLEN"), key),
+  join(words("HDEL", key, field), some(words(field))),
+  words(fc.constantFrom("HEXISTS", "HSTRLEN"), key, field),
+  words("HINCRBY", key, field, integer),
+  words("HINCRBYFLOAT", key, field, fc.oneof(value, integer)),
+  words("HSCAN", key, fc.constantFrom("0", "0", "x"), "COUNT", fc.constantFrom("100", "0", "x")),
+  words("HSCAN", key, "0", option("MATCH", "COUNT"), fc.constantFrom("*", "f*", "?", "100")),
+  words("HRANDFIELD", key, fc.constantFrom("0", "100", "x", "-0")),
+  words("HRANDFIELD", key, fc.constantFrom("0", "100", "x"), option("WITHVALUES")),
   join(words("DEL", key), some(words(key))),
   join(words("EXISTS", key), some(words(key))),
   join(words("TOUCH", key), some(words(key))),

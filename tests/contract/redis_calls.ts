@@ -1,4 +1,5 @@
 // Calls whose replies have to be Redis 7.0's, byte for byte, and the few that differ with the reason; data only.
+import { HASH_CALL_GROUPS, HASH_DIFFERENCES } from "./calls_hashes.ts";
 import { KEY_CALL_GROUPS, KEY_DIFFERENCES } from "./calls_keys.ts";
 import { SERVER_CALL_GROUPS, SERVER_DIFFERENCES } from "./calls_server.ts";
 import { STRING_EDGE_GROUPS } from "./calls_string_edges.ts";
@@ -15,6 +16,7 @@ export const CALL_GROUPS: Readonly<Record<string, readonly Call[]>> = {
   ...STRING_CALL_GROUPS,
   ...STRING_EDGE_GROUPS,
   ...KEY_CALL_GROUPS,
+  ...HASH_CALL_GROUPS,
   ...SERVER_CALL_GROUPS,
   connection: [
     "PING",
@@ -487,6 +489,7 @@ export const CALL_GROUPS: Readonly<Record<string, readonly Call[]>> = {
 export const DIFFERENCES: Readonly<Record<Call, string>> = {
   ...STRING_DIFFERENCES,
   ...KEY_DIFFERENCES,
+  ...HASH_DIFFERENCES,
   ...SERVER_DIFFERENCES,
   "HELLO 3": "as of HELLO; from here on in RESP3, until HELLO 2",
   "HELLO": "the server's version",

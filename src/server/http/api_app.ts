@@ -69,6 +69,7 @@ const KEY_CONFIGS: readonly RouteConfig[] = [
       200: { description: "the value", headers: VALUE_HEADERS, content: ANY_BYTES },
       304: { description: "the value has the tag of If-None-Match" },
       404: failure("no such key"),
+      409: failure("the key holds no string"),
     },
   },
   {

@@ -16,10 +16,12 @@ import {
 import { accessStamp, nextRandom, staleness } from "../access.ts";
 import { earliestExpiryMs, lowerBound, nextBucketUntil, takeDueBucket } from "../expiry_index.ts";
 import { beginEvacuation, CLASS_UNITS } from "../arena.ts";
+import { ownerSlot } from "../hash/directory.ts";
+import { earliestFieldMs } from "../hash/field_expiry.ts";
 import { nextBucketWord, slotOfRef } from "../bucket_index.ts";
 import { removeAt } from "../entries.ts";
 import * as L from "../layout.ts";
-import { expiresAtMsOf, isExpired, keyBytesOf } from "../record.ts";
+import { expiresAtMsOf, isExpired, keyBytesOf, typeOf } from "../record.ts";
 import type { Shard } from "../shard.ts";
 import { isHolding } from "../shard_lock.ts";
 import type { Store } from "../store.ts";
@@ -180,7 +182,11 @@ export class Evictor {
     const { words, buckets, clocks } = shard, policy = this.policy, stamp = this.#stamp;
     const onlyExpiring = isVolatile(policy);
     if (onlyExpiring && earliestExpiryMs(shard) === 0) return 0;
-    if (policy === VOLATILE_TTL) return chooseSoonest(shard);
+    if (policy === VOLATILE_TTL) {
+      const soonest = chooseSoonest(shard);
+      // Where fields of hashes expire before any key does, the index of expiry leads to them only.
+      if (soonest !== 0) return soonest;
+    }
     const isRandom = policy === ALLKEYS_RANDOM || policy === VOLATILE_RANDOM;
     const state = this.#store.eviction[shard.number].words, count = words[L.BUCKETS];
     if (policy === ALLKEYS_SIEVE) {
@@ -215,6 +221,7 @@ export class Evictor {
             if (expiresAtMs === 0) continue;
             if (expiresAtMs <= this.#nowMs) score = Infinity;
             else if (isRandom) score = nextRandom();
+            else if (policy === VOLATILE_TTL) score = -expiresAtMs;
             else score = staleness(clocks[base * 2 + L.BUCKET_CLOCKS + place], stamp);
           } else if (isRandom) score = nextRandom();
           else score = staleness(clocks[base * 2 + L.BUCKET_CLOCKS + place], stamp);
@@ -278,8 +285,9 @@ export class Evictor {
       const ref = start + at;
       if (pages[meta + L.PAGE_KIND] <= 0) break; // the last one was the page's last
       if (i32[ref * 2] === 0) continue;
-      const hash = this.#store.hashOfRecord(shard, ref);
-      const slot = slotOfRef(shard, hash >>> shard.addressShift, ref);
+      const slot = typeOf(shard, ref) === L.TYPE_PART
+        ? ownerSlot(shard, ref, ref)
+        : slotOfRef(shard, this.#store.hashOfRecord(shard, ref) >>> shard.addressShift, ref);
       // A record that no entry refers to is being made by a change that is under way.
       if (slot === 0) continue;
       if (!this.#remove(shard, slot)) break;
@@ -314,7 +322,7 @@ function chooseSoonest(shard: Shard): number {
     if (earliestMs === 0) return 0;
     const bucket = takeDueBucket(shard, earliestMs);
     if (bucket < 0) continue; // a bound of a whole part of the shard was too early
-    let soonestMs = Infinity;
+    let soonestMs = Infinity, fieldMs = Infinity;
     let base = L.BUCKET_BASE + bucket * L.BUCKET_WORDS;
     for (; base !== 0; base = nextBucketWord(shard, base)) {
       for (let slot = base; slot < base + L.BUCKET_SLOTS; slot++) {
@@ -322,10 +330,15 @@ function chooseSoonest(shard: Shard): number {
         if (ref === 0) break;
         const expiresAtMs = expiresAtMsOf(shard, ref);
         if (expiresAtMs !== 0 && expiresAtMs < soonestMs) best = slot, soonestMs = expiresAtMs;
+        if (typeOf(shard, ref) === L.TYPE_HASH) {
+          fieldMs = Math.min(fieldMs, earliestFieldMs(shard, ref) || Infinity);
+        }
       }
     }
+    const boundMs = Math.min(soonestMs, fieldMs);
+    if (boundMs === Infinity) continue;
+    lowerBound(shard, bucket, boundMs);
     if (soonestMs === Infinity) continue;
-    lowerBound(shard, bucket, soonestMs);
     if (soonestMs <= earliestExpiryMs(shard)) break;
   }
   return best;

@@ -35,6 +35,36 @@ for (const protocol of [2, 3]) {
         await client.set(BYTES, BYTES);
         assert.deepEqual(await client.getBuffer(BYTES), BYTES);
       });
+      await t.step("hashes, and the time to live of their fields", async () => {
+        assert.equal(await client.hset("h", { a: 1, b: "zwei" }), 2);
+        assert.deepEqual(await client.hgetall("h"), { a: "1", b: "zwei" });
+        assert.deepEqual(await client.hgetall("nobody"), {});
+        assert.deepEqual(await client.hmget("h", "a", "nobody", "b"), ["1", null, "zwei"]);
+        assert.equal(await client.hincrby("h", "a", 41), 42);
+        assert.equal(await client.hincrbyfloat("h", "f", 0.5), "0.5");
+        assert.deepEqual(await client.hkeys("h"), ["a", "b", "f"]);
+        assert.deepEqual(await client.hscan("h", 0, "MATCH", "[ab]"), [
+          "0",
+          ["a", "42", "b", "zwei"],
+        ]);
+        assert.deepEqual(await client.hexpire("h", 100, "FIELDS", 2, "a", "nobody"), [1, -2]);
+        assert.deepEqual(await client.httl("h", "FIELDS", 2, "a", "b"), [100, -1]);
+        assert.deepEqual(await client.hpersist("h", "FIELDS", 1, "a"), [1]);
+        assert.equal(await client.hdel("h", "a", "b", "f"), 3);
+        await client.hset("h", new Map([[BYTES, BYTES]]));
+        assert.deepEqual(await client.hgetBuffer("h", BYTES), BYTES);
+        await client.hset(
+          "many",
+          Object.fromEntries(Array.from({ length: 500 }, (_, i) => [i, i])),
+        );
+        const found = new Set<string>();
+        for await (const pairs of client.hscanStream("many", { count: 50 })) {
+          (pairs as string[]).forEach((each, i) => i % 2 === 0 && found.add(each));
+        }
+        assert.equal(found.size, 500);
+        await client.set("text", "x");
+        await assert.rejects(client.hget("text", "a"), /^ReplyError: WRONGTYPE/);
+      });
       await t.step("a pipeline", async () => {
         const pipeline = client.pipeline();
         for (let i = 0; i < 1000; i++) pipeline.set(`p:${i}`, i).get(`p:${i}`);

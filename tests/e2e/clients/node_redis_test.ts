@@ -43,6 +43,46 @@ for (const version of [2, 3] as const) {
         const binary = client.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer });
         assert.deepEqual(await binary.get(BYTES), BYTES);
       });
+      await t.step("hashes, and the time to live of their fields", async () => {
+        assert.equal(await client.hSet("h", { a: 1, b: "zwei" }), 2);
+        assert.deepEqual({ ...await client.hGetAll("h") }, { a: "1", b: "zwei" });
+        assert.deepEqual({ ...await client.hGetAll("nobody") }, {});
+        assert.deepEqual(await client.hmGet("h", ["a", "nobody", "b"]), ["1", null, "zwei"]);
+        assert.equal(await client.hIncrBy("h", "a", 41), 42);
+        assert.equal(await client.hIncrByFloat("h", "f", 0.5), "0.5");
+        assert.equal(await client.hGet("h", "a"), "42");
+        assert.equal(await client.hExists("h", "b"), 1);
+        const step = await client.hScan("h", "0", { MATCH: "[ab]" });
+        assert.deepEqual(step, {
+          cursor: "0",
+          entries: [{ field: "a", value: "42" }, { field: "b", value: "zwei" }],
+        });
+        assert.deepEqual(await client.hScanNoValues("h", "0", { MATCH: "a" }), {
+          cursor: "0",
+          fields: ["a"],
+        });
+        const drawn = await client.hRandFieldCountWithValues("h", 3);
+        assert.deepEqual(drawn.map(({ field }) => field).sort(), ["a", "b", "f"]);
+        assert.deepEqual(await client.hExpire("h", ["a", "nobody"], 100), [1, -2]);
+        assert.deepEqual(await client.hTTL("h", ["a", "b"]), [100, -1]);
+        assert.deepEqual(
+          await client.hGetEx("h", ["b"], { expiration: { type: "EX", value: 60 } }),
+          [
+            "zwei",
+          ],
+        );
+        assert.deepEqual(await client.hTTL("h", ["b"]), [60]);
+        assert.deepEqual(await client.hPersist("h", ["a"]), [1]);
+        assert.deepEqual(await client.hGetDel("h", ["a", "nobody"]), ["42", null]);
+        const options = { expiration: { type: "EX", value: 30 }, mode: "FNX" } as const;
+        assert.equal(await client.hSetEx("h", { c: "1", d: "2" }, options), 1);
+        assert.equal(await client.hSetEx("h", { c: "1", d: "2" }, options), 0);
+        await client.hSet("h", BYTES, BYTES);
+        const binary = client.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer });
+        assert.deepEqual(await binary.hGet("h", BYTES), BYTES);
+        await client.set("text", "x");
+        await assert.rejects(client.hGet("text", "a"), /WRONGTYPE/);
+      });
       await t.step("calls at once, which it pipelines", async () => {
         const keys = Array.from({ length: 1000 }, (_, i) => `p:${i}`);
         await Promise.all(keys.map((key, i) => client.set(key, String(i))));

@@ -64,4 +64,40 @@ with client.pipeline(transaction=False) as pipe:
         pipe.set(f"answer:{i}", every_byte * 20, ex=600)
     assert all(pipe.execute())
 assert client.delete(*[f"answer:{i}" for i in range(100)]) == 100
+
+# Hashes, and the time to live of fields where the library offers it.
+assert client.hset("h", mapping={"a": 1, "b": b"zwei"}) == 2
+assert client.hgetall("h") == {b"a": b"1", b"b": b"zwei"} and client.hgetall("nobody") == {}
+assert client.hmget("h", ["a", "nobody", "b"]) == [b"1", None, b"zwei"]
+assert client.hincrby("h", "a", 41) == 42 and client.hincrbyfloat("h", "f", 0.5) == 0.5
+assert client.hsetnx("h", "a", 1) == 0 and client.hexists("h", "a") and client.hlen("h") == 3
+assert dict(client.hscan_iter("h", match="[ab]")) == {b"a": b"42", b"b": b"zwei"}
+assert sorted(client.hrandfield("h", 3)) == [b"a", b"b", b"f"]
+if hasattr(client, "hexpire"):
+    assert client.hexpire("h", 100, "a", "nobody") == [1, -2]
+    assert client.httl("h", "a", "b") == [100, -1] and client.hpersist("h", "a") == [1]
+assert client.hdel("h", "a", "b", "f") == 3 and not client.exists("h")
+client.set("text", "x")
+try:
+    client.hget("text", "a")
+    raise AssertionError("a string was taken for a hash")
+except redis.ResponseError as error:
+    assert str(error).startswith("WRONGTYPE")
+
+# A feature store: rows of features with binary names and values are written in one pipeline, each with its end of
+# life, and then many entities are read in one pipeline.
+features = [b"\x02\x00view:" + bytes([i]) for i in range(94)]
+with client.pipeline(transaction=False) as pipe:
+    for entity in range(200):
+        key = b"\x02user" + entity.to_bytes(4, "little")
+        pipe.hset(key, mapping={name: bytes([entity]) + name for name in features})
+        pipe.expire(key, 3600)
+    assert pipe.execute() == [94, True] * 200
+with client.pipeline(transaction=False) as pipe:
+    for entity in range(201):
+        pipe.hmget(b"\x02user" + entity.to_bytes(4, "little"), features[::-1] + [b"_ts:view"])
+    rows = pipe.execute()
+for entity in range(200):
+    assert rows[entity] == [bytes([entity]) + name for name in features[::-1]] + [None]
+assert rows[200] == [None] * 95
 print("ok")

@@ -8,6 +8,8 @@ const REQUESTS_PER_LOOK = 200;
 /** A longer value is shown in part and not edited: from here on the server gives no tag either. */
 const EDIT_BYTES_MAX = 262_144;
 const PREVIEW_BYTES = 2048;
+/** Fields of a hash that are shown. */
+const FIELDS_MAX = 100;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -54,8 +56,9 @@ export class KeyApi {
   }
 
   /**
-   * What a key holds: `{type, encoding, lengthBytes, memoryBytes, pttlMs, text, tag, preview}`, null for no such key. `text` and
-   * `tag` are there if it can be edited; else `preview`, the first bytes, if it is a string at all.
+   * What a key holds: `{type, encoding, lengthBytes, memoryBytes, pttlMs, text, tag, preview, fieldCount, fields}`, null for
+   * no such key. `text` and `tag` are there if it can be edited; else `preview`, the first bytes, of a string; of a hash
+   * some `fields`, each `{name, value, pttlMs}`.
    */
   async read(key) {
     const [type, pttl, encoding, memory, length] = await this.commands([
@@ -75,7 +78,10 @@ export class KeyApi {
       text: null,
       tag: null,
       preview: null,
+      fieldCount: null,
+      fields: null,
     };
+    if (type.result === "hash") return { ...told, ...await this.#readHash(key) };
     if (type.result !== "string") return told;
     if (told.lengthBytes <= EDIT_BYTES_MAX) {
       const response = await this.#fetch(this.#path(key));
@@ -89,6 +95,24 @@ export class KeyApi {
     }
     const [part] = await this.commands([["GETRANGE", key, 0, PREVIEW_BYTES - 1]]);
     return { ...told, preview: bytesOf(part.result) };
+  }
+
+  async #readHash(key) {
+    const [count, step] = await this.commands([
+      ["HLEN", key],
+      ["HSCAN", key, "0", "COUNT", FIELDS_MAX],
+    ]);
+    const flat = step.result?.[1] ?? [];
+    const fields = [];
+    for (let i = 0; i < flat.length && fields.length < FIELDS_MAX; i += 2) {
+      fields.push({ name: flat[i], value: flat[i + 1], pttlMs: -1 });
+    }
+    if (fields.length > 0) {
+      const names = fields.map(({ name }) => name);
+      const [ends] = await this.commands([["HPTTL", key, "FIELDS", names.length, ...names]]);
+      ends.result?.forEach((pttlMs, i) => fields[i].pttlMs = Number(pttlMs));
+    }
+    return { fieldCount: count.result ?? 0, fields };
   }
 
   /** Stores a text if the value is still the one with that tag; keeps the end of life. Gives the new tag. */

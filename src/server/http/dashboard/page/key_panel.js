@@ -3,6 +3,8 @@ import { keyText } from "./key_api.js";
 import { bytesText, durationText, wholeText } from "./number_texts.js";
 
 const TICK_MS = 1000;
+/** Of the name or the value of a field. */
+const SHOWN_CHARACTERS = 200;
 
 export class KeyPanel {
   #root;
@@ -68,7 +70,11 @@ export class KeyPanel {
       this.#parts.left.textContent = "";
       return;
     }
-    const length = value.lengthBytes === null ? "" : ` of ${wholeText(value.lengthBytes)} bytes`;
+    const length = value.fields !== null
+      ? ` of ${wholeText(value.fieldCount)} ${value.fieldCount === 1 ? "field" : "fields"}`
+      : value.lengthBytes === null
+      ? ""
+      : ` of ${wholeText(value.lengthBytes)} bytes`;
     facts.textContent = `${value.type}${length}, encoding ${value.encoding}, takes ${
       bytesText(value.memoryBytes)
     } of memory, `;
@@ -76,7 +82,8 @@ export class KeyPanel {
     preview.hidden = value.text !== null;
     if (value.text !== null) text.value = value.text;
     else if (value.preview !== null) preview.textContent = hexLines(value.preview);
-    else preview.textContent = "Only strings can be shown here.";
+    else if (value.fields !== null) preview.textContent = fieldLines(value);
+    else preview.textContent = "Only strings and hashes can be shown here.";
     this.#setEnd(value.pttlMs);
   }
 
@@ -161,6 +168,23 @@ export class KeyPanel {
   #tell(text) {
     this.#parts.told.textContent = text;
   }
+}
+
+/** One line for each field of a hash: name, value, and when it ends. */
+function fieldLines({ fields, fieldCount }) {
+  const lines = fields.map(({ name, value, pttlMs }) => {
+    const end = pttlMs < 0 ? "" : `  (expires in ${durationText(pttlMs / 1000)})`;
+    return `${shortText(name)}: ${shortText(value)}${end}`;
+  });
+  const left = fieldCount - fields.length;
+  if (left > 0) lines.push(`… and ${wholeText(left)} more`);
+  return lines.join("\n");
+}
+
+/** A name or a value on one line, its beginning if it is long. */
+function shortText(value) {
+  const text = typeof value === "string" ? value.replaceAll(/[\r\n]/g, "␤") : keyText(value);
+  return text.length <= SHOWN_CHARACTERS ? text : `${text.slice(0, SHOWN_CHARACTERS)}…`;
 }
 
 /** Bytes as `xxd` shows them: place, 16 bytes, characters. */

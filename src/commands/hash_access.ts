@@ -1,0 +1,582 @@
+// What commands do with hashes: one object per context, `c.hash`, which speaks of arguments and of replies.
+//
+// It positions itself at a field, by name, by order or at random, and then says or changes what is there. All changes
+// of one command are told to the log together by `commit()`. It takes no lock and reads no clock.
+import { hashPairTooLong, WRONG_TYPE } from "../errors.ts";
+import { HASH_FIELD_BYTES_MAX } from "../limits.ts";
+import { INTEGER_BYTES_MAX, parseInteger } from "../number_format.ts";
+import { entries, type Hash, KEEP_EXPIRY, TYPE_HASH } from "../store/store.ts";
+import type { CommandContext } from "./context.ts";
+
+export { KEEP_EXPIRY };
+
+/** A field of a hash that is made as a whole, and when it expires, in ms since 1970; 0 for never. */
+export interface WholeField {
+  readonly name: Uint8Array;
+  readonly value: Uint8Array;
+  readonly expiresAtMs: number;
+}
+
+/** How an argument that names a field was used: its value is new (or it is gone), or its expiry. */
+const VALUE = 0;
+const EXPIRY = 1;
+/** What is told of a field: it has a value, it is gone, it expires at another moment. */
+const SET = 1;
+const GONE = 2;
+const EXPIRES = 4;
+const VALUE_SLACK_BYTES = 8;
+
+export class HashAccess {
+  /** What `scan()` met: fields to be opened by `openScanned()`. */
+  scannedCount = 0;
+
+  readonly #hash: Hash;
+  /** Whether the key that was found last holds a hash; for changes, whether it did before the command. */
+  #isThere = false;
+  /** The hash that the first `set()` made, and that `commit()` gives to the key. */
+  #isNew = false;
+  /** Field arguments of this command that something was done with: argument * 2 + VALUE or EXPIRY. */
+  #touched = new Int32Array(64);
+  #touchedCount = 0;
+  /** Places of what `scan()` met: name, its bytes, value, its bytes. */
+  #scanned = new Int32Array(64);
+  readonly #scannedExpiry: number[] = [];
+  readonly #note = (hash: Hash): void => this.#noteScanned(hash);
+
+  constructor(readonly c: CommandContext) {
+    this.#hash = c.store.createHash();
+  }
+
+  // ---- reading: without lock, or under it -----------------------------------------------------------
+
+  /**
+   * Looks the key at argument `keyIndex` up, and counts a hit or a miss: 0 if it is absent, −1 if it holds no hash, and
+   * then the error is the reply. A hash whose fields have all expired is absent.
+   */
+  find(keyIndex: number): number {
+    const c = this.c, ref = c.find(keyIndex);
+    this.#isThere = false;
+    this.#isNew = false;
+    if (ref === 0) return 0;
+    if (c.type !== TYPE_HASH) {
+      c.reply.error(WRONG_TYPE);
+      return -1;
+    }
+    const hash = this.#hash;
+    hash.open(c.shard, ref, c.nowMs);
+    if (hash.isDue && !hash.isLarge && hash.liveCount() === 0) {
+      c.hits--;
+      c.misses++;
+      return 0;
+    }
+    this.#isThere = true;
+    return ref;
+  }
+
+  /** The field that was found last: places in `bytes`, valid until the next call that changes or finds. */
+  get nameStart(): number {
+    return this.#hash.place.nameWord * 4;
+  }
+
+  get nameBytes(): number {
+    return this.#hash.place.nameBytes;
+  }
+
+  get valueStart(): number {
+    return this.#hash.place.valueWord * 4;
+  }
+
+  get valueBytes(): number {
+    return this.#hash.place.valueBytes;
+  }
+
+  /** When it expires, in ms since 1970; 0 for never. */
+  get fieldExpiresAtMs(): number {
+    return this.#hash.place.expiresAtMs;
+  }
+
+  /** The bytes that `nameStart` and `valueStart` are places in; torn while no lock is held. */
+  get bytes(): Uint8Array {
+    return this.#hash.shard.u8;
+  }
+
+  /** Whether there is a hash: it was found, or the command has made it. */
+  get #isOpen(): boolean {
+    return this.#isThere || this.#isNew;
+  }
+
+  /** Fields that have not expired; 0 if there is no hash. Large hashes with expired fields: needs the lock. */
+  count(): number {
+    if (!this.#isOpen) return 0;
+    const hash = this.#hash;
+    if (hash.isDue && !this.#mayWalk()) return 0;
+    return hash.liveCount();
+  }
+
+  /** Whether it lies in one piece, in the order of insertion: up to 128 fields and 8 KiB. */
+  get isSmall(): boolean {
+    return !this.#hash.isLarge;
+  }
+
+  /** Positions at the field named by argument `argIndex`; false if it is absent or has expired, or there is no hash. */
+  findField(argIndex: number): boolean {
+    if (!this.#isOpen) return false;
+    const { batch, first } = this.c, at = first + argIndex;
+    return this.#hash.find(batch.view, batch.argStart[at], batch.argEnd[at]);
+  }
+
+  /** Before the first field, for `next()`. A large hash is walked under the lock only: `needsLock` is set then. */
+  rewind(): void {
+    if (this.#isOpen && this.#mayWalk()) this.#hash.rewind();
+  }
+
+  /** Positions at the next field that has not expired; false at the end. `while (c.hash.next()) ...` */
+  next(): boolean {
+    return this.#isOpen && !this.c.needsLock && this.#hash.next();
+  }
+
+  /** Without lock a small hash may be walked: it is short, whatever is read. A large one is left for the second run. */
+  #mayWalk(): boolean {
+    const c = this.c;
+    if (c.isLocked || !this.#hash.isLarge) return true;
+    c.needsLock = true;
+    return false;
+  }
+
+  /**
+   * A step of HSCAN from `cursor` (0: the beginning): notes at least `countMin` fields, if there are so many, for
+   * `openScanned()`. Gives the next cursor, 0 at the end. What is there from start to end is met at least once.
+   */
+  scan(cursor: number, countMin: number): number {
+    this.scannedCount = 0;
+    if (!this.#isOpen || !this.#mayWalk()) return 0;
+    return this.#hash.scan(cursor, countMin, this.#note);
+  }
+
+  #noteScanned({ place }: Hash): void {
+    const at = this.scannedCount * 4;
+    if (at + 4 > this.#scanned.length) {
+      const longer = new Int32Array(this.#scanned.length * 2);
+      longer.set(this.#scanned);
+      this.#scanned = longer;
+    }
+    this.#scanned[at] = place.nameWord;
+    this.#scanned[at + 1] = place.nameBytes;
+    this.#scanned[at + 2] = place.valueWord;
+    this.#scanned[at + 3] = place.valueBytes;
+    this.#scannedExpiry[this.scannedCount++] = place.expiresAtMs;
+  }
+
+  /** Positions at field `i` of those that `scan()` noted, below `scannedCount`. */
+  openScanned(i: number): void {
+    const { place } = this.#hash, scanned = this.#scanned;
+    place.nameWord = scanned[i * 4];
+    place.nameBytes = scanned[i * 4 + 1];
+    place.valueWord = scanned[i * 4 + 2];
+    place.valueBytes = scanned[i * 4 + 3];
+    place.expiresAtMs = this.#scannedExpiry[i];
+  }
+
+  /** Positions at a field, each as likely as the next; false if there is none. Large hashes: needs the lock. */
+  openRandom(): boolean {
+    return this.#isOpen && this.#mayWalk() && this.#hash.random();
+  }
+
+  /** Replies with the name, or the value, of the field found. */
+  replyName(): void {
+    const { shard, place } = this.#hash;
+    this.c.reply.bulkWords(shard.i32, shard.u8, place.nameWord * 4, place.nameBytes);
+  }
+
+  replyValue(): void {
+    const { shard, place } = this.#hash;
+    this.c.reply.bulkWords(shard.i32, shard.u8, place.valueWord * 4, place.valueBytes);
+  }
+
+  /** The value found as a whole number within 2^53, NaN if it is none. */
+  valueInteger(): number {
+    const { shard, place: { valueWord, valueBytes } } = this.#hash;
+    if (valueBytes === 0 || valueBytes > INTEGER_BYTES_MAX) return NaN;
+    return parseInteger(shard.u8, valueWord * 4, valueWord * 4 + valueBytes);
+  }
+
+  /** Copies of what was found. */
+  valueCopy(): Uint8Array<ArrayBuffer> {
+    const { shard, place: { valueWord, valueBytes } } = this.#hash;
+    return copyOf(shard.u8, valueWord * 4, valueBytes);
+  }
+
+  nameCopy(): Uint8Array<ArrayBuffer> {
+    const { shard, place: { nameWord, nameBytes } } = this.#hash;
+    return copyOf(shard.u8, nameWord * 4, nameBytes);
+  }
+
+  /** The value found as text; bytes that are not UTF-8 become U+FFFD. */
+  valueText(): string {
+    return decoder.decode(this.valueCopy());
+  }
+
+  /** What the names, values and moments of all fields take at most, with `overhead` bytes more for each field. */
+  bytesBound(overhead: number): number {
+    return this.#isOpen ? this.#hash.bytesBound(overhead) : 0;
+  }
+
+  // ---- changing: under the lock ---------------------------------------------------------------------
+
+  /**
+   * As `find()`, for a change: what has expired is removed first, fields too, and nothing is counted. A hash that is
+   * absent is made by the first `set()`.
+   */
+  findForChange(keyIndex: number): number {
+    const c = this.c, hash = this.#hash;
+    this.#isThere = false;
+    this.#isNew = false;
+    this.#touchedCount = 0;
+    const ref = c.findForChange(keyIndex);
+    if (ref === 0) return 0;
+    if (c.type !== TYPE_HASH) {
+      c.reply.error(WRONG_TYPE);
+      return -1;
+    }
+    const { hash: keyHash } = c.key(keyIndex);
+    hash.openForChange(c.shard, ref, c.shard.slot, keyHash, c.nowMs);
+    if (hash.isDue) {
+      hash.reap();
+      c.ref = hash.ref;
+      if (hash.fieldCount === 0) {
+        // It had gone already, as far as anybody could see: that is not logged.
+        entries.removeAt(c.shard, hash.slot, hash.ref);
+        return c.ref = 0;
+      }
+    }
+    this.#isThere = true;
+    return c.ref;
+  }
+
+  /**
+   * Makes sure that the pairs of field and value from argument `from` on, `count` of them, find room, so that a command
+   * is not stopped midway; `expires`: they will have a moment of expiry. False: the error is the reply (a pair is too
+   * long), or there is no memory; return without another reply. To be called after `findForChange()`, with the same key.
+   * Many pairs for a large hash may be stopped midway all the same, when other threads take the memory meanwhile: what is
+   * stored then stays, and is told to the log.
+   */
+  admitPairs(keyIndex: number, from: number, count: number, expires = false): boolean {
+    const c = this.c, { argStart, argEnd, view } = c.batch, hash = this.#hash;
+    const first = c.first + from, end = first + count * 2;
+    let words = 0;
+    for (let at = first; at < end; at += 2) {
+      const nameBytes = argEnd[at] - argStart[at], valueBytes = argEnd[at + 1] - argStart[at + 1];
+      if (!this.#isShort(nameBytes, c.argLength(at + 1 - c.first))) return false;
+      words += hash.wordsFor(nameBytes, valueBytes, expires);
+    }
+    if (!this.#isThere) return this.#make(keyIndex, words);
+    if (hash.hasRoom(words)) return true;
+    words = 0;
+    for (let at = first; at < end; at += 2) {
+      const valueBytes = argEnd[at + 1] - argStart[at + 1];
+      words += hash.wordsToSet(view, argStart[at], argEnd[at], valueBytes, expires);
+    }
+    return this.#admit(words, count);
+  }
+
+  /** The same for moments of expiry of the fields named by `count` arguments from `from` on. */
+  admitFields(_keyIndex: number, from: number, count: number): boolean {
+    if (!this.#isThere) return true;
+    const c = this.c, { argStart, argEnd, view } = c.batch, hash = this.#hash;
+    let words = 0;
+    for (let at = c.first + from; at < c.first + from + count; at++) {
+      if (!hash.find(view, argStart[at], argEnd[at])) continue;
+      words += hash.wordsToSet(view, argStart[at], argEnd[at], hash.place.valueBytes, true);
+    }
+    return this.#admit(words, 0);
+  }
+
+  #admit(words: number, fields: number): boolean {
+    if (words === 0 || this.#hash.makeRoom(words, fields)) return true;
+    this.c.isOutOfMemory = true;
+    return false;
+  }
+
+  /** Makes the hash of an absent key, for `commit()` to link; false: no memory. */
+  #make(keyIndex: number, words: number): boolean {
+    const c = this.c, key = c.key(keyIndex), shard = c.store.shardOf(key.hash);
+    if (!this.#hash.prepare(shard, key, words, c.openExpiry(keyIndex), c.nowMs)) {
+      c.isOutOfMemory = true;
+      return false;
+    }
+    this.#isNew = true;
+    return true;
+  }
+
+  #isShort(nameBytes: number, valueBytes: number): boolean {
+    if (nameBytes + valueBytes <= HASH_FIELD_BYTES_MAX) return true;
+    this.c.reply.error(hashPairTooLong(nameBytes + valueBytes, HASH_FIELD_BYTES_MAX));
+    return false;
+  }
+
+  /**
+   * Stores argument `valueIndex` in the field named by argument `fieldIndex`, which expires at `expiresAtMs` (0: never,
+   * KEEP_EXPIRY: as now). Gives 1 if the field is new, 0 if it was there; −1: no memory, or the pair is too long and the
+   * error is the reply: call `commit()` and return without reply.
+   */
+  set(keyIndex: number, fieldIndex: number, valueIndex: number, expiresAtMs: number): number {
+    const c = this.c, { bytes, view, argStart, argEnd } = c.batch, at = c.first + valueIndex;
+    const valueBytes = c.argLength(valueIndex);
+    return this.#set(
+      keyIndex,
+      fieldIndex,
+      bytes,
+      view,
+      argStart[at],
+      argStart[at] + valueBytes,
+      expiresAtMs,
+    );
+  }
+
+  /** The same with a value that a handler made. */
+  setBytes(
+    keyIndex: number,
+    fieldIndex: number,
+    value: Uint8Array,
+    expiresAtMs: number,
+  ): number {
+    const { bytes, view } = withSlack(value);
+    return this.#set(keyIndex, fieldIndex, bytes, view, 0, value.length, expiresAtMs);
+  }
+
+  #set(
+    keyIndex: number,
+    fieldIndex: number,
+    bytes: Uint8Array,
+    view: DataView,
+    valueStart: number,
+    valueEnd: number,
+    expiresAtMs: number,
+  ): number {
+    const c = this.c, { batch } = c, at = c.first + fieldIndex, hash = this.#hash;
+    const start = batch.argStart[at], end = batch.argEnd[at];
+    if (!this.#isShort(end - start, valueEnd - valueStart)) return -1;
+    if (!this.#isOpen) {
+      const words = hash.wordsFor(end - start, valueEnd - valueStart, expiresAtMs > 0);
+      if (!this.#make(keyIndex, words)) return -1;
+    }
+    const result = hash.set(
+      batch.view,
+      start,
+      end,
+      bytes,
+      view,
+      valueStart,
+      valueEnd,
+      expiresAtMs,
+    );
+    if (result < 0) {
+      c.isOutOfMemory = true;
+      this.#discard();
+    } else this.#touch(fieldIndex, VALUE);
+    return result;
+  }
+
+  /** Removes the field named by argument `fieldIndex`; false if there is none. */
+  remove(fieldIndex: number): boolean {
+    if (!this.#isOpen) return false;
+    const { batch, first } = this.c, at = first + fieldIndex;
+    if (!this.#hash.remove(batch.view, batch.argStart[at], batch.argEnd[at])) return false;
+    this.#touch(fieldIndex, VALUE);
+    return true;
+  }
+
+  /** Sets when the field named by argument `fieldIndex`, which is there, expires, 0: never. False: no memory, as `set()`'s −1. */
+  setFieldExpiry(fieldIndex: number, expiresAtMs: number): boolean {
+    if (!this.#isOpen) return true;
+    const { batch, first } = this.c, at = first + fieldIndex, start = batch.argStart[at];
+    const result = this.#hash.setExpiry(batch.view, start, batch.argEnd[at], expiresAtMs);
+    if (result < 0) {
+      this.c.isOutOfMemory = true;
+      this.#discard();
+      return false;
+    }
+    if (result > 0) this.#touch(fieldIndex, EXPIRY);
+    return true;
+  }
+
+  /**
+   * Gives the key a hash of these fields in the place of whatever it had, which is told as one effect; `expiresAtMs`: of
+   * the key. False: the error is the reply, or there is no memory; return without another reply.
+   */
+  putWhole(keyIndex: number, fields: readonly WholeField[], expiresAtMs: number): boolean {
+    const c = this.c, hash = this.#hash;
+    let words = 0;
+    for (const { name, value, expiresAtMs } of fields) {
+      if (!this.#isShort(name.length, value.length)) return false;
+      words += hash.wordsFor(name.length, value.length, expiresAtMs !== 0);
+    }
+    const key = c.key(keyIndex), shard = c.store.shardOf(key.hash);
+    this.#isNew = hash.prepare(shard, key, words, expiresAtMs, c.nowMs);
+    c.isOutOfMemory = !this.#isNew;
+    if (!this.#isNew) return false;
+    for (const field of fields) {
+      const name = withSlack(field.name), value = withSlack(field.value);
+      const result = hash.set(
+        name.view,
+        0,
+        field.name.length,
+        value.bytes,
+        value.view,
+        0,
+        field.value.length,
+        field.expiresAtMs,
+      );
+      if (result < 0) {
+        c.isOutOfMemory = true;
+        this.#discard();
+        return false;
+      }
+    }
+    this.#link(keyIndex);
+    return true;
+  }
+
+  /**
+   * Stores at argument `toIndex` a copy of the hash that `c.findForChange()` found; `expiresAtMs`: of the key. False: no
+   * memory, return without reply.
+   */
+  putCopy(toIndex: number, expiresAtMs: number): boolean {
+    const c = this.c, from = c.shard, ref = c.ref;
+    const key = c.key(toIndex), shard = c.store.shardOf(key.hash);
+    this.#isNew = this.#hash.prepareCopy(from, ref, shard, key, expiresAtMs, c.nowMs);
+    if (!this.#isNew) {
+      c.isOutOfMemory = true;
+      return false;
+    }
+    this.#link(toIndex);
+    return true;
+  }
+
+  /**
+   * Ends the changes of a command: a hash without fields goes, and all is told to the log and to those who watch the
+   * key. To be called once by each handler that changed anything; without a change it does nothing.
+   */
+  commit(keyIndex: number): void {
+    const c = this.c, hash = this.#hash;
+    if (this.#isNew) {
+      if (hash.fieldCount === 0) this.#discard();
+      else this.#link(keyIndex);
+      return;
+    }
+    if (this.#touchedCount === 0) return;
+    c.ref = hash.ref;
+    const { shard } = hash;
+    if (hash.fieldCount === 0) {
+      entries.removeAt(shard, hash.slot, hash.ref);
+      this.#isThere = false;
+      c.ref = 0;
+      c.effects?.remove(shard.number, c.key(keyIndex));
+    } else {
+      const key = c.key(keyIndex);
+      shard.slot = hash.slot;
+      c.store.noteAccess(shard, hash.slot, c.accessClock);
+      c.store.noteChange(shard, key.hash);
+      if (c.effects !== null) this.#tell(keyIndex);
+    }
+    this.#touchedCount = 0;
+  }
+
+  #touch(fieldIndex: number, use: number): void {
+    if (this.#touchedCount === this.#touched.length) {
+      const longer = new Int32Array(this.#touched.length * 2);
+      longer.set(this.#touched);
+      this.#touched = longer;
+    }
+    this.#touched[this.#touchedCount++] = fieldIndex * 2 + use;
+  }
+
+  /** The key's hash was made: it is its own from now on, and told as a whole. */
+  #link(keyIndex: number): void {
+    const c = this.c, hash = this.#hash, key = c.key(keyIndex);
+    hash.link(key, c.accessClock);
+    this.#isNew = false;
+    this.#isThere = true;
+    this.#touchedCount = 0;
+    c.ref = hash.ref;
+    c.shard = hash.shard;
+    hash.shard.slot = hash.slot;
+    c.effects?.put(hash.shard.number, c.key(keyIndex));
+  }
+
+  /** A hash that was made will not be used: the key is as it was. */
+  #discard(): void {
+    if (!this.#isNew) return;
+    this.#hash.discard();
+    this.#isNew = false;
+  }
+
+  /** Tells what has become of each field that was touched: first those that are gone, then values, then moments. */
+  #tell(keyIndex: number): void {
+    const { batch, first } = this.c, touched = this.#touched, count = this.#touchedCount;
+    let gone = 0, set = 0, expiring = 0;
+    for (let i = 0; i < count; i++) {
+      const kind = this.#kindOf(touched[i]);
+      if (kind === GONE) gone++;
+      else if (kind === SET) set++;
+      else expiring++;
+    }
+    const effects = this.c.effects!,
+      key = this.c.key(keyIndex),
+      { number, view } = this.#hash.shard;
+    if (gone > 0) {
+      effects.removeFields(number, key, gone);
+      for (let i = 0; i < count; i++) {
+        if (set + expiring > 0 && this.#kindOf(touched[i]) !== GONE) continue;
+        const at = first + (touched[i] >> 1);
+        effects.fieldName(batch.view, batch.argStart[at], batch.argEnd[at]);
+      }
+    }
+    if (set > 0) {
+      effects.fields(number, key, set);
+      for (let i = 0; i < count; i++) {
+        if (this.#kindOf(touched[i]) !== SET) continue;
+        const { nameWord, nameBytes, valueWord, valueBytes, expiresAtMs } = this.#hash.place;
+        const name = nameWord * 4, value = valueWord * 4;
+        effects.field(
+          view,
+          name,
+          name + nameBytes,
+          expiresAtMs,
+          view,
+          value,
+          value + valueBytes,
+        );
+      }
+    }
+    if (expiring > 0) {
+      effects.expireFields(number, key, expiring);
+      for (let i = 0; i < count; i++) {
+        if (this.#kindOf(touched[i]) !== EXPIRES) continue;
+        const at = first + (touched[i] >> 1);
+        const { expiresAtMs } = this.#hash.place;
+        effects.fieldExpiry(batch.view, batch.argStart[at], batch.argEnd[at], expiresAtMs);
+      }
+    }
+  }
+
+  /** What is to be told of a touched field; positions at it if it is there. */
+  #kindOf(touched: number): number {
+    const { batch, first } = this.c, at = first + (touched >> 1);
+    if (!this.#hash.find(batch.view, batch.argStart[at], batch.argEnd[at])) return GONE;
+    return (touched & 1) === VALUE ? SET : EXPIRES;
+  }
+}
+
+const decoder = new TextDecoder();
+
+function copyOf(bytes: Uint8Array, start: number, count: number): Uint8Array<ArrayBuffer> {
+  return bytes.slice(start, start + count) as Uint8Array<ArrayBuffer>;
+}
+
+/** A copy that is readable past its end, as copies of whole words need it. */
+function withSlack(value: Uint8Array): { bytes: Uint8Array; view: DataView } {
+  const bytes = new Uint8Array(value.length + VALUE_SLACK_BYTES);
+  bytes.set(value);
+  return { bytes, view: new DataView(bytes.buffer) };
+}

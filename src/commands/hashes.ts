@@ -1,0 +1,191 @@
+// Commands that store and read hashes; they know no lock and no protocol.
+import { wrongArity } from "../errors.ts";
+import * as R from "./command_row.ts";
+import type { CommandRow } from "./command_row.ts";
+import type { CommandContext } from "./context.ts";
+import { KEEP_EXPIRY } from "./hash_access.ts";
+import { ONE_KEY } from "./row_parts.ts";
+
+/** HSET key field value [field value ...]; −1: it has replied, or has to run again. */
+function setPairs(c: CommandContext, name: string): number {
+  if ((c.argCount & 1) !== 0) {
+    c.reply.error(wrongArity(name));
+    return -1;
+  }
+  const { hash } = c;
+  if (hash.findForChange(1) < 0) return -1;
+  // One pair is stored or not; several must not stop midway.
+  if (c.argCount > 4 && !hash.admitPairs(1, 2, (c.argCount - 2) >> 1)) return -1;
+  let created = 0;
+  for (let i = 2; i < c.argCount; i += 2) {
+    const added = hash.set(1, i, i + 1, 0);
+    if (added < 0) {
+      created = -1;
+      break;
+    }
+    created += added;
+  }
+  hash.commit(1);
+  return created;
+}
+
+function hset(c: CommandContext): void {
+  const created = setPairs(c, "hset");
+  if (created >= 0) c.reply.integer(created);
+}
+
+/** HMSET key field value [field value ...] */
+function hmset(c: CommandContext): void {
+  if (setPairs(c, "hmset") >= 0) c.reply.ok();
+}
+
+/** HSETNX key field value */
+function hsetnx(c: CommandContext): void {
+  const { hash } = c, found = hash.findForChange(1);
+  if (found < 0) return;
+  if (found !== 0 && hash.findField(2)) return c.reply.integer(0);
+  const created = hash.set(1, 2, 3, KEEP_EXPIRY);
+  hash.commit(1);
+  if (created >= 0) c.reply.integer(1);
+}
+
+/** HGET key field */
+function hget(c: CommandContext): void {
+  const { hash } = c, found = hash.find(1);
+  if (found < 0) return;
+  if (found !== 0 && hash.findField(2)) hash.replyValue();
+  else c.reply.nil();
+}
+
+/** HMGET key field [field ...] */
+function hmget(c: CommandContext): void {
+  const { hash, reply } = c, found = hash.find(1);
+  if (found < 0) return;
+  reply.array(c.argCount - 2);
+  for (let i = 2; i < c.argCount; i++) {
+    if (found !== 0 && hash.findField(i)) hash.replyValue();
+    else reply.nil();
+  }
+}
+
+/** HGETALL key */
+function hgetall(c: CommandContext): void {
+  const { hash } = c, found = hash.find(1);
+  if (found < 0) return;
+  c.reply.map(found === 0 ? 0 : hash.count());
+  if (found === 0) return;
+  hash.rewind();
+  while (hash.next()) {
+    hash.replyName();
+    hash.replyValue();
+  }
+}
+
+/** HKEYS key */
+function hkeys(c: CommandContext): void {
+  const { hash } = c;
+  if (!beginArray(c)) return;
+  while (hash.next()) hash.replyName();
+}
+
+/** HVALS key */
+function hvals(c: CommandContext): void {
+  const { hash } = c;
+  if (!beginArray(c)) return;
+  while (hash.next()) hash.replyValue();
+}
+
+/** The head of an array of as many as there are fields, which are to follow; false: there are none. */
+function beginArray(c: CommandContext): boolean {
+  const found = c.hash.find(1);
+  if (found < 0) return false;
+  c.reply.array(found === 0 ? 0 : c.hash.count());
+  if (found !== 0) c.hash.rewind();
+  return found !== 0;
+}
+
+/** HDEL key field [field ...] */
+function hdel(c: CommandContext): void {
+  const { hash } = c, found = hash.findForChange(1);
+  if (found < 0) return;
+  let removed = 0;
+  if (found !== 0) {
+    for (let i = 2; i < c.argCount; i++) if (hash.remove(i)) removed++;
+    hash.commit(1);
+  }
+  c.reply.integer(removed);
+}
+
+/** HEXISTS key field */
+function hexists(c: CommandContext): void {
+  const found = c.hash.find(1);
+  if (found >= 0) c.reply.integer(found !== 0 && c.hash.findField(2) ? 1 : 0);
+}
+
+/** HLEN key */
+function hlen(c: CommandContext): void {
+  const found = c.hash.find(1);
+  if (found >= 0) c.reply.integer(found === 0 ? 0 : c.hash.count());
+}
+
+/** HSTRLEN key field */
+function hstrlen(c: CommandContext): void {
+  const found = c.hash.find(1);
+  if (found >= 0) c.reply.integer(found !== 0 && c.hash.findField(2) ? c.hash.valueBytes : 0);
+}
+
+const READ = { kind: R.READ, flags: 0, group: "hash", since: "2.0.0", ...ONE_KEY } as const;
+const CHANGE = {
+  kind: R.CHANGE,
+  flags: R.DENY_OOM,
+  group: "hash",
+  since: "2.0.0",
+  ...ONE_KEY,
+} as const;
+
+export const HASH_ROWS: readonly CommandRow[] = [
+  { ...CHANGE, name: "hset", arity: -4, summary: "Set fields of a hash", run: hset },
+  {
+    ...CHANGE,
+    name: "hmset",
+    arity: -4,
+    summary: "Set fields of a hash; the older name of HSET, which replies OK",
+    run: hmset,
+  },
+  {
+    ...CHANGE,
+    name: "hsetnx",
+    arity: 4,
+    summary: "Set a field of a hash, only if it does not exist",
+    run: hsetnx,
+  },
+  { ...READ, name: "hget", arity: 3, summary: "Get a field of a hash", run: hget },
+  { ...READ, name: "hmget", arity: -3, summary: "Get the given fields of a hash", run: hmget },
+  {
+    ...READ,
+    name: "hgetall",
+    arity: 2,
+    summary: "Get all fields of a hash and their values",
+    run: hgetall,
+  },
+  { ...READ, name: "hkeys", arity: 2, summary: "Get the names of all fields", run: hkeys },
+  { ...READ, name: "hvals", arity: 2, summary: "Get the values of all fields", run: hvals },
+  {
+    ...CHANGE,
+    flags: 0,
+    name: "hdel",
+    arity: -3,
+    summary: "Delete fields; a hash without fields is gone",
+    run: hdel,
+  },
+  { ...READ, name: "hexists", arity: 3, summary: "Tell whether a field exists", run: hexists },
+  { ...READ, name: "hlen", arity: 2, summary: "Count the fields of a hash", run: hlen },
+  {
+    ...READ,
+    name: "hstrlen",
+    arity: 3,
+    since: "3.2.0",
+    summary: "Get the length of the value of a field",
+    run: hstrlen,
+  },
+];
