@@ -143,6 +143,8 @@ export const UNSYNCED_MS_MAX = 1000;
 export const HEAL_TRY_MS = 500;
 /** Entries that are copied under one hold of a shard's lock by a snapshot: about 50 µs. */
 export const SNAPSHOT_CHAINS_PER_HOLD = 32;
+/** Fields of a large hash that are: values of the largest size make it a megabyte, and 200 µs. */
+export const SNAPSHOT_FIELDS_PER_HOLD = 64;
 /** Payload of a snapshot's frame, but for a single value that is longer. */
 export const SNAPSHOT_FRAME_BYTES = 262_144;
 /** A new snapshot is made when the log is this long and so many percent longer than the last snapshot. */

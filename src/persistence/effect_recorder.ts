@@ -22,7 +22,9 @@ import {
   type Shard,
   type StagedBlock,
   type Store,
+  TYPE_HASH,
 } from "../store/store.ts";
+import { HashEffects } from "./hash_effects.ts";
 import { encodeParts, PART_BYTES, PARTS_HEAD_BYTES } from "./ring_parts.ts";
 
 const BUFFER_BYTES = 65_536;
@@ -34,6 +36,7 @@ export class EffectRecorder implements EffectLog {
 
   readonly #store: Store;
   readonly #ring: Ring;
+  readonly #hashes: HashEffects;
   #writer = new EffectWriter(BUFFER_BYTES);
   #parts: RingPart[] = [];
   #creditUnits = 0;
@@ -46,6 +49,7 @@ export class EffectRecorder implements EffectLog {
   constructor(store: Store, ring: Ring) {
     this.#store = store;
     this.#ring = ring;
+    this.#hashes = new HashEffects(store.createHash());
     this.#partsBytes = ring.capacityBytes / 4;
   }
 
@@ -109,7 +113,11 @@ export class EffectRecorder implements EffectLog {
 
   put(shardNumber: number, key: EffectKey): void {
     const shard = this.#store.shards[shardNumber], writer = this.#writer;
-    const ref = this.#find(shard, key);
+    const ref = this.#find(shard, key), type = record.typeOf(shard, ref);
+    if (type === TYPE_HASH) {
+      this.#hashes.put(writer, shard, ref, 0);
+      return;
+    }
     const valueBytes = record.valueBytesOf(shard, ref);
     const isBlock = record.isBlock(shard, ref);
     writer.reserve(EFFECT_OVERHEAD_BYTES + key.end - key.start + (isBlock ? 0 : valueBytes));
@@ -118,7 +126,7 @@ export class EffectRecorder implements EffectLog {
       shard.i32,
       record.keyStartOf(shard, ref) >>> 2,
       key.end - key.start,
-      record.typeOf(shard, ref),
+      type,
       record.expiresAtMsOf(shard, ref),
       valueBytes,
     );

@@ -6,8 +6,18 @@
 import { BY_RECENCY } from "../eviction_policies.ts";
 import { LOAD_GROUP } from "../limits.ts";
 import { EffectReader } from "../log/effect_reader.ts";
-import { DATABASES, EXPIRE, FLUSH, PUT, RANGE, REMOVE } from "../log/record.ts";
 import type { GroupTarget } from "../log/frame_groups.ts";
+import {
+  DATABASES,
+  EXPIRE,
+  FLUSH,
+  MERGE_FIELDS,
+  PUT,
+  RANGE,
+  REMOVE,
+  VALUE_HASH,
+  VALUE_STRING,
+} from "../log/record.ts";
 import {
   accessStamp,
   entries,
@@ -18,6 +28,7 @@ import {
   TYPE_STRING,
   type ValueRange,
 } from "../store/store.ts";
+import { HashLoader } from "./hash_loader.ts";
 
 /** Redis's longest: nothing that a command makes is longer. */
 const VALUE_BYTES_MAX = 512 * 1024 * 1024;
@@ -31,6 +42,7 @@ export class EntryLoader implements GroupTarget {
   table: Uint8Array | null = null;
 
   readonly #store: Store;
+  readonly #hashes: HashLoader;
   readonly #keyBytesMax: number;
   readonly #clockKind: number;
   /** The clock goes on as entries are added, so what was written later counts as used later. */
@@ -50,6 +62,7 @@ export class EntryLoader implements GroupTarget {
   /** `clockKind`: what the entries' clocks tell under the policy that will hold. */
   constructor(store: Store, keyBytesMax: number, clockKind: number = BY_RECENCY) {
     this.#store = store;
+    this.#hashes = new HashLoader(store);
     this.#keyBytesMax = keyBytesMax;
     this.#clockKind = clockKind;
   }
@@ -62,6 +75,7 @@ export class EntryLoader implements GroupTarget {
       this.#bytes = bytes;
       this.#view = view;
       this.#reader = new EffectReader(bytes);
+      this.#hashes.begin(bytes, view);
     }
     const reader = this.#reader;
     for (let at = start; at < end;) {
@@ -109,12 +123,14 @@ export class EntryLoader implements GroupTarget {
 
   #apply(reader: EffectReader): string | null {
     const { kind } = reader;
-    if (kind === PUT) {
-      if (reader.type !== TYPE_STRING) return `value of unknown type ${reader.type}`;
+    if (kind === PUT || kind === MERGE_FIELDS) {
       const keyBytes = reader.keyEnd - reader.keyStart;
       if (keyBytes > this.#keyBytesMax) {
         return `a key of ${keyBytes} bytes, --max-key-bytes is ${this.#keyBytesMax}`;
       }
+    }
+    if (kind === PUT && reader.type !== VALUE_HASH) {
+      if (reader.type !== VALUE_STRING) return `value of unknown type ${reader.type}`;
       const i = this.#count++;
       this.#hash[i] = this.#store.hash(
         this.#view,
@@ -137,8 +153,16 @@ export class EntryLoader implements GroupTarget {
       this.table = this.#bytes.slice(reader.valueStart, reader.valueEnd);
     } else if (kind === RANGE) return this.#writeRange(reader);
     else if (kind === REMOVE || kind === EXPIRE) return this.#changeFound(reader);
-    else return `effect of unknown kind ${kind}`;
+    else return this.#applyToHash(reader);
     return null;
+  }
+
+  #applyToHash(reader: EffectReader): string | null {
+    const hashes = this.#hashes, key = this.#keyOf(reader);
+    this.#stamp = accessStamp(this.#clockKind, this.#store.accessClock.tick);
+    const problem = hashes.apply(reader, key, this.#stamp);
+    if (!hashes.isMet) this.ignored++;
+    return problem;
   }
 
   #writeRange(reader: EffectReader): string | null {

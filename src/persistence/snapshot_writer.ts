@@ -3,7 +3,11 @@
 // The walk is fuzzy: what changes meanwhile may be seen before or after. It is made right by the log, which is
 // replayed from the sequence at which the walk began, and whose effects are absolute. An entry that is there from
 // start to end is met at least once, whatever grows or shrinks (the cursor is SCAN's).
-import { SNAPSHOT_CHAINS_PER_HOLD, SNAPSHOT_FRAME_BYTES } from "../limits.ts";
+import {
+  SNAPSHOT_CHAINS_PER_HOLD,
+  SNAPSHOT_FIELDS_PER_HOLD,
+  SNAPSHOT_FRAME_BYTES,
+} from "../limits.ts";
 import type { Disk, DiskFile } from "../log/disk_seam.ts";
 import {
   FRAME_GROUPS,
@@ -20,7 +24,19 @@ import {
   NIL,
 } from "../log/record.ts";
 import { encodeFileHeader, FILE_HEADER_BYTES, randomId, snapshotName } from "../log/segment.ts";
-import { type PinnedBlock, record, type Shard, type Store } from "../store/store.ts";
+import {
+  entries,
+  type KeyRange,
+  type PinnedBlock,
+  record,
+  type Shard,
+  type Store,
+  TYPE_HASH,
+} from "../store/store.ts";
+import { HashEffects } from "./hash_effects.ts";
+
+/** Whole words are read past a key's end. */
+const KEY_SLACK_BYTES = 8;
 
 export interface SnapshotOptions {
   readonly disk: Disk;
@@ -58,10 +74,14 @@ class SnapshotWriter {
   #entries = 0;
   /** Large values met under the lock, written once it is released. */
   readonly #large: { readonly pin: PinnedBlock; readonly head: Uint8Array }[] = [];
+  /** Keys of large hashes met under the lock, whose fields are walked in holds of their own. */
+  readonly #largeHashes: KeyRange[] = [];
+  readonly #hashes: HashEffects;
 
   constructor(options: SnapshotOptions) {
     this.#options = options;
     this.#name = snapshotName(options.sequence);
+    this.#hashes = new HashEffects(options.store.createHash());
     this.#file = options.disk.create(`${this.#name}.tmp`);
     this.#begin();
   }
@@ -98,6 +118,7 @@ class SnapshotWriter {
     do {
       cursor = store.walk(shard, cursor, SNAPSHOT_CHAINS_PER_HOLD, this.#visit);
       if (this.#large.length > 0) this.#writeLarge();
+      for (const key of this.#largeHashes.splice(0)) this.#walkHash(shard, key);
       if (this.#writer.length >= SNAPSHOT_FRAME_BYTES) this.#flush();
       pause();
     } while (cursor !== 0);
@@ -107,6 +128,7 @@ class SnapshotWriter {
   readonly #visit = (shard: Shard, ref: number): void => {
     if (record.isExpired(shard, ref, this.#options.nowMs)) return;
     const writer = this.#writer;
+    if (record.typeOf(shard, ref) === TYPE_HASH) return this.#visitHash(shard, ref);
     const keyBytes = record.keyBytesOf(shard, ref);
     const valueBytes = record.valueBytesOf(shard, ref), isBlock = record.isBlock(shard, ref);
     writer.reserve(EFFECT_OVERHEAD_BYTES + keyBytes + (isBlock ? 0 : valueBytes));
@@ -129,6 +151,46 @@ class SnapshotWriter {
     writer.length = before;
     this.#large.push({ pin: this.#options.store.pin(shard, ref), head });
   };
+
+  /** A small hash is one put, as any entry is. */
+  #visitHash(shard: Shard, ref: number): void {
+    if (!this.#hashes.isLarge(shard, ref)) {
+      if (this.#hashes.put(this.#writer, shard, ref, this.#options.nowMs)) this.#entries++;
+      return;
+    }
+    const start = record.keyStartOf(shard, ref), end = start + record.keyBytesOf(shard, ref);
+    const bytes = new Uint8Array(end - start + KEY_SLACK_BYTES);
+    bytes.set(shard.u8.subarray(start, end));
+    this.#largeHashes.push({
+      hash: this.#options.store.hashOfRecord(shard, ref),
+      database: record.databaseOf(shard, ref),
+      view: new DataView(bytes.buffer),
+      start: 0,
+      end: end - start,
+    });
+    this.#entries++;
+  }
+
+  /**
+   * A large hash, in steps that each hold the lock for a moment. Its fields may change in between, as entries may: a
+   * field that is there from start to end is met, and of all others the log has the last word. What the steps tell adds
+   * up in any order, since several threads load a snapshot.
+   */
+  #walkHash(shard: Shard, key: KeyRange): void {
+    const { store, pause, nowMs } = this.#options;
+    let cursor = 0;
+    do {
+      store.lockReading(shard);
+      const ref = entries.findKey(shard, key);
+      const isThere = ref !== 0 && record.typeOf(shard, ref) === TYPE_HASH;
+      cursor = !isThere
+        ? 0
+        : this.#hashes.merge(this.#writer, shard, ref, nowMs, cursor, SNAPSHOT_FIELDS_PER_HOLD);
+      store.unlockReading(shard);
+      if (this.#writer.length >= SNAPSHOT_FRAME_BYTES) this.#flush();
+      pause();
+    } while (cursor !== 0);
+  }
 
   #begin(): void {
     this.#writer.length = FRAME_HEADER_BYTES + GROUP_HEAD_BYTES;
