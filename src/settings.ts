@@ -2,7 +2,7 @@
 // views; it must not know commands, protocols or where a value came from.
 
 import { type Config } from "./config.ts";
-import { EVICTION_POLICIES } from "./eviction_policies.ts";
+import { ADMISSIONS, EVICTION_POLICIES, isAdmissionOf } from "./eviction_policies.ts";
 import { LOG_LEVELS, type LogLevel } from "./config_flags.ts";
 
 /** What the process is at; the numbers are what stands in the shared state word. */
@@ -12,7 +12,8 @@ export type ProcessState = typeof ProcessState[keyof typeof ProcessState];
 // Layout, in cache lines of 64 bytes; what every command reads shares no line with what every
 // connection writes:
 //
-//   line 0    int32    state, log level, clients max, idle timeout s, write timeout s, eviction policy
+//   line 0    int32    state, log level, clients max, idle timeout s, write timeout s, eviction policy,
+//             admission
 //   line 1    float64  maxmemory bytes, value bytes max, client output bytes max; from the end: what is slow
 //             for the slow log in µs, entries it keeps, what is slow for LATENCY in ms
 //   line 2    int64 last client id, int32 connected clients, int32 log lines on their way to main
@@ -32,6 +33,7 @@ const CLIENTS_MAX = 2;
 const IDLE_TIMEOUT_S = 3;
 const WRITE_TIMEOUT_S = 4;
 const EVICTION_POLICY = 5;
+const ADMISSION = 6;
 const MAXMEMORY_BYTES = LINE_BYTES / 8;
 const VALUE_BYTES_MAX = MAXMEMORY_BYTES + 1;
 const CLIENT_OUTPUT_BYTES_MAX = MAXMEMORY_BYTES + 2;
@@ -66,6 +68,7 @@ export function createSettingsMemory(config: Config): SharedArrayBuffer {
   const settings = new Settings(memory);
   settings.maxmemoryBytes = config.maxmemoryBytes;
   settings.evictionPolicy = EVICTION_POLICIES.indexOf(config.evictionPolicy);
+  settings.admission = ADMISSIONS.indexOf(config.admission);
   settings.valueBytesMax = config.valueBytesMax;
   settings.clientOutputBytesMax = config.clientOutputBytesMax;
   settings.clientsMax = config.clientsMax;
@@ -151,6 +154,19 @@ export class Settings {
   }
   set evictionPolicy(policy: number) {
     Atomics.store(this.#int32, EVICTION_POLICY, policy);
+  }
+
+  /** The number of what decides on new entries. */
+  get admission(): number {
+    return this.#int32[ADMISSION]!;
+  }
+  set admission(admission: number) {
+    Atomics.store(this.#int32, ADMISSION, admission);
+  }
+
+  /** Whether uses are counted, so that a new entry may be refused; plain loads, once per batch. */
+  get isAdmitting(): boolean {
+    return isAdmissionOf(this.evictionPolicy, this.admission);
   }
 
   /** Commands that took at least as long go into the slow log; below 0: none. A plain load. */

@@ -83,7 +83,7 @@ export class EntryLoader implements GroupTarget {
     const store = this.#store, count = this.#count, hash = this.#hash, place = this.#place;
     if (count === 0) return null;
     this.#count = 0;
-    this.#stamp = accessStamp(this.#clockKind, store.accessClock.tick);
+    this.#stamp = accessStamp(this.#clockKind, store.accessClock.tick, false);
     if (count > 1) {
       let loaded = 0;
       for (let i = 0; i < count; i++) loaded ^= store.touchIndex(hash[i]);
