@@ -14,7 +14,7 @@ import {
   WORKERS_MAX,
 } from "./config_flags.ts";
 import { type FileSettings, parseConfigFile } from "./config_file.ts";
-import type { EvictionPolicy } from "./eviction_policies.ts";
+import type { Admission, EvictionPolicy } from "./eviction_policies.ts";
 import { isLoopback } from "./loopback.ts";
 import type { TtlRule } from "./ttl_rules.ts";
 import { VERSION } from "./version.ts";
@@ -32,6 +32,7 @@ export interface Config {
   readonly workerCount: number;
   readonly maxmemoryBytes: number;
   readonly evictionPolicy: EvictionPolicy;
+  readonly admission: Admission;
   /** What a maxmemory of 0 stands for. */
   readonly maxmemoryDefaultBytes: number;
   /** 0 is for ever. */
@@ -172,6 +173,7 @@ function toConfig(
     maxmemoryBytes: values.maxmemory === 0 ? maxmemoryDefaultBytes : values.maxmemory,
     maxmemoryDefaultBytes,
     evictionPolicy: values["maxmemory-policy"],
+    admission: values.admission,
     defaultTtlS: values["default-ttl"],
     ttlRules: values["ttl-rule"] ?? [],
     ttlJitterPercent: values["ttl-jitter"],

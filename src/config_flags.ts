@@ -1,7 +1,7 @@
 // The one table of command-line flags: name, environment name, default, accepted values, help; it
 // reads neither the command line nor the environment, config.ts does.
 
-import { EVICTION_POLICIES } from "./eviction_policies.ts";
+import { ADMISSIONS, EVICTION_POLICIES } from "./eviction_policies.ts";
 import { parseMemorySize } from "./memory_size.ts";
 import { parseTtlRules, TTL_RULES_MAX } from "./ttl_rules.ts";
 
@@ -129,6 +129,11 @@ export const FLAGS = {
     ...oneOf(EVICTION_POLICIES),
     fallback: "allkeys-lru",
     help: "what goes when memory is full; noeviction refuses writes",
+  },
+  admission: {
+    ...oneOf(ADMISSIONS),
+    fallback: "none",
+    help: "tinylfu: a new entry stays only if it is used more often than what would go for it",
   },
   "default-ttl": {
     ...wholeNumber("<seconds>", 0, SECONDS_MAX),

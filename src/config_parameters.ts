@@ -9,7 +9,7 @@ import {
   MAXMEMORY_BYTES_MIN,
   SECONDS_MAX,
 } from "./config_flags.ts";
-import { EVICTION_POLICIES } from "./eviction_policies.ts";
+import { ADMISSIONS, EVICTION_POLICIES } from "./eviction_policies.ts";
 import { COMPACT_BYTES_MIN, COMPACT_PERCENT, SLOW_LOG_ENTRIES_MAX } from "./limits.ts";
 import { parseMemorySize } from "./memory_size.ts";
 import { type Settings } from "./settings.ts";
@@ -80,6 +80,19 @@ export function listParameters(
           return `argument(s) must be one of the following: ${EVICTION_POLICIES.join(", ")}`;
         }
         settings.evictionPolicy = policy;
+        return null;
+      },
+    },
+    {
+      name: "admission",
+      flag: "admission",
+      get: () => ADMISSIONS[settings.admission],
+      set: (text) => {
+        const admission = (ADMISSIONS as readonly string[]).indexOf(text.toLowerCase());
+        if (admission < 0) {
+          return `argument(s) must be one of the following: ${ADMISSIONS.join(", ")}`;
+        }
+        settings.admission = admission;
         return null;
       },
     },

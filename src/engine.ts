@@ -35,7 +35,14 @@ import type { DroppingWriter, ReplyWriter } from "./protocol/reply_writer.ts";
 import { BATCH_COMMANDS_MAX, type RequestBatch, STYLE_TEXT } from "./protocol/request_batch.ts";
 import { REPLY_ON, REPLY_SKIP, type Session } from "./session.ts";
 import { ProcessState } from "./settings.ts";
-import { accessStamp, Evictor, type Shard, type StagedBlock, type Store } from "./store/store.ts";
+import {
+  accessStamp,
+  Evictor,
+  NOT_NOTED,
+  type Shard,
+  type StagedBlock,
+  type Store,
+} from "./store/store.ts";
 
 /** What a run of a batch ended with: all of it done, a command that waits, or the connection's end. */
 export const DONE = 0;
@@ -149,7 +156,7 @@ export class Engine {
     c.nowMs = nowMs;
     this.#beginMoment(nowMs);
     c.accessClock = this.#stamp;
-    c.readClock = session.isNoTouch ? -1 : c.accessClock;
+    c.readClock = session.isNoTouch ? NOT_NOTED : c.accessClock;
     const pauseEndsAtMs = this.services.settings.pauseEndsAtMs;
     const isPaused = pauseEndsAtMs > nowMs;
     const pausesOnlyWrites = isPaused && this.services.settings.pausesOnlyWrites;
@@ -625,9 +632,10 @@ export class Engine {
 
   /** The moment of what comes, for eviction and for the clocks of entries. */
   #beginMoment(nowMs: number): void {
-    const policy = this.services.settings.evictionPolicy;
-    this.#stamp = accessStamp(clockKindOf(policy), this.store.accessClock.at(nowMs));
-    this.#evictor.begin(policy, nowMs);
+    const { evictionPolicy, isAdmitting } = this.services.settings;
+    const kind = clockKindOf(evictionPolicy, isAdmitting);
+    this.#stamp = accessStamp(kind, this.store.accessClock.at(nowMs), isAdmitting);
+    this.#evictor.begin(evictionPolicy, nowMs, isAdmitting);
     if (this.#evictionLog !== null) {
       this.#evictionLog.nowMs = nowMs;
       this.#evictionLog.keptBytes = 0;

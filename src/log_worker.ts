@@ -103,11 +103,9 @@ function load(
   store: Store,
 ): Recovered["ok"] | null {
   const startMs = performance.now();
-  const loader = new EntryLoader(
-    store,
-    config.keyBytesMax,
-    clockKindOf(new Settings(settingsMemory).evictionPolicy),
-  );
+  const { evictionPolicy, isAdmitting } = new Settings(settingsMemory);
+  const clockKind = clockKindOf(evictionPolicy, isAdmitting);
+  const loader = new EntryLoader(store, config.keyBytesMax, clockKind);
   store.accessClock.at(Date.now());
   // What has expired or is too much goes at the end: before, a later effect may say otherwise.
   store.account.limitBytes = LOAD_LIMIT_BYTES;
@@ -163,7 +161,8 @@ function evictLoaded(
   const recorder = new EffectRecorder(store, ring), sink = new EvictionLog(recorder);
   const evictor = new Evictor(store, sink);
   const nowMs = new Clock((storeMemory as StoreMemory).clock).nowMs();
-  evictor.begin(new Settings(settingsMemory).evictionPolicy, nowMs);
+  // Of what was loaded nobody knows how often it was used: the policy alone decides.
+  evictor.begin(new Settings(settingsMemory).evictionPolicy, nowMs, false);
   for (let isMore = true; isMore && !account.hasRoom(0);) {
     isMore = false;
     for (const shard of store.shards) {

@@ -75,6 +75,9 @@ export interface MetricsSnapshot {
     }[];
   };
   readonly evicted: number;
+  /** Of the evicted, those that were not admitted; and entries that were, in the place of another. */
+  readonly rejected: number;
+  readonly admitted: number;
   readonly databases: readonly {
     readonly number: number;
     readonly keys: number;
@@ -86,6 +89,7 @@ export interface MetricsSnapshot {
     readonly indexBytes: number;
     readonly freeSlotBytes: number;
     readonly freePageBytes: number;
+    readonly admissionBytes: number;
     readonly rssBytes: number;
     readonly inputBufferBytes: number;
     readonly outputBufferBytes: number;

@@ -150,6 +150,22 @@ function families(s: MetricsSnapshot): Family[] {
     counter("mayfly_expired_keys", "Keys removed because they had expired.", [ALONE, s.expired]),
     ...expiryFamilies(s.expiry),
     counter("mayfly_evicted_keys", "Keys removed to make room.", [ALONE, s.evicted]),
+    counter(
+      "mayfly_admission_rejected_keys",
+      "New keys removed to make room, as used too seldom.",
+      [
+        ALONE,
+        s.rejected,
+      ],
+    ),
+    counter("mayfly_admission_admitted_keys", "New keys in whose place another was removed.", [
+      ALONE,
+      s.admitted,
+    ]),
+    gauge("mayfly_admission_bytes", "Memory of the counts of uses, beside that of entries.", [
+      ALONE,
+      memory.admissionBytes,
+    ]),
     gauge("mayfly_memory_used_bytes", "Memory of entries and index.", [ALONE, memory.usedBytes]),
     gauge("mayfly_memory_limit_bytes", "What maxmemory allows.", [ALONE, memory.limitBytes]),
     gauge("mayfly_memory_index_bytes", "Memory of the index.", [ALONE, memory.indexBytes]),

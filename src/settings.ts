@@ -2,7 +2,7 @@
 // views; it must not know commands, protocols or where a value came from.
 
 import { type Config } from "./config.ts";
-import { EVICTION_POLICIES } from "./eviction_policies.ts";
+import { ADMISSIONS, EVICTION_POLICIES, isAdmissionOf } from "./eviction_policies.ts";
 import { LOG_LEVELS, type LogLevel } from "./config_flags.ts";
 
 /** What the process is at; the numbers are what stands in the shared state word. */
@@ -13,7 +13,7 @@ export type ProcessState = typeof ProcessState[keyof typeof ProcessState];
 // connection writes:
 //
 //   line 0    int32    state, log level, clients max, idle timeout s, write timeout s, eviction policy, most
-//             fields of a hash that is called a listpack, and the longest name or value in bytes
+//             fields of a hash that is called a listpack, and the longest name or value in bytes; admission
 //   line 1    float64  maxmemory bytes, value bytes max, client output bytes max; from the end: what is slow
 //             for the slow log in µs, entries it keeps, what is slow for LATENCY in ms
 //   line 2    int64 last client id, int32 connected clients, int32 log lines on their way to main
@@ -35,6 +35,7 @@ const WRITE_TIMEOUT_S = 4;
 const EVICTION_POLICY = 5;
 const HASH_LISTPACK_FIELDS_MAX = 6;
 const HASH_LISTPACK_BYTES_MAX = 7;
+const ADMISSION = 8;
 const MAXMEMORY_BYTES = LINE_BYTES / 8;
 const VALUE_BYTES_MAX = MAXMEMORY_BYTES + 1;
 const CLIENT_OUTPUT_BYTES_MAX = MAXMEMORY_BYTES + 2;
@@ -71,6 +72,7 @@ export function createSettingsMemory(config: Config): SharedArrayBuffer {
   const settings = new Settings(memory);
   settings.maxmemoryBytes = config.maxmemoryBytes;
   settings.evictionPolicy = EVICTION_POLICIES.indexOf(config.evictionPolicy);
+  settings.admission = ADMISSIONS.indexOf(config.admission);
   settings.valueBytesMax = config.valueBytesMax;
   settings.clientOutputBytesMax = config.clientOutputBytesMax;
   settings.clientsMax = config.clientsMax;
@@ -158,6 +160,19 @@ export class Settings {
   }
   set evictionPolicy(policy: number) {
     Atomics.store(this.#int32, EVICTION_POLICY, policy);
+  }
+
+  /** The number of what decides on new entries. */
+  get admission(): number {
+    return this.#int32[ADMISSION]!;
+  }
+  set admission(admission: number) {
+    Atomics.store(this.#int32, ADMISSION, admission);
+  }
+
+  /** Whether uses are counted, so that a new entry may be refused; plain loads, once per batch. */
+  get isAdmitting(): boolean {
+    return isAdmissionOf(this.evictionPolicy, this.admission);
   }
 
   /** Commands that took at least as long go into the slow log; below 0: none. A plain load. */

@@ -169,7 +169,7 @@ function start(message: StartMessage): void {
       snapshotSequence: () => ring.number("snapshotSequence"),
       store,
       keyBytesMax: config.keyBytesMax,
-      clockKind: clockKindOf(settings.evictionPolicy),
+      clockKind: clockKindOf(settings.evictionPolicy, settings.isAdmitting),
       pause: () => new Promise((resolve) => setImmediate(resolve)),
     });
   }

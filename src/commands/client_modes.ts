@@ -1,6 +1,7 @@
 // Subcommands of CLIENT that change how a client is served: paused, silent, without a trace.
 import { CACHING_WITHOUT_TRACKING, SYNTAX, TRACKING_UNSUPPORTED } from "../errors.ts";
 import { REPLY_OFF, REPLY_ON, REPLY_SKIP } from "../session.ts";
+import { NOT_NOTED } from "../store/store.ts";
 import { ADMIN, type CommandRow, KEYLESS, LOADING, NO_MULTI } from "./command_row.ts";
 import type { CommandContext } from "./context.ts";
 import { NO_KEY } from "./row_parts.ts";
@@ -125,7 +126,7 @@ export const CLIENT_MODE_ROWS: readonly CommandRow[] = [
     summary: "Tell whether reads leave no trace in the entries' access times: ON or OFF",
     run: toggle((c, isOn) => {
       c.session.isNoTouch = isOn;
-      c.readClock = isOn ? -1 : c.accessClock; // for the rest of the batch
+      c.readClock = isOn ? NOT_NOTED : c.accessClock; // for the rest of the batch
     }),
   },
   {

@@ -46,6 +46,8 @@ export function collect(services: Services, store: Store, nowMs: number): Metric
       forecast: expiry.forecast,
     },
     evicted: totals.evicted,
+    rejected: totals.rejected,
+    admitted: totals.admitted,
     databases: databaseNumbers(services, store),
     memory: {
       usedBytes: totals.usedBytes,
@@ -53,6 +55,7 @@ export function collect(services: Services, store: Store, nowMs: number): Metric
       indexBytes: totals.indexBytes,
       freeSlotBytes: totals.freeSlotBytes,
       freePageBytes: totals.freePageBytes,
+      admissionBytes: totals.admissionBytes,
       rssBytes: services.residentBytes(),
       inputBufferBytes: counter("inputBytesNow"),
       outputBufferBytes: counter("outputBytesNow"),

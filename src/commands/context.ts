@@ -3,7 +3,7 @@
 // The engine has taken the locks or will check what was read; a handler takes none, reads no clock, knows no
 // protocol. One context per worker, refilled for each command. Long, because it is all that handlers may use.
 import { INTEGER_BYTES_MAX, parseInteger, writeInteger } from "../number_format.ts";
-import { clockKindOf } from "../eviction_policies.ts";
+import { BY_RECENCY, clockKindOf } from "../eviction_policies.ts";
 import { NOT_AN_INTEGER, WRONG_TYPE } from "../errors.ts";
 import type { EffectSink } from "../log/effects.ts";
 import { APPEND_LOCKED_BYTES_MAX } from "../limits.ts";
@@ -223,7 +223,10 @@ export class CommandContext {
 
   /** Seconds since the entry that was found last was read or written, where the policy's clocks tell that. */
   get idleS(): number {
-    return this.store.accessClock.idleS(this.store.accessClockOf(this.shard), this.nowMs);
+    const cell = this.store.accessClockOf(this.shard);
+    // Where the lowest bit tells something else, the tick is that of the pair that has begun.
+    const tick = this.clockKind === BY_RECENCY ? cell : cell & ~1;
+    return this.store.accessClock.idleS(tick, this.nowMs);
   }
 
   /** How often the entry that was found last was used, as a logarithm of 0 to 255, where clocks tell that. */
@@ -233,13 +236,14 @@ export class CommandContext {
 
   /** What the clocks of entries tell under the policy that holds: one of BY_RECENCY and the like. */
   get clockKind(): number {
-    return clockKindOf(this.services.settings.evictionPolicy);
+    const { evictionPolicy, isAdmitting } = this.services.settings;
+    return clockKindOf(evictionPolicy, isAdmitting);
   }
 
   /** The stamp of an entry that was idle for so long, and used so often (0 to 255, −1: like a new one). */
   stampBefore(idleS: number, useCount: number): number {
     const tick = this.store.accessClock.tickBefore(idleS, this.nowMs);
-    const stamp = accessStamp(this.clockKind, tick);
+    const stamp = accessStamp(this.clockKind, tick, false);
     return useCount < 0 ? stamp : stampWithCount(stamp, useCount);
   }
 

@@ -1,6 +1,6 @@
 // INFO: the server in sections of `name:value` lines, with Redis's names where they mean the same.
 import { DATABASES, type Store } from "../store/store.ts";
-import { EVICTION_POLICIES } from "../eviction_policies.ts";
+import { ADMISSIONS, EVICTION_POLICIES } from "../eviction_policies.ts";
 import { REDIS_VERSION, VERSION } from "../version.ts";
 import { ProcessState } from "../settings.ts";
 import type { CommandContext } from "./context.ts";
@@ -130,6 +130,7 @@ function memoryLines({ services, store }: Source): InfoLine[] {
     ["maxmemory", totals.limitBytes],
     ["maxmemory_human", humanBytes(totals.limitBytes)],
     ["maxmemory_policy", EVICTION_POLICIES[services.settings.evictionPolicy]],
+    ["admission", ADMISSIONS[services.settings.admission]],
     [
       "mem_fragmentation_ratio",
       (totals.usedBytes === 0 ? 0 : rssBytes / totals.usedBytes).toFixed(2),
@@ -141,9 +142,16 @@ function memoryLines({ services, store }: Source): InfoLine[] {
     ["free_page_bytes", totals.freePageBytes],
     ["pinned_blocks", totals.pinnedBlocks],
     ["records_moved", totals.recordsMoved],
-    // Beside used_memory, not in it: buffers of connections, and what the runtime itself takes.
+    // Beside used_memory, not in it: buffers of connections, counts of uses, and what the runtime itself takes.
     ["buffers_bytes", buffers],
-    ["runtime_bytes", Math.max(0, rssBytes - totals.usedBytes - totals.freePageBytes - buffers)],
+    ["admission_bytes", totals.admissionBytes],
+    [
+      "runtime_bytes",
+      Math.max(
+        0,
+        rssBytes - totals.usedBytes - totals.freePageBytes - buffers - totals.admissionBytes,
+      ),
+    ],
   ];
 }
 
@@ -160,6 +168,8 @@ function statsLines({ services, store, nowMs }: Source): InfoLine[] {
     ["expired_keys", store.totals().expired],
     ...expiryLines(expiryNumbers(metrics, store, nowMs)),
     ["evicted_keys", store.totals().evicted],
+    ["admission_rejected_keys", store.totals().rejected],
+    ["admission_admitted_keys", store.totals().admitted],
     ["keyspace_hits", metrics.counter("hits")],
     ["keyspace_misses", metrics.counter("misses")],
     ["total_error_replies", metrics.counter("errors")],

@@ -1,4 +1,5 @@
 // STATS: what the server did and how fast, as one line of JSON; it reads counters and changes nothing.
+import { ADMISSIONS } from "../eviction_policies.ts";
 import { type Latency, STATS_EDGES_MS } from "../histogram.ts";
 import { DATABASES, type Store } from "../store/store.ts";
 import { VERSION } from "../version.ts";
@@ -39,6 +40,9 @@ export function statsJson(services: Services, store: Store, nowMs: number): stri
     ),
     password_failures: metrics.counter("passwordFailures"),
     evicted_keys: totals.evicted,
+    admission: ADMISSIONS[services.settings.admission],
+    admission_rejected_keys: totals.rejected,
+    admission_admitted_keys: totals.admitted,
     out_of_memory_replies: metrics.counter("outOfMemory"),
     used_memory_bytes: totals.usedBytes,
     maxmemory_bytes: totals.limitBytes,

@@ -97,7 +97,7 @@ export class EntryLoader implements GroupTarget {
     const store = this.#store, count = this.#count, hash = this.#hash, place = this.#place;
     if (count === 0) return null;
     this.#count = 0;
-    this.#stamp = accessStamp(this.#clockKind, store.accessClock.tick);
+    this.#stamp = accessStamp(this.#clockKind, store.accessClock.tick, false);
     if (count > 1) {
       let loaded = 0;
       for (let i = 0; i < count; i++) loaded ^= store.touchIndex(hash[i]);
@@ -159,7 +159,7 @@ export class EntryLoader implements GroupTarget {
 
   #applyToHash(reader: EffectReader): string | null {
     const hashes = this.#hashes, key = this.#keyOf(reader);
-    this.#stamp = accessStamp(this.#clockKind, this.#store.accessClock.tick);
+    this.#stamp = accessStamp(this.#clockKind, this.#store.accessClock.tick, false);
     const problem = hashes.apply(reader, key, this.#stamp);
     if (!hashes.isMet) this.ignored++;
     return problem;

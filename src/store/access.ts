@@ -2,17 +2,27 @@
 //
 // An access is noted by a stamp, a number made once per batch: its upper bits are the kind, the lower 16 what an
 // entry that is added begins with. Below 0 nothing is noted. Readers without lock store here too: what they
-// lose or overwrite is one access, and never anything else than these 16 bits.
+// lose or overwrite is one access, and never anything else than these 16 bits. With bit 31 uses are counted in
+// the shard's sketch as well (`frequency_sketch.ts`), but for -1: who asks for no more than recency pays nothing for that.
 //
 //   by recency     the tick of the last access
 //   by frequency   upper 8: the period of the last access, 256 ticks each; lower 8: a logarithmic count
 //                  (Morris, 1978), which loses one for each four periods without access
 //   by visits      upper 15: half of the tick at which the entry was added; bit 0: used since the hand passed
-import { BY_FREQUENCY, BY_RECENCY, BY_VISITS } from "../eviction_policies.ts";
+//   by segment     upper 15: half of the tick of the last access; bit 0: protected, because it was used since it
+//                  came, and not among the stalest of the protected since
+import { BY_FREQUENCY, BY_RECENCY, BY_SEGMENT, BY_VISITS } from "../eviction_policies.ts";
 import { clockOf } from "./bucket_index.ts";
+import { countUse } from "./frequency_sketch.ts";
 import type { Shard } from "./shard.ts";
 
+/** Makes a stamp one whose accesses are counted. */
+export const COUNTED = 1 << 31;
+/** The stamp of an access that is not noted. */
+export const NOT_NOTED = -1;
 const KIND_SHIFT = 16;
+const KIND_MASK = 3;
+const TICK_PAIRS = 0xfffe;
 const CELL_MASK = 0xffff;
 /** What a new entry's count begins with, so that it is not the first to go (as Redis's). */
 export const COUNT_START = 5;
@@ -25,25 +35,45 @@ const COUNT_GROWTH = 1;
  */
 const DECAY_SHIFT = 2;
 
-/** The stamp of accesses at a tick. */
-export function accessStamp(kind: number, tick: number): number {
-  if (kind === BY_RECENCY) return tick;
-  if (kind === BY_FREQUENCY) return (BY_FREQUENCY << KIND_SHIFT) | (tick & 0xff00) | COUNT_START;
-  return (BY_VISITS << KIND_SHIFT) | (tick & 0xfffe);
+/** What is not protected is staler than all that is. */
+export const UNPROTECTED = 1 << 16;
+
+/** The stamp of accesses at a tick; `isCounted`: with the sketch. */
+export function accessStamp(kind: number, tick: number, isCounted: boolean): number {
+  const bits = isCounted ? COUNTED | (kind << KIND_SHIFT) : kind << KIND_SHIFT;
+  if (kind === BY_RECENCY) return bits | tick;
+  if (kind === BY_FREQUENCY) return bits | (tick & 0xff00) | COUNT_START;
+  return bits | (tick & TICK_PAIRS);
 }
 
 /** The same with a count of 0 to 255, for entries that were used elsewhere; only by frequency. */
 export function stampWithCount(stamp: number, count: number): number {
-  return stamp >>> KIND_SHIFT === BY_FREQUENCY ? (stamp & ~0xff) | count : stamp;
+  return kindOf(stamp) === BY_FREQUENCY ? (stamp & ~0xff) | count : stamp;
 }
 
 /** Notes that the entry at `slot` was used. */
 export function noteAccess(shard: Shard, slot: number, stamp: number): void {
   // Stored only when it differs: a key that many workers read would otherwise bounce between their caches.
   const at = clockOf(slot), cell = shard.clocks[at];
-  if (cell === stamp || stamp < 0) return;
-  if (stamp <= CELL_MASK) shard.clocks[at] = stamp;
-  else noteUse(shard, at, cell, stamp);
+  if (cell === stamp) return;
+  if (stamp >>> 0 <= CELL_MASK) shard.clocks[at] = stamp;
+  else if (stamp >= 0) noteUse(shard, at, cell, stamp);
+  else if (stamp !== NOT_NOTED) noteCounted(shard, slot, at, cell, stamp);
+}
+
+function noteCounted(shard: Shard, slot: number, at: number, cell: number, stamp: number): void {
+  if (kindOf(stamp) === BY_SEGMENT) {
+    const made = (stamp & CELL_MASK) | 1;
+    // A tick is a small part of the cache's turnover: of uses within one the first alone counts, and the popular
+    // keys, whose counters are full anyway, cost no more than they do without.
+    if (cell === made) return;
+    shard.clocks[at] = made;
+  } else noteUse(shard, at, cell, stamp & ~COUNTED);
+  countUse(shard, shard.buckets[slot]);
+}
+
+function kindOf(stamp: number): number {
+  return (stamp >>> KIND_SHIFT) & KIND_MASK;
 }
 
 function noteUse(shard: Shard, at: number, cell: number, stamp: number): void {
@@ -63,11 +93,19 @@ export function countAt(cell: number, stamp: number): number {
   return Math.max(0, (cell & 0xff) - (periodsBetween(cell, stamp) >>> DECAY_SHIFT));
 }
 
-/** How much a cell speaks for its entry's going, at a stamp: the larger, the sooner. */
+/** How much a cell speaks for its entry's going, at a stamp that is not counted: the larger, the sooner. */
 export function staleness(cell: number, stamp: number): number {
   if (stamp <= CELL_MASK) return (stamp - cell) & CELL_MASK;
+  if (kindOf(stamp) === BY_SEGMENT) {
+    return ((stamp - cell) & TICK_PAIRS) | ((cell & 1) === 0 ? UNPROTECTED : 0);
+  }
   // Of two that were used as often, the one whose last use is longer ago.
   return ((COUNT_MAX - countAt(cell, stamp)) << 8) | periodsBetween(cell, stamp);
+}
+
+/** Takes its protection from the entry at `slot`: it is then like one that came just now. */
+export function unprotect(shard: Shard, slot: number, stamp: number): void {
+  shard.clocks[clockOf(slot)] = stamp & TICK_PAIRS;
 }
 
 function periodsBetween(cell: number, stamp: number): number {

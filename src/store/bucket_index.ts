@@ -4,6 +4,7 @@
 // removed, so there is no second table and no pause. Entries of a chain are packed: the first empty slot
 // ends it. Primary buckets grow from the front of the region, overflow buckets from its end.
 import { ADDED_AT_ONCE } from "./access_clock.ts";
+import { enterWindow } from "./admission_window.ts";
 import { clearBounds, mergeBound, splitBound } from "./expiry_index.ts";
 import * as L from "./layout.ts";
 import type { Shard } from "./shard.ts";
@@ -58,10 +59,17 @@ export function insertEntry(
   place(shard, slot, hash, ref, stamp);
   const words = shard.words;
   words[L.ENTRIES]++;
-  if ((++words[L.ADDED] & (ADDED_AT_ONCE - 1)) === 0) {
+  if ((++words[L.ADDED] & words[L.ADDED_MASK]) === 0) noteAdded(shard, hash);
+  if (words[L.ENTRIES] * 8 > words[L.BUCKETS] * GROW_EIGHTHS) split(shard);
+}
+
+/** Tells the clock now and then; and each time the window, if there is one, which the mask says. */
+function noteAdded(shard: Shard, hash: number): void {
+  const words = shard.words;
+  if (words[L.ADDED_MASK] === 0) enterWindow(shard, hash, words[L.ENTRIES]);
+  if ((words[L.ADDED] & (ADDED_AT_ONCE - 1)) === 0) {
     shard.accessClock.noteAdded(words[L.ENTRIES] << shard.addressShift);
   }
-  if (words[L.ENTRIES] * 8 > words[L.BUCKETS] * GROW_EIGHTHS) split(shard);
 }
 
 /** Removes the entry at `slot` of the chain that starts at `first`; the caller holds the lock. */
@@ -97,6 +105,19 @@ export function slotOfRef(shard: Shard, address: number, ref: number): number {
   for (let base = bucketWord(shard, address); base !== 0; base = nextBucketWord(shard, base)) {
     for (let slot = base; slot < base + L.BUCKET_SLOTS; slot++) {
       if (shard.buckets[slot + L.BUCKET_REFS] === ref) return slot;
+    }
+  }
+  return 0;
+}
+
+/** Slot of the first entry with this hash, 0 if there is none; the caller holds the lock. */
+export function slotOfHash(shard: Shard, hash: number): number {
+  const buckets = shard.buckets;
+  let base = bucketWord(shard, hash >>> shard.addressShift);
+  for (; base !== 0; base = nextBucketWord(shard, base)) {
+    for (let slot = base; slot < base + L.BUCKET_SLOTS; slot++) {
+      if (buckets[slot + L.BUCKET_REFS] === 0) return 0;
+      if (buckets[slot] === hash) return slot;
     }
   }
   return 0;

@@ -21,6 +21,8 @@ export const OVERFLOW_USED = 7;
 export const INDEX_UNITS = 8;
 /** Watches of keys of this shard: who changes one looks here, in the line that its lock has loaded. */
 export const WATCHES = 9;
+/** Which bits of ADDED have to be 0 for an added entry to be told of: of each one while uses are counted. */
+export const ADDED_MASK = 10;
 /** The first page never used; pages before it are in use or on the free list. */
 export const PAGE_BUMP = 16;
 /** Head of the list of free pages, page + 1. */

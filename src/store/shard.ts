@@ -1,7 +1,9 @@
 // One shard's memory as a worker sees it: the views, made once, and what the last look-up found.
-import type { AccessClock } from "./access_clock.ts";
+import { type AccessClock, ADDED_AT_ONCE } from "./access_clock.ts";
 import type { Account } from "./account.ts";
+import { windowWords } from "./admission_window.ts";
 import { boundLevels } from "./expiry_index.ts";
+import { sketchBlocksMax, sketchEnd } from "./frequency_sketch.ts";
 import * as L from "./layout.ts";
 import { WATCH_TABLE_BYTES } from "./watch_table.ts";
 
@@ -14,6 +16,8 @@ export interface ShardMemory {
   readonly pages: SharedArrayBuffer;
   readonly arena: SharedArrayBuffer;
   readonly watches: SharedArrayBuffer;
+  /** How often keys were used, and which came last: touched only under `--admission`. */
+  readonly admission: SharedArrayBuffer;
 }
 
 /**
@@ -28,11 +32,13 @@ export function createShardMemory(arenaBytes: number): ShardMemory {
     pages: new SharedArrayBuffer((arenaBytes / L.PAGE_BYTES) * L.PAGE_WORDS * 4),
     arena: new SharedArrayBuffer(L.ALIGN_BYTES + arenaBytes + L.ARENA_SLACK_BYTES),
     watches: new SharedArrayBuffer(WATCH_TABLE_BYTES),
+    admission: new SharedArrayBuffer((sketchEnd(arenaBytes) + windowWords(arenaBytes)) * 4),
   };
   const header = new Int32Array(memory.buckets);
   header[L.BUCKETS] = L.BUCKETS_AT_START;
   header[L.HIGH_MASK] = L.BUCKETS_AT_START * 2 - 1;
   header[L.OVERFLOW_LOW] = bucketCount;
+  header[L.ADDED_MASK] = ADDED_AT_ONCE - 1;
   return memory;
 }
 
@@ -54,6 +60,10 @@ export class Shard {
   readonly view: DataView<SharedArrayBuffer>;
   /** See `watch_table.ts`. */
   readonly watches: Int32Array<SharedArrayBuffer>;
+  /** See `frequency_sketch.ts` and `admission_window.ts`. */
+  readonly sketch: Int32Array<SharedArrayBuffer>;
+  readonly sketchBlocksMax: number;
+  readonly window: Int32Array<SharedArrayBuffer>;
   /** Turn a torn bucket number or reference into one that lies in the view. */
   readonly bucketMask: number;
   readonly unitMask: number;
@@ -67,6 +77,8 @@ export class Shard {
   lateMs = 0;
   /** Set by `hintedString()`: first byte of the value found. */
   valueStart = 0;
+  /** Uses that this thread counted in the sketch and has not told of. */
+  usesUntold = 0;
 
   /** `addressShift`: the bits of a hash that choose the shard; those above choose the bucket. */
   constructor(
@@ -89,6 +101,9 @@ export class Shard {
     this.bucketMask = (this.buckets.length - L.BUCKET_BASE) / L.BUCKET_WORDS - 1;
     [this.boundsFirst, this.boundsSecond, this.boundsThird] = boundLevels(this.bucketMask + 1);
     const arenaBytes = memory.arena.byteLength - L.ALIGN_BYTES - L.ARENA_SLACK_BYTES;
+    this.sketch = new Int32Array(memory.admission, 0, sketchEnd(arenaBytes));
+    this.sketchBlocksMax = sketchBlocksMax(arenaBytes);
+    this.window = new Int32Array(memory.admission, sketchEnd(arenaBytes) * 4);
     this.unitMask = arenaBytes / 8 - 1;
     // The last page is never used: references begin at 6, so those at its end would not survive the mask.
     this.pageCount = arenaBytes / L.PAGE_BYTES - 1;

@@ -4,7 +4,7 @@
 // sequence before anything of what was read is believed. Nothing here waits for anything but a lock.
 // The file is long because it is the door: each operation is a few lines over the files beside it.
 import { createClockMemory } from "../clock.ts";
-import { accessStamp, countAt, noteAccess, stampWithCount } from "./access.ts";
+import { accessStamp, countAt, NOT_NOTED, noteAccess, stampWithCount } from "./access.ts";
 import { AccessClock, createAccessClockMemory } from "./access_clock.ts";
 import { Account } from "./account.ts";
 import { beginEvacuation, clearArena } from "./arena.ts";
@@ -22,6 +22,7 @@ import * as entries from "./entries.ts";
 import type { KeyRange, ValueRange } from "./entries.ts";
 import { duePart, earliestExpiryMs, nextBucketUntil } from "./expiry_index.ts";
 import { sweepExpired } from "./expiry_sweep.ts";
+import { sketchBytes } from "./frequency_sketch.ts";
 import { isDirectory, partBytes } from "./hash/directory.ts";
 import { earliestFieldMs } from "./hash/field_expiry.ts";
 import { Hash, KEEP_EXPIRY } from "./hash/hash.ts";
@@ -35,7 +36,7 @@ import { Evictor, type VictimSink } from "./policy/evictor.ts";
 import { addWatch, hasChanged, noteChange, removeWatch, type WatchMark } from "./watch_table.ts";
 
 export type { Block, KeyRange, PinnedBlock, Shard, StagedBlock, ValueRange, VictimSink };
-export { accessStamp, countAt, Evictor, stampWithCount };
+export { accessStamp, countAt, Evictor, NOT_NOTED, stampWithCount };
 /** Hashes: `store.createHash()` gives a thread its own to open them with. */
 export { earliestFieldMs, Hash, KEEP_EXPIRY };
 /** What a record says, and changes of entries: for use within a section. */
@@ -603,6 +604,9 @@ export class Store {
       pinnedBlocks: sum(L.PINNED),
       expired: sum(L.EXPIRED_COUNT),
       evicted: this.eviction.reduce((total, { evicted }) => total + evicted, 0),
+      rejected: this.eviction.reduce((total, { rejected }) => total + rejected, 0),
+      admitted: this.eviction.reduce((total, { admitted }) => total + admitted, 0),
+      admissionBytes: this.shards.reduce((total, { sketch }) => total + sketchBytes(sketch), 0),
       recordsMoved: sum(L.RECORDS_MOVED),
       longChains: sum(L.LONG_CHAINS),
     };
@@ -648,6 +652,11 @@ export interface StoreTotals {
   pinnedBlocks: number;
   expired: number;
   evicted: number;
+  /** Of the evicted, those that were not admitted; and entries that were, in the place of another. */
+  rejected: number;
+  admitted: number;
+  /** What the counts of uses take, beside `usedBytes`. */
+  admissionBytes: number;
   recordsMoved: number;
   longChains: number;
 }

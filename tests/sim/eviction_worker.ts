@@ -1,7 +1,6 @@
 // A thread of the simulation of a store that is full: writes whatever sizes, reads without lock, lets entries go.
-import { EVICTION_POLICIES } from "../../src/eviction_policies.ts";
+import { clockKindOf, EVICTION_POLICIES, isAdmissionOf } from "../../src/eviction_policies.ts";
 import { accessStamp, Evictor, type StoreMemory } from "../../src/store/store.ts";
-import { clockKindOf } from "../../src/eviction_policies.ts";
 import { randomFrom, StoreAccess } from "../support/store_access.ts";
 import { readValue, writeValue } from "./checked_value.ts";
 import { OptimisticReader } from "./optimistic_reader.ts";
@@ -38,9 +37,10 @@ scope.onmessage = ({ data: { memory, seed, durationMs } }) => {
   let written = 0, hits = 0, refused = 0;
   const endMs = performance.now() + durationMs;
   for (let step = 0; step % 64 !== 0 || performance.now() < endMs; step++) {
-    // The policy changes while the threads run, and with it what the clocks mean.
+    // Policy and admission change while the threads run, and with them what the clocks mean.
     const policy = 1 + Math.floor(step / 5000) % (EVICTION_POLICIES.length - 1);
-    evictor.begin(policy, NOW_MS);
+    const isAdmitting = isAdmissionOf(policy, Math.floor(step / 9000) % 2);
+    evictor.begin(policy, NOW_MS, isAdmitting);
     const number = random.below(KEYS), key = access.key(`key:${number}`);
     const shard = access.shardOf(key);
     if (step % 3 !== 0) {
@@ -55,7 +55,11 @@ scope.onmessage = ({ data: { memory, seed, durationMs } }) => {
     }
     const length = 1 + random.below(SIZES[Math.floor(step / 3000) % SIZES.length]);
     writeValue(value, number, step, length);
-    const clock = accessStamp(clockKindOf(policy), store.accessClock.at(NOW_MS));
+    const clock = accessStamp(
+      clockKindOf(policy, isAdmitting),
+      store.accessClock.at(NOW_MS),
+      isAdmitting,
+    );
     const bytes = value.slice(0, length);
     let isStored = false;
     for (let tries = 0; tries < TRIES_MAX + RECLAIMS_MAX; tries++) {

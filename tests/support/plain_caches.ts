@@ -88,6 +88,58 @@ export function plainLfu(capacity: number): PlainCache {
   };
 }
 
+/** As the paper on TinyLFU has it: counts end there, and are halved after so many accesses per entry. */
+const COUNT_MAX = 15, SAMPLE_PER_ENTRY = 10;
+
+/**
+ * W-TinyLFU as in Einziger, Friedman and Manes, "TinyLFU: A Highly Efficient Cache Admission Policy", 2017: a window of
+ * one in a hundred by recency, a segmented list of which four in five are protected, and exact counts for a sketch.
+ */
+export function plainTinyLfu(capacity: number): PlainCache {
+  const windowMax = Math.max(1, Math.round(capacity / 100)), mainMax = capacity - windowMax;
+  const protectedMax = Math.floor(mainMax * 0.8);
+  const recent = new Map<number, true>(), probation = new Map<number, true>();
+  const kept = new Map<number, true>(), counts = new Map<number, number>();
+  const countOf = (key: number) => counts.get(key) ?? 0;
+  const oldest = (list: Map<number, true>): number => list.keys().next().value!;
+  let uses = 0;
+  const count = (key: number) => {
+    counts.set(key, Math.min(COUNT_MAX, countOf(key) + 1));
+    if (++uses < capacity * SAMPLE_PER_ENTRY) return;
+    uses = Math.floor(uses / 2);
+    for (const [each, many] of counts) {
+      if (many < 2) counts.delete(each);
+      else counts.set(each, many >>> 1);
+    }
+  };
+  return (key) => {
+    count(key);
+    if (recent.delete(key)) recent.set(key, true);
+    else if (kept.delete(key)) kept.set(key, true);
+    else if (probation.delete(key)) {
+      kept.set(key, true);
+      if (kept.size > protectedMax) {
+        const demoted = oldest(kept);
+        kept.delete(demoted);
+        probation.set(demoted, true);
+      }
+    } else {
+      recent.set(key, true);
+      if (recent.size <= windowMax) return false;
+      const candidate = oldest(recent);
+      recent.delete(candidate);
+      if (probation.size + kept.size >= mainMax) {
+        const list = probation.size > 0 ? probation : kept, victim = oldest(list);
+        if (countOf(candidate) <= countOf(victim)) return false;
+        list.delete(victim);
+      }
+      probation.set(candidate, true);
+      return false;
+    }
+    return true;
+  };
+}
+
 /** The part of a trace's accesses that found their key, from 0 to 1. */
 export function hitRatio(cache: PlainCache, trace: Int32Array): number {
   let hits = 0;

@@ -17,15 +17,20 @@ export interface StoreCache {
 }
 
 /** A store of four shards that lets one entry go for each that comes beyond `capacity`. */
-export function storeCache(policy: EvictionPolicy, capacity: number): StoreCache {
+export function storeCache(
+  policy: EvictionPolicy,
+  capacity: number,
+  isAdmitting = false,
+): StoreCache {
   const access = openStore({ shardCount: 4, maxmemoryBytes: 64 * 2 ** 20 });
   const { store } = access, number = EVICTION_POLICIES.indexOf(policy);
-  const evictor = new Evictor(store, null), kind = clockKindOf(number);
-  evictor.begin(number, NOW_MS);
+  const evictor = new Evictor(store, null), kind = clockKindOf(number, isAdmitting);
+  evictor.begin(number, NOW_MS, isAdmitting);
+  if (isAdmitting) store.shards.forEach((shard) => evictor.runAhead(shard));
   let size = 0;
   const use: PlainCache = (name) => {
     const key = access.key(`key:${name}`), shard = access.shardOf(key);
-    const stamp = accessStamp(kind, store.accessClock.at(NOW_MS));
+    const stamp = accessStamp(kind, store.accessClock.at(NOW_MS), isAdmitting);
     store.lockChange(shard);
     const isThere = store.find(shard, key, NOW_MS, stamp) !== 0;
     if (!isThere && size >= capacity) size -= evictor.evict(shard, 1);

@@ -34,6 +34,7 @@ Deno.test("parseConfig() gives the documented defaults without flags and with se
     workerCount: 3,
     maxmemoryBytes: 4 * GIB,
     evictionPolicy: "allkeys-lru",
+    admission: "none",
     maxmemoryDefaultBytes: 4 * GIB,
     defaultTtlS: 0,
     ttlRules: [],

@@ -61,7 +61,7 @@ Deno.test("Evictor lets the entry go that expires next under volatile-ttl", () =
       left.set(`k${i}`, expiresAtMs + 500_000);
     }
   }
-  evictor.begin(EVICTION_POLICIES.indexOf("volatile-ttl"), nowMs);
+  evictor.begin(EVICTION_POLICIES.indexOf("volatile-ttl"), nowMs, false);
   const order = [...left].sort((a, b) => a[1] - b[1]);
   let late = 0;
   for (let gone = 0; gone < 2000; gone += 100) {
@@ -85,7 +85,7 @@ Deno.test("Evictor makes room under every policy whatever sizes come, and the st
     if (policy === "noeviction") continue;
     const access = openStore({ shardCount: 4, maxmemoryBytes: 16 * 2 ** 20 });
     const { store } = access, random = randomFrom(11), evictor = new Evictor(store, null);
-    evictor.begin(EVICTION_POLICIES.indexOf(policy), 1000);
+    evictor.begin(EVICTION_POLICIES.indexOf(policy), 1000, false);
     const last = new Map<string, Uint8Array>();
     for (let i = 0; i < 8000; i++) {
       const name = `key:${random.below(15_000)}`;
@@ -124,12 +124,12 @@ Deno.test("Evictor lets nothing go under noeviction, or for what can never fit",
   const evictor = new Evictor(store, null), shard = store.shards[0];
   let stored = 0;
   while (access.put(`k${stored}`, new Uint8Array(1000))) stored++;
-  evictor.begin(EVICTION_POLICIES.indexOf("noeviction"), 0);
+  evictor.begin(EVICTION_POLICIES.indexOf("noeviction"), 0, false);
   store.lockChange(shard);
   assert.equal(evictor.makeRoom(shard, 0), false);
   store.unlockChange(shard);
   assert.equal(evictor.reclaim(1000), false);
-  evictor.begin(EVICTION_POLICIES.indexOf("allkeys-lru"), 0);
+  evictor.begin(EVICTION_POLICIES.indexOf("allkeys-lru"), 0, false);
   assert.equal(evictor.reclaim(2 ** 21), false);
   assert.equal(store.entryCounts(0).entries, stored);
   assert.equal(evictor.reclaim(2 ** 16), true);

@@ -4,12 +4,17 @@
 //   0, 1     float64: entries let go so far
 //   2        the bucket at which the hand stands
 //   3        kind of policy that the access clocks are of, + 1; 0 before the first
-//   4 on     SIEVE's hand, see there
+//   4 on     SIEVE's hand, see there; it leaves 10 to 31 free
+//   10, 11   float64: of the entries let go, those that were not admitted
+//   12, 13   float64: entries that were admitted in the place of another
 import { SIEVE_WORDS } from "./sieve_hand.ts";
 
 export const HAND = 2;
 export const CLOCK_KIND = 3;
 const SHARD_WORDS = SIEVE_WORDS;
+const EVICTED = 0;
+const REJECTED = 5;
+const ADMITTED = 6;
 
 export function createEvictionMemory(shardCount: number): SharedArrayBuffer {
   return new SharedArrayBuffer(shardCount * SHARD_WORDS * 4);
@@ -22,14 +27,30 @@ export class EvictionState {
   constructor(memory: SharedArrayBuffer, shardNumber: number) {
     const at = shardNumber * SHARD_WORDS * 4;
     this.words = new Int32Array(memory, at, SHARD_WORDS);
-    this.#counts = new Float64Array(memory, at, 1);
+    this.#counts = new Float64Array(memory, at, ADMITTED + 1);
   }
 
   get evicted(): number {
-    return this.#counts[0];
+    return this.#counts[EVICTED];
   }
 
   noteEvicted(): void {
-    this.#counts[0]++;
+    this.#counts[EVICTED]++;
+  }
+
+  get rejected(): number {
+    return this.#counts[REJECTED];
+  }
+
+  noteRejected(): void {
+    this.#counts[REJECTED]++;
+  }
+
+  get admitted(): number {
+    return this.#counts[ADMITTED];
+  }
+
+  noteAdmitted(): void {
+    this.#counts[ADMITTED]++;
   }
 }

@@ -3,17 +3,21 @@
 // A hand goes round the buckets of each shard. It looks at the next few entries, whose access clocks lie in the
 // lines that it reads anyway, and lets the stalest of them go. Entries lie in the order of their hashes, so these are
 // a random sample without repetition: 16 of them come within 0.1 points of the hit ratio of an exact list by
-// recency, for four sequential lines per entry let go and no word of memory.
+// recency, for four sequential lines per entry let go and no word of memory. Under admission (see `admission.ts`) an
+// entry that was used since it came is protected: of a sample the others go first, and where these are fewer than a
+// fifth, the stalest of the protected loses that. This is the paper's segmented list, sampled.
 import {
   ALLKEYS_RANDOM,
   ALLKEYS_SIEVE,
+  BY_RECENCY,
+  BY_SEGMENT,
   clockKindOf,
   isVolatile,
   NO_EVICTION,
   VOLATILE_RANDOM,
   VOLATILE_TTL,
 } from "../../eviction_policies.ts";
-import { accessStamp, nextRandom, staleness } from "../access.ts";
+import { accessStamp, nextRandom, staleness, unprotect, UNPROTECTED } from "../access.ts";
 import { earliestExpiryMs, lowerBound, nextBucketUntil, takeDueBucket } from "../expiry_index.ts";
 import { beginEvacuation, CLASS_UNITS } from "../arena.ts";
 import { ownerSlot } from "../hash/directory.ts";
@@ -25,11 +29,14 @@ import { expiresAtMsOf, isExpired, keyBytesOf, typeOf } from "../record.ts";
 import type { Shard } from "../shard.ts";
 import { isHolding } from "../shard_lock.ts";
 import type { Store } from "../store.ts";
+import { contest, isAdmissionDue, isAdmitting, setAdmitting, tendAdmission } from "./admission.ts";
 import { CLOCK_KIND, HAND } from "./eviction_state.ts";
 import { chooseBySieve } from "./sieve_hand.ts";
 
 /** Entries that are looked at for one that goes. */
 const WINDOW = 16;
+/** Of these, so many are to be without protection: a fifth, as in the paper. */
+const UNPROTECTED_MIN = 3;
 /** Buckets that are looked at for one that goes; where their records are read, each costs a few cache misses. */
 const CHAINS_MAX = 256;
 /** Buckets that are passed because nothing in them expires: the bounds of eight lie in one line. */
@@ -53,6 +60,8 @@ const ROUNDS_MIN = 8;
 /** Free slots are kept ahead of need up to this part of a shard's pages, from that part on. */
 const AHEAD_LOW_SHIFT = 7;
 const AHEAD_HIGH_SHIFT = 6;
+/** Slices of the sketch's ageing under one hold of the lock: about 50 µs. */
+const TENDED_PER_TURN = 8;
 /** Holds of one shard's lock by one turn of the background's work. */
 const HOLDS_PER_TURN = 8;
 
@@ -73,6 +82,8 @@ export class Evictor {
   policy = NO_EVICTION;
   /** Set when the last call stopped because the log had no room for removals. */
   isStarved = false;
+  /** Whether new entries have to show that they are used more often than what would go for them. */
+  #isAdmitting = false;
 
   readonly #store: Store;
   readonly #sink: VictimSink | null;
@@ -86,10 +97,11 @@ export class Evictor {
     this.#sink = sink;
   }
 
-  /** The moment of what follows, and the policy that holds by then. */
-  begin(policy: number, nowMs: number): void {
+  /** The moment of what follows, the policy that holds by then, and whether uses are counted for admission. */
+  begin(policy: number, nowMs: number, isAdmitting: boolean): void {
     this.policy = policy;
     this.#nowMs = nowMs;
+    this.#isAdmitting = isAdmitting;
   }
 
   get isOn(): boolean {
@@ -143,6 +155,7 @@ export class Evictor {
   /** One turn of the work ahead of need, for one shard; gives whether there is more to do. */
   runAhead(shard: Shard): boolean {
     this.#adoptClocks(shard);
+    this.#tendAhead(shard);
     if (this.policy === NO_EVICTION) return false;
     const words = shard.words, { account } = this.#store;
     const isShort = () =>
@@ -167,14 +180,34 @@ export class Evictor {
   evict(shard: Shard, count: number): number {
     this.isStarved = false;
     this.#adoptClocks(shard);
-    this.#stamp = accessStamp(clockKindOf(this.policy), this.#store.accessClock.tick);
+    if (this.#isAdmitting !== isAdmitting(shard)) setAdmitting(shard, this.#isAdmitting);
+    if (this.#isAdmitting) tendAdmission(shard);
+    const kind = clockKindOf(this.policy, this.#isAdmitting);
+    this.#stamp = accessStamp(kind, this.#store.accessClock.tick, false);
+    const state = this.#store.eviction[shard.number];
     let removed = 0;
     while (removed < count && shard.words[L.ENTRIES] > 0) {
-      const slot = this.#choose(shard);
-      if (slot === 0 || !this.#remove(shard, slot)) break;
+      let slot = this.#choose(shard);
+      if (slot === 0) break;
+      if (this.#isAdmitting) {
+        slot = contest(shard, state, slot, isVolatile(this.policy), this.#nowMs);
+      }
+      if (!this.#remove(shard, slot)) break;
       removed++;
     }
     return removed;
+  }
+
+  /** The sketch's growing and ageing, and a change of whether there is one; takes the shard's lock if it is time. */
+  #tendAhead(shard: Shard): void {
+    const isChanged = this.#isAdmitting !== isAdmitting(shard);
+    if (!isChanged && !(this.#isAdmitting && isAdmissionDue(shard))) return;
+    this.#store.lockChange(shard);
+    if (isChanged) setAdmitting(shard, this.#isAdmitting);
+    for (let i = 0; this.#isAdmitting && i < TENDED_PER_TURN && isAdmissionDue(shard); i++) {
+      tendAdmission(shard);
+    }
+    this.#store.unlockChange(shard);
   }
 
   /** The slot of the entry that goes next; 0 if none was found in a bounded search. */
@@ -187,6 +220,7 @@ export class Evictor {
       // Where fields of hashes expire before any key does, the index of expiry leads to them only.
       if (soonest !== 0) return soonest;
     }
+    const isSegmented = clockKindOf(policy, this.#isAdmitting) === BY_SEGMENT;
     const isRandom = policy === ALLKEYS_RANDOM || policy === VOLATILE_RANDOM;
     const state = this.#store.eviction[shard.number].words, count = words[L.BUCKETS];
     if (policy === ALLKEYS_SIEVE) {
@@ -194,6 +228,7 @@ export class Evictor {
     }
     let bucket = isRandom ? nextRandom() % count : state[HAND];
     let best = 0, bestScore = -Infinity, seen = 0;
+    let isProtected = 0, stalest = 0, stalestScore = -1;
     for (let chains = 0, passed = 0; chains < CHAINS_MAX && seen < WINDOW; bucket++) {
       if (bucket >= count) bucket = 0;
       if (onlyExpiring) {
@@ -226,11 +261,16 @@ export class Evictor {
           } else if (isRandom) score = nextRandom();
           else score = staleness(clocks[base * 2 + L.BUCKET_CLOCKS + place], stamp);
           seen++;
+          if (isSegmented && score < UNPROTECTED) {
+            isProtected++;
+            if (score > stalestScore) stalest = base + place, stalestScore = score;
+          }
           if (score > bestScore) best = base + place, bestScore = score;
         }
       }
     }
     if (!isRandom) state[HAND] = bucket;
+    if (stalest !== 0 && seen - isProtected < UNPROTECTED_MIN) unprotect(shard, stalest, stamp);
     return best;
   }
 
@@ -298,12 +338,13 @@ export class Evictor {
 
   /** After a change of the policy, clocks of another kind mean nothing: all entries begin anew. */
   #adoptClocks(shard: Shard): void {
-    const state = this.#store.eviction[shard.number].words, kind = clockKindOf(this.policy);
-    const before = state[CLOCK_KIND];
+    const state = this.#store.eviction[shard.number].words;
+    const kind = clockKindOf(this.policy, this.#isAdmitting), before = state[CLOCK_KIND];
     if (before === kind + 1) return;
     state[CLOCK_KIND] = kind + 1;
-    if (before === 0) return;
-    const fresh = accessStamp(kind, this.#store.accessClock.tick), { words, clocks } = shard;
+    if (before === 0 || hasTicks(kind) && hasTicks(before - 1)) return;
+    const fresh = accessStamp(kind, this.#store.accessClock.tick, false);
+    const { words, clocks } = shard;
     for (let bucket = 0; bucket < words[L.BUCKETS]; bucket++) {
       for (let base = L.BUCKET_BASE + bucket * L.BUCKET_WORDS; base !== 0;) {
         const first = base * 2 + L.BUCKET_CLOCKS;
@@ -312,6 +353,11 @@ export class Evictor {
       }
     }
   }
+}
+
+/** Whether clocks of a kind hold the tick of the last access; the lowest bit then does not matter for the order. */
+function hasTicks(kind: number): boolean {
+  return kind === BY_RECENCY || kind === BY_SEGMENT;
 }
 
 /** The slot of the entry that expires next, found by the index of expiry; nearly always the very one. */
