@@ -320,7 +320,7 @@ export class HashAccess {
    * error is the reply: call `commit()` and return without reply.
    */
   set(keyIndex: number, fieldIndex: number, valueIndex: number, expiresAtMs: number): number {
-    const c = this.c, { bytes, view, argStart, argEnd } = c.batch, at = c.first + valueIndex;
+    const c = this.c, { bytes, view, argStart } = c.batch, at = c.first + valueIndex;
     const valueBytes = c.argLength(valueIndex);
     return this.#set(
       keyIndex,
