@@ -2,7 +2,7 @@
 //
 // MAYFLY_BENCH_TOY makes the tables small: then it only proves that the benches run.
 import { allocateSlot, freeSlot } from "../src/store/arena.ts";
-import { createStoreMemory, entries, type KeyRange, Store } from "../src/store/store.ts";
+import { createStoreMemory, entries, type Hash, type KeyRange, Store } from "../src/store/store.ts";
 
 const isToy = Deno.env.get("MAYFLY_BENCH_TOY") !== undefined;
 const COUNTS = isToy ? [1_000, 10_000] : [100_000, 1_000_000];
@@ -143,6 +143,108 @@ for (const count of COUNTS) {
   bench("put and remove", count, (table, number) => {
     if (!table.put(number + count)) throw new Error(`key ${number} was refused`);
     table.remove(number + count);
+  });
+}
+
+/** Hashes of 20 fields, or one with `fields`; names and values of 8 bytes, all found by the key's look-up first. */
+class FilledHashes {
+  readonly store = new Store(
+    createStoreMemory({ maxmemoryBytes: 512 * 2 ** 20, maxValueBytes: 2 ** 20, hashKey: [11, 7] }),
+  );
+  readonly hash: Hash = this.store.createHash();
+  readonly view: DataView;
+  readonly key: KeyRange;
+  readonly value = valueOf(8);
+  readonly order: Int32Array;
+  at = 0;
+
+  constructor(readonly keys: number, readonly fields: number) {
+    const count = Math.max(keys, fields), bytes = new Uint8Array(count * PADDED_BYTES);
+    for (let i = 0; i < count; i++) {
+      new TextEncoder().encodeInto(`f${i}`.padEnd(8, "-"), bytes.subarray(i * PADDED_BYTES));
+    }
+    this.view = new DataView(bytes.buffer);
+    this.key = { hash: 0, database: 0, view: this.view, start: 0, end: 0 };
+    this.order = shuffled(keys === 1 ? fields : keys);
+    for (let key = 0; key < keys; key++) {
+      for (let field = 0; field < fields; field++) this.set(key, field);
+    }
+  }
+
+  next(): number {
+    this.at = this.at + 1 === this.order.length ? 0 : this.at + 1;
+    return this.order[this.at];
+  }
+
+  #use(number: number): KeyRange {
+    const { key } = this;
+    key.start = number * PADDED_BYTES;
+    key.end = key.start + 8;
+    key.hash = this.store.hash(this.view, key.start, key.end, 0);
+    return key;
+  }
+
+  set(number: number, field: number): void {
+    const { store, hash, value, view } = this, key = this.#use(number);
+    const shard = store.shardOf(key.hash), start = field * PADDED_BYTES;
+    store.lockChange(shard);
+    const ref = store.findForChange(shard, key, 0);
+    if (ref === 0) hash.prepare(shard, key, 8, 0, 0);
+    else hash.openForChange(shard, ref, shard.slot, key.hash, 0);
+    hash.set(view, start, start + 8, value.bytes, value.view, 0, 8, 0);
+    if (ref === 0) hash.link(key, 1);
+    store.unlockChange(shard);
+  }
+
+  find(number: number, field: number): boolean {
+    const { store, hash, view } = this, key = this.#use(number), shard = store.shardOf(key.hash);
+    const begun = store.beginRead(shard), start = field * PADDED_BYTES;
+    hash.open(shard, store.find(shard, key, 1, 1), 1);
+    return hash.find(view, start, start + 8) && store.confirmRead(shard, begun);
+  }
+
+  /** All fields of one hash, in the order in which they were written. */
+  findAll(number: number): boolean {
+    const { store, hash, view } = this, key = this.#use(number), shard = store.shardOf(key.hash);
+    const begun = store.beginRead(shard);
+    hash.open(shard, store.find(shard, key, 1, 1), 1);
+    let isFound = true;
+    for (let start = 0; start < this.fields * PADDED_BYTES; start += PADDED_BYTES) {
+      if (!hash.find(view, start, start + 8)) isFound = false;
+    }
+    return isFound && store.confirmRead(shard, begun);
+  }
+}
+
+{
+  const small = new FilledHashes(isToy ? 100 : 20_000, 20);
+  const large = new FilledHashes(1, isToy ? 1_000 : 100_000);
+  const found = (isFound: boolean) => {
+    if (!isFound) throw new Error("a field is missing");
+  };
+  Deno.bench({ name: `HGET, hashes of 20 fields (x${BATCH})`, group: "find hit" }, () => {
+    for (let i = 0; i < BATCH; i++) found(small.find(small.next(), i % 20));
+  });
+  Deno.bench(
+    { name: `HGET, a hash of ${large.fields} fields (x${BATCH})`, group: "find hit" },
+    () => {
+      for (let i = 0; i < BATCH; i++) found(large.find(0, large.next()));
+    },
+  );
+  Deno.bench(
+    { name: `HSET, hashes of 20 fields (x${BATCH})`, group: "put, overwrite in place" },
+    () => {
+      for (let i = 0; i < BATCH; i++) small.set(small.next(), i % 20);
+    },
+  );
+  Deno.bench({
+    name: `HSET, a hash of ${large.fields} fields (x${BATCH})`,
+    group: "put, overwrite in place",
+  }, () => {
+    for (let i = 0; i < BATCH; i++) large.set(0, large.next());
+  });
+  Deno.bench({ name: `HMGET of 20 fields (x${BATCH / 4})`, group: "hash" }, () => {
+    for (let i = 0; i < BATCH / 4; i++) found(small.findAll(small.next()));
   });
 }
 {

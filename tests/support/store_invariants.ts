@@ -6,10 +6,13 @@
 import { CLASS_UNITS, classOfUnits } from "../../src/store/arena.ts";
 import * as L from "../../src/store/layout.ts";
 import type { Shard, Store } from "../../src/store/store.ts";
+import { checkHash, earlier } from "./hash_invariants.ts";
 
 /** Where the bytes of all arenas are, pages that were never used included. Units: bytes, counts. */
 export interface StoreCensus {
   entries: number;
+  /** Fields of all hashes. */
+  fields: number;
   /** Slots that hold a record, whole slots. */
   liveSlotBytes: number;
   freeSlotBytes: number;
@@ -29,6 +32,7 @@ export interface StoreCensus {
 export function checkInvariants(store: Store): StoreCensus {
   const census: StoreCensus = {
     entries: 0,
+    fields: 0,
     liveSlotBytes: 0,
     freeSlotBytes: 0,
     unfilledBytes: 0,
@@ -192,8 +196,13 @@ class ShardCheck {
     const where = `record ${ref}`,
       keyBytes = word >>> L.KEY_SHIFT,
       isBlock = (word & L.FLAG_BLOCK) !== 0;
-    if ((word & L.TYPE_MASK) !== L.TYPE_STRING) this.#fail(`${where}: type ${word & L.TYPE_MASK}`);
-    if ((word & 0xff00 & ~(L.FLAG_BLOCK | L.FLAG_EXPIRY)) !== 0) {
+    const type = word & L.TYPE_MASK;
+    if (type !== L.TYPE_STRING && type !== L.TYPE_HASH && type !== L.TYPE_PART) {
+      this.#fail(`${where}: type ${type}`);
+    }
+    if (type === L.TYPE_PART && word !== L.TYPE_PART) this.#fail(`${where}: a part with ${word}`);
+    const flag = type === L.TYPE_STRING ? L.FLAG_BLOCK : L.FLAG_DIRECTORY;
+    if ((word & 0xff00 & ~(flag | L.FLAG_EXPIRY)) !== 0) {
       this.#fail(`${where}: flags ${word & 0xff00}`);
     }
     if (valueBytes < 0) this.#fail(`${where}: ${valueBytes} bytes of value`);
@@ -371,9 +380,21 @@ class ShardCheck {
     const home = high < this.#words[L.BUCKETS] ? high : address & (mask >>> 1);
     this.#same(`${where}: chain`, bucket, home);
     entries[database]++;
-    const expiresAtMs = expires ? this.shard.f64[ref + 1] : 0, bound = this.shard.bounds[bucket];
+    let expiresAtMs = expires ? this.shard.f64[ref + 1] : 0;
+    const bound = this.shard.bounds[bucket];
+    if (expiresAtMs !== 0) expiring[database]++;
+    if ((word & L.TYPE_MASK) === L.TYPE_HASH) {
+      const valueStart = start + Math.ceil(keyBytes / 4) * 4;
+      const found = checkHash(this.store, this.shard, ref, hash, valueStart, (part) => {
+        if (this.#records[part] !== 1) {
+          this.#fail(`${where}: part ${part} is not live, or another's`);
+        }
+        this.#records[part] = 2;
+      });
+      this.census.fields += found.fields;
+      expiresAtMs = earlier(expiresAtMs, found.earliestMs);
+    }
     if (expiresAtMs === 0) return;
-    expiring[database]++;
     if (bound === 0 || bound > expiresAtMs) {
       this.#fail(`${where}: ${expiresAtMs} with bound ${bound}`);
     }

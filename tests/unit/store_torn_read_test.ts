@@ -4,7 +4,8 @@ import { isClock } from "../support/store_invariants.ts";
 import assert from "node:assert/strict";
 import * as L from "../../src/store/layout.ts";
 import { INLINE_VALUE_BYTES_MAX, record, type Shard } from "../../src/store/store.ts";
-import { openStore, randomFrom, type StoreAccess } from "../support/store_access.ts";
+import { bytesOf, HashModel } from "../support/hash_model.ts";
+import { openStore, randomFrom, type StoreAccess, valueRange } from "../support/store_access.ts";
 
 type Words = Int32Array | Float64Array | Uint8Array | Uint16Array;
 
@@ -97,6 +98,55 @@ Deno.test("find() over torn memory ends, stays within its views and stores into 
     }
   }
   assert.ok(found > 0);
+});
+
+Deno.test("a hash over torn memory is read to an end, within its views, and nothing is stored", () => {
+  const seed = 77, random = randomFrom(seed);
+  const access = openStore({ shardCount: 1, maxmemoryBytes: 2 ** 22, maxValueBytes: 0 });
+  const [shard] = access.store.shards, names: string[] = [];
+  for (const [count, fields] of [[60, 20], [4, 500]]) {
+    for (let i = 0; i < count; i++) {
+      const model = new HashModel(access, `hash of ${fields}: ${i}`);
+      names.push(`hash of ${fields}: ${i}`);
+      for (let field = 0; field < fields; field++) {
+        const value = new Uint8Array(random.below(200));
+        model.set(bytesOf(`field:${field}`), value, field % 3 === 0 ? 5_000 + field : 0);
+      }
+    }
+  }
+  const arena = shard.i32.slice(), { i32: raw } = shard;
+  const used = (L.ARENA_BASE_UNITS + shard.words[L.PAGE_BUMP] * L.PAGE_UNITS) * 2;
+  guard(shard);
+  const hash = access.store.createHash();
+  let found = 0;
+  for (let round = 0; round < 8; round++) {
+    raw.set(arena);
+    const wild = () => [-1, 0, 2 ** 31 - 1, -(2 ** 31), random.below(2 ** 32) | 0][random.below(5)];
+    for (let i = 0; i < 30_000; i++) {
+      const word = random.below(used);
+      // Keys stay in most records: what is torn is mostly what they lead to.
+      raw[word] = random.below(2) === 0 ? wild() : raw[word] ^ (1 << random.below(32));
+    }
+    const before = raw.slice();
+    for (const name of names) {
+      const key = access.key(name), ref = access.store.find(shard, key, 1, -1);
+      if (ref === 0) continue;
+      hash.open(shard, ref, 5_100);
+      for (let field = 0; field < 20; field++) {
+        const range = valueRange(bytesOf(`field:${field}`));
+        if (!hash.find(range.view, range.start, range.end)) continue;
+        found++;
+        const { nameWord, nameBytes, valueWord, valueBytes } = hash.place;
+        assert.ok(nameWord >= 0 && nameWord * 4 + nameBytes <= shard.u8.length);
+        assert.ok(valueWord >= 0 && valueWord * 4 + valueBytes <= shard.u8.length);
+      }
+      if (hash.isLarge) continue;
+      hash.liveCount();
+      hash.random();
+    }
+    assert.equal(raw.findIndex((word, at) => word !== before[at]), -1, `seed ${seed}`);
+  }
+  assert.ok(found > 1_000, `${found} fields were found`);
 });
 
 Deno.test("find() ends on a chain that is a ring", () => {
