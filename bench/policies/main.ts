@@ -3,29 +3,57 @@
 // deno task bench:policies [--svg FOLDER]. MAYFLY_BENCH_TOY=1 makes the traces short enough to see that it works.
 import type { EvictionPolicy } from "../../src/eviction_policies.ts";
 import { findProgram } from "../../tests/support/needs.ts";
-import { hitRatio, plainLfu, plainLru, plainSieve } from "../../tests/support/plain_caches.ts";
+import {
+  hitRatio,
+  plainLfu,
+  plainLru,
+  plainSieve,
+  plainTinyLfu,
+} from "../../tests/support/plain_caches.ts";
 import { startRedis } from "../../tests/support/redis_server.ts";
 import { connect, plain, type RespClient } from "../../tests/support/resp_client.ts";
 import { storeCache } from "../../tests/support/store_cache.ts";
-import { loopTrace, scanTrace, shiftingTrace, zipfTrace } from "../../tests/support/traces.ts";
+import {
+  loopTrace,
+  newestTrace,
+  onceTrace,
+  pagesTrace,
+  scanTrace,
+  shiftingTrace,
+  zipfTrace,
+} from "../../tests/support/traces.ts";
 import { SCHEMES } from "../peers/chart.ts";
 import { ratioChart, type RatioRow } from "./ratio_chart.ts";
 
 const IS_TOY = Deno.env.get("MAYFLY_BENCH_TOY") === "1";
 const OPTIONS = IS_TOY
   ? { keys: 10_000, length: 20_000, seed: 1 }
-  : { keys: 100_000, length: 500_000, seed: 1 };
+  : { keys: 50_000, length: 250_000, seed: 1 };
 const TRACES: Readonly<Record<string, Int32Array>> = {
   "Zipf 0.8": zipfTrace(0.8, OPTIONS),
   "Zipf 1.0": zipfTrace(1, OPTIONS),
   "Zipf 1.0, scans": scanTrace(1, OPTIONS),
   "Zipf 0.8, shifting": shiftingTrace(0.8, OPTIONS),
   "loops": loopTrace(OPTIONS),
+  "half used once": onceTrace(OPTIONS),
+  "the newest": newestTrace(OPTIONS),
 };
 /** Of the keys; a cache of one in a hundred asks for entries enough to be sampled. */
 const PARTS = [0.01, 0.1];
-const OURS: readonly EvictionPolicy[] = ["allkeys-lru", "allkeys-lfu", "allkeys-sieve"];
-const PLAIN = { LRU: plainLru, LFU: plainLfu, SIEVE: plainSieve };
+const OURS: readonly (readonly [title: string, policy: EvictionPolicy, isAdmitting: boolean])[] = [
+  ["lru", "allkeys-lru", false],
+  ["lfu", "allkeys-lfu", false],
+  ["sieve", "allkeys-sieve", false],
+  ["lru+tinylfu", "allkeys-lru", true],
+  ["sieve+tinylfu", "allkeys-sieve", true],
+];
+const PLAIN = { LRU: plainLru, LFU: plainLfu, SIEVE: plainSieve, "W-TinyLFU": plainTinyLfu };
+/** What O'Neil and others print of LRU for their trace of 1000 pages (see `pagesTrace()`), by buffers. */
+const PRINTED_LRU: readonly (readonly [buffers: number, ratio: number])[] = [
+  [40, 0.53],
+  [100, 0.63],
+  [200, 0.72],
+];
 /** Accesses of one round trip: what misses twice within it counts as one miss. */
 const BLOCK = 32;
 const SAMPLE_KEYS = 20_000;
@@ -43,8 +71,9 @@ for (const [name, trace] of Object.entries(TRACES)) {
       // Redis's own memory is in its account, so it holds fewer: all others get what its LRU could hold.
       if (policy === "allkeys-lru") capacity = keys;
     }
-    for (const policy of OURS) {
-      values.set(`mayfly ${policy.slice(8)}`, hitRatio(storeCache(policy, capacity).use, trace));
+    for (const [title, policy, isAdmitting] of OURS) {
+      const { use } = storeCache(policy, capacity, isAdmitting);
+      values.set(`mayfly ${title}`, hitRatio(use, trace));
     }
     for (const [title, make] of Object.entries(PLAIN)) {
       values.set(`exact ${title}`, hitRatio(make(capacity), trace));
@@ -55,6 +84,15 @@ for (const [name, trace] of Object.entries(TRACES)) {
         [...values].map(([title, ratio]) => `${title} ${(ratio * 100).toFixed(2)}`).join("  "),
     );
   }
+}
+const pages = pagesTrace({ keys: 1000, length: IS_TOY ? 30_000 : 300_000, seed: OPTIONS.seed });
+console.log("\nPages by the 80-20 law, as in the paper on LRU-K:");
+for (const [buffers, printed] of PRINTED_LRU) {
+  const values = OURS.map(([title, policy, isAdmitting]) =>
+    `mayfly ${title} ${(hitRatio(storeCache(policy, buffers, isAdmitting).use, pages)).toFixed(3)}`
+  );
+  const exact = hitRatio(plainLru(buffers), pages).toFixed(3);
+  console.log(`${buffers} buffers: printed ${printed}  exact LRU ${exact}  ${values.join("  ")}`);
 }
 const titles = [...rows[0].values.keys()];
 console.log(`\n| trace, size of the cache | ${titles.join(" | ")} |`);

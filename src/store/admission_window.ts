@@ -6,11 +6,11 @@
 import { WINDOW_HEAD, WINDOW_TAIL } from "./frequency_sketch.ts";
 
 /**
- * Parts of the entries that the window holds, as powers of two: at least, as long as entries go, and at most. Between
- * them lies what goes ahead of need, before the entries for whose sake it goes have come.
+ * The part of the entries that the window holds at least, as long as entries go, as a power of two; at most it is three
+ * times that. Between them lies what goes ahead of need, before the entries for whose sake it goes have come.
  */
 const LEAST_SHIFT = 7;
-const MOST_SHIFT = 6;
+const MOST = 3;
 
 /** The window as a thread sees it. */
 export interface WindowView {
@@ -30,14 +30,18 @@ export function enterWindow({ sketch, window }: WindowView, hash: number, entrie
   window[tail & (window.length - 1)] = hash;
   sketch[WINDOW_TAIL] = tail + 1;
   // While there is room the oldest pass without being asked.
-  const most = Math.min(window.length, Math.max(2, entries >>> MOST_SHIFT));
+  const most = Math.min(window.length, windowLeast(entries) * MOST);
   if (((tail + 1 - sketch[WINDOW_HEAD]) | 0) > most) sketch[WINDOW_HEAD] = tail + 1 - most;
 }
 
 /** Whether somebody has to leave the window. */
 export function isWindowFull({ sketch }: WindowView, entries: number): boolean {
-  const count = (sketch[WINDOW_TAIL] - sketch[WINDOW_HEAD]) | 0;
-  return count > Math.max(1, entries >>> LEAST_SHIFT);
+  return ((sketch[WINDOW_TAIL] - sketch[WINDOW_HEAD]) | 0) > windowLeast(entries);
+}
+
+/** How many a shard of so many entries has in its window at least; as many at once may be asked to leave it. */
+export function windowLeast(entries: number): number {
+  return Math.max(1, entries >>> LEAST_SHIFT);
 }
 
 /** Takes out the hash of the entry that came first. */

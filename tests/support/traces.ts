@@ -50,6 +50,41 @@ export function loopTrace({ keys, length, seed }: TraceOptions): Int32Array {
   return trace;
 }
 
+/**
+ * What a content network serves: half of the accesses go to keys that are asked for once and never again, the others
+ * by Zipf's law with exponent 0.9, while a tenth of the keys is replaced by new ones over the trace.
+ */
+export function onceTrace(options: TraceOptions): Int32Array {
+  const { keys, length } = options, random = fractions(options.seed + 1);
+  const born = Math.max(1, Math.floor(length / (keys / 10)));
+  let next = keys * 2;
+  return zipfTrace(0.9, options).map((key, i) => {
+    if (random() < 0.5) return next++;
+    // From its moment on, a key's place is taken by one that nobody had asked for.
+    return key < i / born ? key + keys : key;
+  });
+}
+
+/** What a feed serves: new keys come all the time, and the newer one is the likelier it is asked for (YCSB's workload D). */
+export function newestTrace({ keys, length, seed }: TraceOptions): Int32Array {
+  const random = fractions(seed), every = Math.max(2, Math.floor(length / keys));
+  let newest = 0;
+  return Int32Array.from({ length }, (_, i) => {
+    if (i % every === 0) return ++newest;
+    // Ages by a law close to Zipf's with exponent 1.
+    return Math.max(0, newest - Math.floor(Math.exp(random() * Math.log(newest + 1))) + 1);
+  });
+}
+
+/**
+ * Pages by the 80-20 law of O'Neil, O'Neil and Weikum, "The LRU-K Page Replacement Algorithm", SIGMOD 1993, section 4.2:
+ * the first i of n pages get (i / n) ** (log 0.8 / log 0.2) of all accesses.
+ */
+export function pagesTrace({ keys, length, seed }: TraceOptions): Int32Array {
+  const random = fractions(seed), power = Math.log(0.2) / Math.log(0.8);
+  return Int32Array.from({ length }, () => Math.floor(keys * random() ** power));
+}
+
 /** The first rank whose sum is not below `wanted`. */
 function rankAt(sums: Float64Array, wanted: number): number {
   let low = 0, high = sums.length - 1;

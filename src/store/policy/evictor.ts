@@ -17,6 +17,7 @@ import {
   VOLATILE_RANDOM,
   VOLATILE_TTL,
 } from "../../eviction_policies.ts";
+import { windowLeast } from "../admission_window.ts";
 import { accessStamp, nextRandom, staleness, unprotect, UNPROTECTED } from "../access.ts";
 import { earliestExpiryMs, lowerBound, nextBucketUntil, takeDueBucket } from "../expiry_index.ts";
 import { beginEvacuation, CLASS_UNITS } from "../arena.ts";
@@ -114,7 +115,8 @@ export class Evictor {
    */
   makeRoom(shard: Shard, tries: number): boolean {
     if (this.policy === NO_EVICTION) return false;
-    let removed = this.evict(shard, tries === 0 ? VICTIMS_PER_WRITE : VICTIMS_PER_TRY);
+    const victims = tries === 0 ? this.#atOnce(shard, VICTIMS_PER_WRITE) : VICTIMS_PER_TRY;
+    let removed = this.evict(shard, victims);
     if (this.isStarved) return false;
     if (tries >= TRIES_BEFORE_PAGE) removed += this.#emptyPage(shard);
     else if (tries > 0) removed += this.#compact(shard, MOVES_PER_WRITE);
@@ -166,7 +168,7 @@ export class Evictor {
     if (account.hasRoom(0) && words[L.FREE_SLOT_UNITS] >= low) return false;
     for (let holds = 0; holds < HOLDS_PER_TURN && isShort(); holds++) {
       this.#store.lockChange(shard);
-      let removed = this.evict(shard, VICTIMS_PER_HOLD);
+      let removed = this.evict(shard, this.#atOnce(shard, VICTIMS_PER_HOLD));
       // Too much is in use, not too little free: pages have to go back.
       if (!account.hasRoom(0)) removed += this.#compact(shard, MOVES_PER_HOLD);
       this.#sink?.publish();
@@ -174,6 +176,11 @@ export class Evictor {
       if (removed === 0) return false;
     }
     return isShort();
+  }
+
+  /** Under admission, no more than the window has for each one that goes: who would go without has not been compared. */
+  #atOnce(shard: Shard, count: number): number {
+    return this.#isAdmitting ? Math.min(count, windowLeast(shard.words[L.ENTRIES])) : count;
   }
 
   /** Lets at most `count` entries of a shard go, whose lock for changes is held; gives how many went. */
