@@ -220,7 +220,7 @@ Deno.test("DEL, a string in its place, flush and eviction free all of a hash", (
   store.flush(-1);
   nothing();
   const evictor = new Evictor(store, null);
-  evictor.begin(ALLKEYS_RANDOM, 0);
+  evictor.begin(ALLKEYS_RANDOM, 0, false);
   let refused = 0;
   for (let i = 0; i < 100; i++) {
     for (let tries = 0; !fill(`hash:${i}`) && tries < 20; tries++) {
