@@ -15,6 +15,7 @@ import { get, set } from "./commands/strings.ts";
 import { CommandLookup, ROWS } from "./commands/table.ts";
 import { EvictionLog } from "./commands/eviction_log.ts";
 import { EXEC, RUNS_IN_MULTI, TransactionRunner } from "./commands/transaction_runner.ts";
+import { SingleReader } from "./commands/single_read.ts";
 import * as errors from "./errors.ts";
 import { clockKindOf } from "./eviction_policies.ts";
 import type { Clock } from "./clock.ts";
@@ -71,6 +72,9 @@ export class Engine {
   /** After a parked command: its reply is not wanted. */
   isParkedSilent = false;
 
+  /** For callers with one key and no batch. */
+  readonly single: SingleReader;
+
   readonly #context: CommandContext;
   readonly #effects: EffectLog | null;
   readonly #lookup = new CommandLookup(ROWS.map((row) => row.name));
@@ -111,6 +115,7 @@ export class Engine {
   ) {
     this.#effects = effects;
     this.#accounts = new BatchAccounts(services, metrics);
+    this.single = new SingleReader(store, services, clock, metrics, this.#accounts);
     this.#context = new CommandContext(store, services, effects);
     this.#evictionLog = effects === null ? null : new EvictionLog(effects);
     this.#evictor = new Evictor(store, this.#evictionLog);

@@ -71,6 +71,23 @@ export class BatchAccounts {
     this.#startMs = this.#isTimed ? performance.now() : 0;
   }
 
+  /** Instead of `end()`: the batch did not run, and comes again. */
+  cancel(): void {
+    this.#batches--;
+  }
+
+  /** The same for a batch of one command that cannot be slow: a look-up of argument 0, which is a key. */
+  endSingle(number: number, batch: RequestBatch, isHit: boolean): void {
+    this.metrics.commands.count(number, 1);
+    if (this.#isTimed) {
+      const ns = (performance.now() - this.#startMs) * 1e6;
+      this.metrics.observe(ns, 1, this.#weight);
+      this.metrics.commands.observe(number, ns, 1, this.#weight);
+    }
+    this.#wasSlow = false;
+    if (this.notesLookups) this.noteLookup(batch, 0, isHit ? 1 : 0, isHit ? 0 : 1);
+  }
+
   /** A command of the batch that ran by itself, and took `ms`. */
   noteAlone(c: CommandContext, command: number, rowIndex: number, ms: number): void {
     if (rowIndex < 0) return;

@@ -2,6 +2,7 @@
 //
 // The engine's errors are not caught as a request's are: a broken invariant ends the process.
 import type { Finish } from "../../commands/context.ts";
+import { type SingleReader, UNSURE } from "../../commands/single_read.ts";
 import { CLOSE, type Engine, PARKED } from "../../engine.ts";
 import { HTTP_COMMANDS_PER_TURN, HTTP_SCRATCH_BYTES_KEPT } from "../../limits.ts";
 import {
@@ -98,6 +99,22 @@ export class CommandRunner {
       this.#options.fail(error);
       throw error;
     }
+  }
+
+  /** GET of the key that a URL ends with: FOUND, and the value lies in `single`, or MISSING, or UNSURE. */
+  look(session: Session, url: string, from: number): number {
+    const { engine, gate } = this.#options;
+    if (gate === null) return engine.single.look(session, url, from);
+    gate.begin();
+    if (gate.judge() !== null) return UNSURE;
+    const found = engine.single.look(session, url, from);
+    // What came into the log meanwhile may be what was read: it is run again, as a command that waits.
+    return gate.judge() === null ? found : UNSURE;
+  }
+
+  /** Where `look()` leaves what it found. */
+  get single(): SingleReader {
+    return this.#options.engine.single;
   }
 
   /** The session has ended: transactions and MONITOR end with it. */

@@ -1,7 +1,8 @@
 // GET /get and POST or PUT /put, with the words of the system whose clients they serve, byte for byte.
+import { MISSING, SINGLE_KEY_AT, UNSURE } from "../../commands/single_read.ts";
 import { HLD_TEXT_BYTES_MAX, HTTP_JSON_BYTES_MAX } from "../../limits.ts";
 import { quotedBytes } from "../../protocol/json_writer.ts";
-import { strictText } from "./byte_text.ts";
+import { asciiText, strictText } from "./byte_text.ts";
 import type { RawWriter } from "../../protocol/raw_writer.ts";
 import type { Command } from "./command_runner.ts";
 import type { HttpTools } from "./http_tools.ts";
@@ -12,6 +13,10 @@ import { commandProblem } from "./problem.ts";
 const JSON_INIT = { headers: { "content-type": "application/json" } };
 const TEXT_HEADERS = { "content-type": "text/plain;charset=UTF-8" };
 const STORED = '{"status":"OK","message":"Key inserted/updated successfully."}';
+const HEAD = '{"status":"OK","key":"';
+/** Exactly as long as the gap between a key and the value that was looked up. */
+const MIDDLE = '","value":"';
+const END = '"}';
 const NOT_FOUND = '{"status":"ERROR","message":"Key not found."}';
 const MS_PER_S = 1000;
 /** Error replies that the client's arguments cause: a key or value that is too long, a ttl out of range. */
@@ -42,6 +47,25 @@ export class FollowedRoutes {
     this.#textBytesMax = tools.services.config.textDialect === "hld"
       ? HLD_TEXT_BYTES_MAX
       : Infinity;
+    putAscii(tools.runner.single.bytes, SINGLE_KEY_AT - HEAD.length, HEAD);
+  }
+
+  /** GET /get?key= with nothing else to it, the key from `from` on; null if it is not that simple. */
+  quickGet(url: string, from: number): Response | null {
+    if (url.length - from > this.#textBytesMax) return null;
+    const { runner, session } = this.#tools, found = runner.look(session, url, from);
+    if (found === UNSURE) return null;
+    if (found === MISSING) return new Response(NOT_FOUND, JSON_INIT);
+    const { bytes, start, end, isPlain } = runner.single;
+    if (!isPlain) {
+      const value = quotedBytes(bytes.subarray(start, end), false);
+      return new Response(`${HEAD}${url.slice(from)}","value":${value}}`, JSON_INIT);
+    }
+    // The answer is put together around the key and the value: one text, where five would have to be joined.
+    putAscii(bytes, start - MIDDLE.length, MIDDLE);
+    putAscii(bytes, end, END);
+    const text = asciiText(bytes, SINGLE_KEY_AT - HEAD.length, end + END.length);
+    return new Response(text, JSON_INIT);
   }
 
   /** GET /get?key= */
@@ -66,7 +90,7 @@ export class FollowedRoutes {
     if (writer.errorText !== null) response = commandProblem(writer.errorText);
     else if (writer.isNil) response = new Response(NOT_FOUND, JSON_INIT);
     else {
-      const name = typeof key === "string" ? JSON.stringify(key) : quotedBytes(key, false);
+      const name = typeof key === "string" ? quotedName(key) : quotedBytes(key, false);
       const head = `{"status":"OK","key":${name},"value":`;
       const { out } = writer;
       const body = source === null
@@ -79,14 +103,17 @@ export class FollowedRoutes {
   }
 
   /** POST /put, PUT /put */
-  put(request: Request): Promise<Response> {
-    const coming = this.#tools.uploads.read(request, HTTP_JSON_BYTES_MAX);
-    return coming.then((bytes) => typeof bytes === "string" ? badRequest() : this.#store(bytes));
+  put(request: Request): Response | Promise<Response> {
+    const { uploads } = this.#tools, text = uploads.takeText(request);
+    if (text !== null) return this.#store(text);
+    return uploads.read(request, HTTP_JSON_BYTES_MAX).then((bytes) =>
+      typeof bytes === "string" ? badRequest() : this.#store(strictText(bytes))
+    );
   }
 
-  #store(bytes: Uint8Array): Response | Promise<Response> {
+  #store(text: string | null): Response | Promise<Response> {
     const { runner, writers, session } = this.#tools;
-    const body = parsePut(bytes);
+    const body = parsePut(text);
     if (body === null || this.#isTooLong(body)) return badRequest();
     const command: Command = body.ttl === undefined
       ? ["SET", body.key, body.value]
@@ -111,8 +138,7 @@ export class FollowedRoutes {
 }
 
 /** Null unless it is an object with a key and a value, both strings that UTF-8 can carry. */
-function parsePut(bytes: Uint8Array): PutBody | null {
-  const text = strictText(bytes);
+function parsePut(text: string | null): PutBody | null {
   if (text === null) return null;
   let body: Partial<PutBody> | null;
   try {
@@ -127,6 +153,19 @@ function parsePut(bytes: Uint8Array): PutBody | null {
   return typeof ttl === "number" && ttl > 0 && Number.isSafeInteger(Math.ceil(ttl * MS_PER_S))
     ? { key, value, ttl }
     : null;
+}
+
+function putAscii(bytes: Uint8Array, at: number, text: string): void {
+  for (let i = 0; i < text.length; i++) bytes[at + i] = text.charCodeAt(i);
+}
+
+/** A key as JSON; nearly all stand for themselves. */
+function quotedName(key: string): string {
+  for (let i = 0; i < key.length; i++) {
+    const code = key.charCodeAt(i);
+    if (code < 32 || code > 126 || code === 34 || code === 92) return JSON.stringify(key);
+  }
+  return `"${key}"`;
 }
 
 function isLonger(text: string, bytesMax: number): boolean {

@@ -1,4 +1,5 @@
 // A resource per key: GET, HEAD, PUT and DELETE of /v1/keys/{key}, with bodies of any bytes.
+import { MISSING, UNSURE } from "../../commands/single_read.ts";
 import { COMPARE_BYTES_MAX } from "../../limits.ts";
 import type { RawWriter } from "../../protocol/raw_writer.ts";
 import type { ValueSource } from "../../protocol/reply_buffer.ts";
@@ -12,7 +13,8 @@ import type { HttpTools } from "./http_tools.ts";
 import { percentDecode } from "./percent_decoding.ts";
 import { commandProblem, problem } from "./problem.ts";
 import { readPutOptions } from "./put_options.ts";
-import { type BodyFailure, contentLength, type Uploads } from "./uploads.ts";
+import { contentLength, headerOf } from "./request_parts.ts";
+import type { BodyFailure, Uploads } from "./uploads.ts";
 
 export const KEYS_PATH = "/v1/keys/";
 const ALLOW = { allow: "GET, HEAD, PUT, DELETE, OPTIONS" };
@@ -67,6 +69,17 @@ export class KeyRoutes {
 
   // ---- GET, HEAD ------------------------------------------------------------------------------------
 
+  /** GET of a key that stands in the URL from `from` to its end, byte for byte; null if it is not that simple. */
+  quickGet(request: Request, url: string, from: number): Response | null {
+    const { runner, session } = this.#tools, found = runner.look(session, url, from);
+    if (found === UNSURE) return null;
+    if (found === MISSING) return problem("key-not-found", NO_SUCH_KEY);
+    const { bytes, start, end, expiresAtMs, nowMs } = runner.single;
+    const response = valueResponse(request, bytes, start, end, false);
+    if (expiresAtMs !== 0) appendEnd(response, expiresAtMs - nowMs);
+    return response;
+  }
+
   #get(request: Request, key: Key, isHead: boolean): Response | Promise<Response> {
     const { runner, writers, session } = this.#tools, writer = writers.takeRaw();
     // Both look at one moment: a batch's reads are confirmed together.
@@ -79,11 +92,7 @@ export class KeyRoutes {
   #gotten(request: Request, writer: RawWriter, isHead: boolean): Response {
     const response = this.#found(request, writer, isHead);
     const { number } = writer;
-    if (number >= 0 && response.status < 400) {
-      const seconds = Math.floor((number + MS_PER_S / 2) / MS_PER_S);
-      response.headers.append("mayfly-ttl", String(seconds));
-      response.headers.append("mayfly-pttl", String(number));
-    }
+    if (number >= 0 && response.status < 400) appendEnd(response, number);
     this.#tools.writers.giveRaw(writer);
     return response;
   }
@@ -97,23 +106,7 @@ export class KeyRoutes {
     }
     // The buffer holds the whole value in one chunk: longer ones come as a source.
     const bytes = source === null ? out.bytes : sourceBytes(source);
-    const length = source === null ? out.position : bytes.length;
-    const tag = entityTag(bytes, 0, length);
-    const known = request.headers.get("if-none-match");
-    if (known !== null && tagListHas(known, tag, true)) {
-      return new Response(null, { status: 304, headers: { etag: tag } });
-    }
-    const body = isHead
-      ? null
-      : taggedAscii
-      ? asciiText(bytes, 0, length)
-      : bytes.subarray(0, length) as Uint8Array<ArrayBuffer>;
-    const response = new Response(body, BYTES_INIT), { headers } = response;
-    // One by one: given at once they cost 3 µs more.
-    headers.append("etag", tag);
-    headers.append("x-content-type-options", "nosniff");
-    if (isHead) headers.append("content-length", String(length));
-    return response;
+    return valueResponse(request, bytes, 0, source === null ? out.position : bytes.length, isHead);
   }
 
   #large(source: ValueSource, isHead: boolean): Response {
@@ -133,7 +126,7 @@ export class KeyRoutes {
   // ---- PUT ------------------------------------------------------------------------------------------
 
   async #put(request: Request, key: Key, query: string): Promise<Response> {
-    const options = readPutOptions(query, request.headers);
+    const options = readPutOptions(query, request);
     if (typeof options === "string") return problem("bad-request", options);
     const { runner, uploads, session, services } = this.#tools;
     const { valueBytesMax } = services.settings, { keyBytesMax } = services.config;
@@ -206,7 +199,7 @@ export class KeyRoutes {
   // ---- DELETE ---------------------------------------------------------------------------------------
 
   async #delete(request: Request, key: Key): Promise<Response> {
-    const ifMatch = request.headers.get("if-match");
+    const ifMatch = headerOf(request, "if-match");
     if (ifMatch !== null && ifMatch.trim() !== "*") {
       const condition = await this.#matching(key, ifMatch);
       if (condition instanceof Response) return condition;
@@ -223,6 +216,36 @@ export class KeyRoutes {
       ? problem("key-not-found", NO_SUCH_KEY)
       : problem("condition-failed", CONDITION_FAILED);
   }
+}
+
+/** The value `bytes[start..end)` as an answer, or that the client has it already. */
+function valueResponse(
+  request: Request,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  isHead: boolean,
+): Response {
+  const tag = entityTag(bytes, start, end), known = headerOf(request, "if-none-match");
+  if (known !== null && tagListHas(known, tag, true)) {
+    return new Response(null, { status: 304, headers: { etag: tag } });
+  }
+  const body = isHead
+    ? null
+    : taggedAscii
+    ? asciiText(bytes, start, end)
+    : bytes.subarray(start, end) as Uint8Array<ArrayBuffer>;
+  const response = new Response(body, BYTES_INIT), { headers } = response;
+  // One by one: given at once they cost 3 µs more.
+  headers.append("etag", tag);
+  headers.append("x-content-type-options", "nosniff");
+  if (isHead) headers.append("content-length", String(end - start));
+  return response;
+}
+
+function appendEnd({ headers }: Response, leftMs: number): void {
+  headers.append("mayfly-ttl", String(Math.floor((leftMs + MS_PER_S / 2) / MS_PER_S)));
+  headers.append("mayfly-pttl", String(leftMs));
 }
 
 /** Puts the pieces of a body behind each other into a block; the header said how many bytes there will be. */

@@ -1,4 +1,5 @@
 // What the query and the headers of PUT /v1/keys/{key} ask for, as options of SET; runs nothing.
+import { headerOf } from "./request_parts.ts";
 
 /** Options of SET, and the tags of `If-Match` if the value has to be one of them. */
 export interface PutOptions {
@@ -10,7 +11,7 @@ const NAMES: ReadonlySet<string> = new Set(["ttl", "pttl", "keepttl", "nx", "xx"
 const SET_OPTIONS_OF = { ttl: "EX", pttl: "PX" } as const;
 
 /** The options, or what is wrong with them in a sentence. `query` stands behind the question mark. */
-export function readPutOptions(query: string, headers: Headers): PutOptions | string {
+export function readPutOptions(query: string, request: Request): PutOptions | string {
   const given = new URLSearchParams(query);
   const args: string[] = [];
   for (const name of given.keys()) {
@@ -26,7 +27,8 @@ export function readPutOptions(query: string, headers: Headers): PutOptions | st
     args.push(SET_OPTIONS_OF[name], text);
   }
   if (given.has("keepttl")) args.push("KEEPTTL");
-  const ifMatch = headers.get("if-match"), ifNoneMatch = headers.get("if-none-match");
+  const ifMatch = headerOf(request, "if-match");
+  const ifNoneMatch = headerOf(request, "if-none-match");
   if (ifNoneMatch !== null && ifNoneMatch.trim() !== "*") {
     return "If-None-Match of a PUT can only be *";
   }

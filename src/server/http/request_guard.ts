@@ -3,6 +3,7 @@ import type { Config } from "../../config.ts";
 import type { Services } from "../../commands/services.ts";
 import { isLoopback } from "../../loopback.ts";
 import { problem } from "./problem.ts";
+import { headerOf } from "./request_parts.ts";
 
 /** Methods that change nothing: a page of another origin may send them, it cannot read the answer. */
 const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
@@ -28,6 +29,8 @@ type GuardServices = Pick<Services, "hasPassword" | "isPassword" | "wrongPasswor
 export class RequestGuard {
   /** Whether pages of other origins are served at all. */
   readonly hasOrigins: boolean;
+  /** Whether for requests that change nothing the name in their URL is all that matters. */
+  readonly isOpen: boolean;
   readonly #config: GuardConfig;
   readonly #services: GuardServices;
   /** Without a password and in protected mode, only for clients of this machine. */
@@ -40,6 +43,8 @@ export class RequestGuard {
     this.#services = services;
     this.hasOrigins = config.httpOrigins.length > 0;
     this.#isLocalOnly = config.protectedMode && !services.hasPassword;
+    this.isOpen = !services.hasPassword && !this.hasOrigins &&
+      !(this.#isLocalOnly && config.listensBeyondLoopback);
   }
 
   /**
@@ -68,7 +73,7 @@ export class RequestGuard {
       const refused = this.#foreignPage(request);
       if (refused !== null) return refused;
     }
-    if (method === "OPTIONS" && request.headers.has("access-control-request-method")) {
+    if (method === "OPTIONS" && headerOf(request, "access-control-request-method") !== null) {
       return this.#preflight(request);
     }
     if (!this.#services.hasPassword) return null;
@@ -82,14 +87,14 @@ export class RequestGuard {
 
   /** For a request without the right password: what its answer has to wait for if it brought a wrong one, else null. */
   brake(request: Request): Promise<void> | null {
-    return request.headers.has("authorization") ? this.#services.wrongPassword() : null;
+    return headerOf(request, "authorization") !== null ? this.#services.wrongPassword() : null;
   }
 
   /** Whether the request brings the password, or needs none. */
   isAuthenticated(request: Request): boolean {
     const { hasPassword, isPassword } = this.#services;
     if (!hasPassword) return true;
-    const header = request.headers.get("authorization") ?? "";
+    const header = headerOf(request, "authorization") ?? "";
     const space = header.indexOf(" ");
     const scheme = header.slice(0, space).toLowerCase(), rest = header.slice(space + 1).trim();
     if (scheme === "bearer") return isPassword("default", bytesOf(rest));
@@ -107,7 +112,7 @@ export class RequestGuard {
 
   /** Lets pages of the allowed origins read the answer. */
   withOrigin(request: Request, response: Response): Response {
-    const origin = request.headers.get("origin");
+    const origin = headerOf(request, "origin");
     if (origin === null) return response;
     response.headers.append("vary", "origin");
     if (!this.#isAllowed(origin)) return response;
@@ -126,14 +131,14 @@ export class RequestGuard {
   }
 
   #foreignPage(request: Request): Response | null {
-    const origin = request.headers.get("origin");
+    const origin = headerOf(request, "origin");
     if (origin !== null) {
       const isOwn = /^https?:\/\//.test(origin) &&
         hostOf(`${origin}/`).toLowerCase() === hostOf(request.url).toLowerCase();
       if (isOwn || this.#isAllowed(origin)) return null;
       return problem("origin-refused", "--http-cors names the origins that may");
     }
-    const site = request.headers.get("sec-fetch-site");
+    const site = headerOf(request, "sec-fetch-site");
     return site === null || site === "same-origin" || site === "none"
       ? null
       : problem("origin-refused", `sec-fetch-site is ${site.slice(0, 20)}`);
@@ -145,7 +150,7 @@ export class RequestGuard {
   }
 
   #preflight(request: Request): Response {
-    if (!this.#isAllowed(request.headers.get("origin") ?? "")) {
+    if (!this.#isAllowed(headerOf(request, "origin") ?? "")) {
       return problem("origin-refused", "--http-cors names the origins that may");
     }
     return new Response(null, {

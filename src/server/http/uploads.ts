@@ -6,6 +6,7 @@ import {
 } from "../../limits.ts";
 import { COUNTER } from "../../metrics.ts";
 import type { ProblemName } from "./problem.ts";
+import { contentLength, wholeText } from "./request_parts.ts";
 
 /** Why there is no body. */
 export type BodyFailure = Extract<
@@ -45,6 +46,15 @@ export class Uploads {
     const ring = { idleSweeps: 0, end: () => {} } as unknown as Upload;
     ring.next = ring.previous = ring;
     this.#ring = ring;
+  }
+
+  /** The whole body as text, if it is short and has come already; else null, and it is to be read. */
+  takeText(request: Request): string | null {
+    const lengthBytes = contentLength(request);
+    if (lengthBytes < 0 || lengthBytes >= OUT_OF_LINE_BYTES_MIN) return null;
+    const text = wholeText(request, lengthBytes);
+    if (text !== null) this.#options.counters[COUNTER.bytesIn] += lengthBytes;
+    return text;
   }
 
   /** The whole body, of at most `bytesMax` bytes. */
@@ -147,10 +157,4 @@ export class Uploads {
     counters[COUNTER.inputBytesNow] += bytes;
     return true;
   }
-}
-
-/** What the header says, −1 without one. */
-export function contentLength(request: Request): number {
-  const text = request.headers.get("content-length");
-  return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : -1;
 }

@@ -1,0 +1,111 @@
+// The short ways of HTTP give what the long ones give: the look-up of one key, headers and bodies of requests.
+import assert from "node:assert/strict";
+import { COMMAND_NAMES } from "../../src/commands/command_numbers.ts";
+import { COUNTER } from "../../src/metrics.ts";
+import { contentLength, headerOf, wholeText } from "../../src/server/http/request_parts.ts";
+import { HttpPath } from "../support/http_path.ts";
+import { freePort } from "../support/server.ts";
+
+const encoder = new TextEncoder();
+
+const VALUES: readonly Uint8Array[] = [
+  ...["", "a", "ab", "abc", "abcd", "abcde", 'q"', "b\\", "\n", "\x1f", " ", "!", "~", "\x7f"],
+  ...['123"', '1234"', "\\567", "123456\t", "ü", "abcü", "€uro", "\u0000", "[]^_`#"],
+  ...["x".repeat(64), "y".repeat(16_384), "z".repeat(16_385), '"'.repeat(100)],
+].map((text) => encoder.encode(text)).concat([
+  Uint8Array.of(0xff),
+  Uint8Array.of(97, 98, 99, 0x80),
+]);
+
+/** Status, headers and body, without what goes by the moment. */
+async function answerOf(response: Response): Promise<unknown[]> {
+  const headers = [...response.headers].filter(([name]) => name !== "mayfly-pttl");
+  return [response.status, headers, await response.text()];
+}
+
+Deno.test("a key's look-up answers for every value as the command does, by both routes", async () => {
+  const http = new HttpPath(), { counters } = http.path.engine.metrics;
+  // A percent sign takes a request the long way.
+  const long = `${"%"}6b`;
+  for (const [i, value] of VALUES.entries()) {
+    const query = i % 2 === 0 ? "" : "?ttl=1000";
+    await http.request(`/v1/keys/k${query}`, { method: "PUT", body: value.slice() });
+    for (const route of ["/get?key=", "/v1/keys/"]) {
+      const before = counters[COUNTER.hits], batches = counters[COUNTER.batches];
+      const short = await answerOf(await http.request(`${route}k`));
+      // (The long way to a resource asks for its end, too, which is another hit.)
+      if (route === "/get?key=") assert.equal(counters[COUNTER.hits], before + 1, `value ${i}`);
+      assert.equal(counters[COUNTER.batches], batches + 1);
+      assert.deepEqual(short, await answerOf(await http.request(route + long)), `${route} ${i}`);
+    }
+  }
+  for (const route of ["/get?key=", "/v1/keys/"]) {
+    const before = counters[COUNTER.misses];
+    const short = await answerOf(await http.request(`${route}nosuch`));
+    if (route === "/get?key=") assert.equal(counters[COUNTER.misses], before + 1);
+    assert.deepEqual(short, await answerOf(await http.request(`${route}%6eosuch`)));
+  }
+});
+
+Deno.test("a key's look-up leaves to the command what does not stand for itself", async () => {
+  const http = new HttpPath();
+  const names = ['"', "a b", "a+b", "a&b", "a?b", "a\\b", "ä", "\x7f", "a%62", "n".repeat(300)];
+  for (const name of names) {
+    const path = `/v1/keys/${encodeURIComponent(name)}`;
+    await http.request(path, { method: "PUT", body: `value of ${name}` });
+    assert.equal(await (await http.request(path)).text(), `value of ${name}`);
+    const followed = await http.request(`/get?key=${encodeURIComponent(name)}`);
+    assert.deepEqual(await followed.json(), { status: "OK", key: name, value: `value of ${name}` });
+  }
+  // The second parameter is none of the key's, and the first of that name holds.
+  await http.request("/v1/keys/k", { method: "PUT", body: "1" });
+  assert.equal((await (await http.request("/get?key=k&x=2")).json()).value, "1");
+  assert.equal(await (await http.request("/v1/keys/k?x=2")).text(), "1");
+  assert.equal((await http.request("/v1/keys/")).status, 404, "the empty key, which is not there");
+});
+
+Deno.test("a key's look-up counts as the command GET, and is timed now and then", async () => {
+  const http = new HttpPath(), { commands } = http.services.metrics;
+  const number = COMMAND_NAMES.indexOf("get"), before = commands.calls(number);
+  for (let i = 0; i < 20; i++) await (await http.request("/get?key=a")).text();
+  assert.equal(commands.calls(number), before + 20);
+  assert.equal(commands.latency(number).timed, before + 20, "the first ones are all timed");
+});
+
+Deno.test("headerOf() and wholeText() find the short ways of this runtime, and give what the long ones do", async () => {
+  const seen: unknown[] = [];
+  const port = freePort();
+  const server = Deno.serve({ hostname: "127.0.0.1", port, onListen: () => {} }, (request) => {
+    const length = contentLength(request), text = wholeText(request, length);
+    const { headers } = request;
+    seen.push([headerOf(request, "x-name"), headerOf(request, "x-none"), length, text]);
+    seen.push([
+      headers.get("x-name"),
+      headers.get("x-none"),
+      Number(headers.get("content-length")),
+    ]);
+    return new Response("ok");
+  });
+  const post = async (body: string | Uint8Array<ArrayBuffer>) => {
+    seen.length = 0;
+    const headers: [string, string][] = [["x-name", "1"], ["x-name", "2"]];
+    await (await fetch(`http://127.0.0.1:${port}/`, { method: "POST", body, headers })).text();
+    const [[name, none, length, text], long] = seen as [unknown[], unknown[]];
+    assert.deepEqual([name, none, length], long);
+    return text;
+  };
+  try {
+    // Where a version of the runtime has no short way any more, this says so: what it gained is then to be measured.
+    const bodies = ["", "abc", "ä€😀", "a\ufffdb", "x".repeat(200)];
+    for (const body of bodies) assert.equal(await post(body), body);
+    for (const wrong of [[0xff], [97, 0xc3], [0xc3, 0x28], [0xed, 0xa0, 0x80], [0xe2, 0x82, 97]]) {
+      assert.equal(await post(Uint8Array.from(wrong)), "", `${wrong} is no UTF-8`);
+    }
+    const made = new Request("http://h/", { method: "POST", body: "abc", headers: { a: "1" } });
+    assert.equal(headerOf(made, "a"), "1");
+    assert.equal(wholeText(made, 3), null, "a request that no server got is read the long way");
+    assert.equal(await made.text(), "abc");
+  } finally {
+    await server.shutdown();
+  }
+});
