@@ -1,6 +1,6 @@
 // Store, ring, log's writer and snapshots on a simulated disk, in one thread, with a model of what they hold.
 //
-// Commands are random entries, removals, expiries, groups and flushes; the model keeps the state after each
+// Commands are random entries, fields of hashes, removals, expiries, groups and flushes; the model keeps the state after each
 // group, by its sequence, so that whatever a crash leaves can be compared. It knows no server.
 
 import assert from "node:assert/strict";
@@ -14,12 +14,18 @@ import { StoreParts } from "../../src/persistence/ring_parts.ts";
 import { SnapshotKeeper } from "../../src/persistence/snapshot_keeper.ts";
 import { record } from "../../src/store/store.ts";
 import { type SimulatedDisk, Stopped } from "./simulated_disk.ts";
-import { openStore, type Random, type StoreAccess } from "./store_access.ts";
+import { openStore, type Random, type StoreAccess, valueRange } from "./store_access.ts";
+import { type HashField, type HashFields, nameRange, StoreHashes } from "./store_hashes.ts";
 
 /** By key: value and expiry. */
 type Model = ReadonlyMap<string, string>;
 
 const KEYS = Array.from({ length: 12 }, (_, i) => `key:${i}`);
+/** What a replay leaves of a hash whose last field it removes: one that expired long ago. */
+const GONE_MS = 1;
+/** So many fields lie in one piece; with more a hash gets a directory. */
+const FEW_FIELDS = 20;
+const MANY_FIELDS = 300;
 const RING_BYTES = 1024 * 1024;
 const GROUP_BYTES_MAX = 200_000;
 /** Small enough that a few commands begin a new one. */
@@ -39,6 +45,7 @@ export class SimulatedLog {
   readonly writer: LogWriter;
   readonly keeper: SnapshotKeeper;
   readonly #recorder: EffectRecorder;
+  readonly #hashes: StoreHashes;
   /** Groups whose sync is not known yet: their sequences, and where they end in the ring. */
   #open: { sequence: number; cursor: number }[] = [];
   #count = 0;
@@ -52,6 +59,7 @@ export class SimulatedLog {
   ) {
     const { store } = access;
     this.#recorder = new EffectRecorder(store, this.ring);
+    this.#hashes = new StoreHashes(access);
     this.writer = new LogWriter({
       disk,
       ring: this.ring,
@@ -187,7 +195,8 @@ export class SimulatedLog {
     const { access, random } = this, recorder = this.#recorder;
     assert.ok(recorder.admit(GROUP_BYTES_MAX, 0), "no room in the ring");
     const roll = random.below(100), key = KEYS[random.below(KEYS.length)];
-    if (roll < 50) this.#put(key);
+    if (roll < 35) this.#put(key);
+    else if (roll < 50) this.#changeHash(key);
     else if (roll < 65) {
       if (!access.remove(key)) return;
       recorder.remove(0, access.key(key));
@@ -221,6 +230,52 @@ export class SimulatedLog {
     assert.ok(access.put(key, value, { expiresAtMs }), "no memory");
     const range = access.key(key);
     this.#recorder.put(access.shardOf(range).number, range);
+  }
+
+  /** What commands on fields do: a hash that is made is told whole, one that loses its last field is removed. */
+  #changeHash(name: string): void {
+    const { access, random } = this, hashes = this.#hashes, recorder = this.#recorder;
+    const key = access.key(name), shard = access.shardOf(key).number, old = hashes.get(key);
+    const names = old === null ? [] : [...old.keys()], roll = random.below(10);
+    if (old === null || roll === 0) {
+      const count = random.below(4) === 0 ? MANY_FIELDS : 1 + random.below(FEW_FIELDS);
+      const fields = Array.from({ length: count }, () => this.#field());
+      assert.ok(hashes.put(key, fields, random.below(2) * 1e12), "no memory");
+      recorder.put(shard, key);
+    } else if (roll < 6) {
+      const fields = Array.from({ length: 1 + random.below(5) }, () => this.#field());
+      assert.ok(hashes.set(key, fields), "no memory");
+      recorder.fields(shard, key, fields.length);
+      for (const { name } of fields) {
+        const told = hashes.get(key)!.get(name)!,
+          from = nameRange(name),
+          to = valueRange(told.value);
+        const { expiresAtMs } = told;
+        recorder.field(from.view, from.start, from.end, expiresAtMs, to.view, to.start, to.end);
+      }
+    } else if (roll < 8) {
+      const gone = names.filter(() => random.below(names.length > FEW_FIELDS ? 8 : 2) < 7);
+      if (gone.length === 0) gone.push(names[0]);
+      if (hashes.remove(key, gone) === 0) return recorder.remove(shard, key);
+      recorder.removeFields(shard, key, gone.length);
+      for (const each of gone) {
+        const { view, start, end } = nameRange(each);
+        recorder.fieldName(view, start, end);
+      }
+    } else {
+      const each = names[random.below(names.length)], range = nameRange(each);
+      const expiresAtMs = random.below(2) * (1e12 + random.below(1e9));
+      assert.ok(hashes.expire(key, each, expiresAtMs));
+      recorder.expireFields(shard, key, 1);
+      recorder.fieldExpiry(range.view, range.start, range.end, expiresAtMs);
+    }
+  }
+
+  #field(): HashField {
+    const { random } = this, bytes = random.below(30) === 0 ? 3000 : random.below(20);
+    const expiresAtMs = random.below(4) === 0 ? 1e12 + random.below(1e9) : 0;
+    const name = `field ${random.below(MANY_FIELDS * 2)}`;
+    return { name, expiresAtMs, value: random.bytes(bytes) };
   }
 
   #prefill(): void {
@@ -288,13 +343,27 @@ export function check(
 }
 
 function stateOf(access: StoreAccess): Model {
-  const state = new Map<string, string>();
+  const state = new Map<string, string>(), hashes = new StoreHashes(access);
   for (const name of KEYS) {
-    const value = access.get(name);
-    if (value === null) continue;
-    const key = access.key(name), shard = access.shardOf(key);
+    const key = access.key(name), fields = hashes.get(key);
+    const text = fields === null ? textOf(access.get(name)) : textOfFields(fields);
+    if (text === null) continue;
+    const shard = access.shardOf(key);
     const expiresAtMs = record.expiresAtMsOf(shard, access.store.find(shard, key, 0, 0));
-    state.set(name, `${new TextDecoder().decode(value)} until ${expiresAtMs}`);
+    state.set(name, `${text} until ${expiresAtMs}`);
   }
   return state;
+}
+
+function textOf(value: Uint8Array | null): string | null {
+  return value === null ? null : new TextDecoder().decode(value);
+}
+
+/** Null: nothing that will not have gone by the end. */
+function textOfFields(fields: HashFields): string | null {
+  const lines: string[] = [];
+  for (const [name, { value, expiresAtMs }] of fields) {
+    if (expiresAtMs !== GONE_MS) lines.push(`${name}=${value.toBase64()} until ${expiresAtMs}`);
+  }
+  return lines.length === 0 ? null : lines.sort().join("\n");
 }

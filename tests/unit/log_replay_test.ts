@@ -9,7 +9,15 @@ import { helpLoading } from "../../src/persistence/load_helper.ts";
 import { writeSnapshot } from "../../src/persistence/snapshot_writer.ts";
 import { DATABASES, record } from "../../src/store/store.ts";
 import { ByteDisk } from "../support/byte_disk.ts";
-import { type Effect, put, SERVER_ID, StateModel, writeEffect } from "../support/log_maker.ts";
+import {
+  type Effect,
+  field,
+  put,
+  SERVER_ID,
+  StateModel,
+  writeEffect,
+} from "../support/log_maker.ts";
+import { StoreHashes } from "../support/store_hashes.ts";
 import { openStore, type Random, randomFrom, type StoreAccess } from "../support/store_access.ts";
 
 const SEED = Number(Deno.env.get("MAYFLY_SIM_SEED") ?? Date.now() % 1_000_000);
@@ -17,6 +25,8 @@ const GROUPS = 60;
 const KEYS = 8;
 /** Beyond what a record holds in line: a block. */
 const LARGE_BYTES = 20_000;
+/** What a replay leaves of a hash whose last field it removes: one that expired long ago. */
+const GONE_MS = 1;
 const IDENTITY = Uint8Array.from({ length: 16 }, (_, i) => i);
 
 /** Effects as commands make them: a key that is made anew is put whole. */
@@ -53,16 +63,66 @@ function randomEffect(random: Random): Effect {
   }
 }
 
+const HASHES = 3;
+/** Beyond what lies in one piece: a directory. */
+const MANY_FIELDS = 300;
+
+/** Effects on a hash as commands make them of the state in the model, which they are applied to. */
+function randomHashEffect(random: Random, model: StateModel): Effect {
+  const key = `h${random.below(HASHES)}`, database = random.below(2);
+  const expiresAtMs = random.below(2) === 0 ? 0 : 2 ** 42 + random.below(1000);
+  const value = model.entries.get(`${database}:${key}`)?.value;
+  const names = value instanceof Map ? [...value.keys()] : [], roll = random.below(20);
+  const fields = (count: number) => {
+    const made = Array.from({ length: count }, () => {
+      const name = `f${random.below(count < MANY_FIELDS ? 3 : MANY_FIELDS * 2)}`;
+      const at = random.below(3) === 0 ? 2 ** 42 + random.below(1000) : 0;
+      return field(name, random.bytes(random.below(40)), at);
+    });
+    return [...new Map(made.map((each) => [each.name, each])).values()];
+  };
+  if (names.length === 0 || roll < 2) {
+    const count = random.below(3) === 0 ? MANY_FIELDS : 1 + random.below(6);
+    return { kind: "putHash", database, key, expiresAtMs, fields: fields(count) };
+  }
+  if (roll < 8) return { kind: "setFields", database, key, fields: fields(1 + random.below(3)) };
+  if (roll < 14) {
+    const gone = names.filter(() => random.below(3) > 0);
+    if (gone.length === names.length) return { kind: "remove", database, key };
+    if (gone.length > 0) return { kind: "removeFields", database, key, names: gone };
+  }
+  if (roll < 16) return { kind: "expire", database, key, expiresAtMs };
+  if (roll < 17) return { kind: "remove", database, key };
+  if (roll < 18) return put(key, random.bytes(9), expiresAtMs, database);
+  const told = { name: names[random.below(names.length)], expiresAtMs };
+  return { kind: "expireFields", database, key, fields: [told] };
+}
+
+/** Groups of effects, of which the model then holds the result. */
+function randomGroups(random: Random, model: StateModel, effectsMax: number): Effect[][] {
+  return Array.from(
+    { length: GROUPS },
+    () =>
+      Array.from({ length: 1 + random.below(effectsMax) }, () => {
+        const effect = random.below(3) === 0
+          ? randomEffect(random)
+          : randomHashEffect(random, model);
+        model.apply(effect);
+        return effect;
+      }),
+  );
+}
+
 function encoded(effects: readonly Effect[]): Uint8Array {
   const writer = new EffectWriter(256);
   for (const effect of effects) writeEffect(writer, effect);
   return writer.bytes.subarray(0, writer.length);
 }
 
-/** A log of the groups, in several segments. */
-function makeLog(groups: readonly (readonly Effect[])[]): ByteDisk {
+/** A log of the groups, in several segments: replay begins where one of them does. */
+function makeLog(groups: readonly (readonly Effect[])[], segmentBytesMax = 3_000): ByteDisk {
   const disk = new ByteDisk();
-  const writer = new DirectoryWriter({ disk, serverId: SERVER_ID, segmentBytesMax: 3_000 });
+  const writer = new DirectoryWriter({ disk, serverId: SERVER_ID, segmentBytesMax });
   writer.beginLog(1);
   for (const group of groups) writer.group(encoded(group));
   writer.finish();
@@ -75,7 +135,7 @@ function openSmall(): StoreAccess {
 
 /** All entries of the store, as the model writes them. */
 function stateOf(access: StoreAccess, table: Uint8Array | null): string {
-  const { store } = access;
+  const { store } = access, hashes = new StoreHashes(access);
   const model = new StateModel();
   model.table = table;
   for (const shard of store.shards) {
@@ -91,8 +151,15 @@ function stateOf(access: StoreAccess, table: Uint8Array | null): string {
     } while (cursor !== 0);
     for (const { database, key, expiresAtMs } of found) {
       assert.ok(database < DATABASES);
-      const value = access.get(key, 0, database)!;
-      model.apply(put(new TextDecoder().decode(key), value, expiresAtMs, database));
+      const name = new TextDecoder().decode(key), fields = hashes.get(access.key(key, database));
+      if (fields === null) {
+        model.apply(put(name, access.get(key, 0, database)!, expiresAtMs, database));
+        continue;
+      }
+      const told = [...fields].map(([each, { value, expiresAtMs }]) =>
+        field(each, value, expiresAtMs)
+      ).filter((each) => each.expiresAtMs !== GONE_MS);
+      model.apply({ kind: "putHash", database, key: name, expiresAtMs, fields: told });
     }
   }
   return model.toString();
@@ -109,11 +176,7 @@ function replay(disk: ByteDisk, access: StoreAccess, times = 1): string {
 
 Deno.test("EntryLoader comes to the model's state from a log, and to the same from two replays", () => {
   const random = randomFrom(SEED), model = new StateModel(), label = `MAYFLY_SIM_SEED=${SEED}`;
-  const groups = Array.from(
-    { length: GROUPS },
-    () => Array.from({ length: 1 + random.below(3) }, () => randomEffect(random)),
-  );
-  for (const effect of groups.flat()) model.apply(effect);
+  const groups = randomGroups(random, model, 3);
   const disk = makeLog(groups);
   assert.ok(disk.list().length > 2, "several segments");
   assert.equal(replay(disk, openSmall()), model.toString(), label);
@@ -122,9 +185,8 @@ Deno.test("EntryLoader comes to the model's state from a log, and to the same fr
 
 Deno.test("a log replayed onto a snapshot from later than its beginning comes to the same state", () => {
   const random = randomFrom(SEED + 1), label = `MAYFLY_SIM_SEED=${SEED}`;
-  const groups = Array.from({ length: GROUPS }, () => [randomEffect(random)]);
-  const whole = makeLog(groups), end = new StateModel();
-  for (const [effect] of groups) end.apply(effect);
+  const end = new StateModel(), groups = randomGroups(random, end, 1);
+  const whole = makeLog(groups, 1 + random.below(600));
   for (let walked = 0; walked <= GROUPS; walked += 6) {
     // The walk saw everything up to `walked`; replay begins at or before that.
     const access = openSmall(), loader = new EntryLoader(access.store, 32_768, 0);
@@ -136,7 +198,7 @@ Deno.test("a log replayed onto a snapshot from later than its beginning comes to
       store: access.store,
       serverId: SERVER_ID,
       sequence,
-      nowMs: 0,
+      nowMs: GONE_MS,
       table: loader.table ?? IDENTITY,
       pause: () => {},
     });
@@ -145,6 +207,58 @@ Deno.test("a log replayed onto a snapshot from later than its beginning comes to
     const found = replay(disk, openSmall());
     assert.equal(found, expected, `${label}, walked to ${walked}, replay from ${sequence}`);
   }
+});
+
+Deno.test("a hash that loses its last field to a replay onto a newer state keeps what comes next", () => {
+  const hash = { database: 0, key: "h" } as const, expiresAtMs = 2 ** 42;
+  const groups: Effect[] = [
+    { kind: "putHash", ...hash, expiresAtMs: 0, fields: [field("a", "1"), field("b", "1")] },
+    { kind: "expire", ...hash, expiresAtMs },
+    { kind: "removeFields", ...hash, names: ["b"] },
+    { kind: "setFields", ...hash, fields: [field("b", "2")] },
+    { kind: "removeFields", ...hash, names: ["a"] },
+  ];
+  const end = new StateModel(), access = openSmall();
+  for (const effect of groups) end.apply(effect);
+  const disk = makeLog(groups.map((each) => [each]), 1);
+  const nowhere = new EntryLoader(access.store, 1024);
+  // The snapshot's walk met it at the end; replay begins behind what made it.
+  assert.ok("ok" in recover(disk, nowhere));
+  const { store } = access, table = IDENTITY, pause = () => {};
+  const options = { disk, store, serverId: SERVER_ID, sequence: 3, nowMs: 0, table, pause };
+  const made = writeSnapshot(options);
+  disk.rename(made.temporaryName, made.name);
+  const found = openSmall();
+  assert.equal(replay(disk, found), `${IDENTITY.join()}${end}`);
+  for (const shard of found.store.shards) found.store.sweepAll(shard, GONE_MS);
+  assert.equal(found.store.entryCounts(0).entries, 1);
+  const left = new StoreHashes(found).get(found.key("h"))!;
+  assert.deepEqual([...left.keys()], ["b"]);
+});
+
+Deno.test("effects on fields of what is no hash are ignored and counted", () => {
+  const hash = { database: 0, key: "h" } as const, access = openSmall();
+  const groups: Effect[] = [
+    { kind: "setFields", ...hash, fields: [field("a", "1")] },
+    { kind: "removeFields", ...hash, names: ["a"] },
+    { kind: "expireFields", ...hash, fields: [{ name: "a", expiresAtMs: 0 }] },
+    put("h", "text"),
+    { kind: "setFields", ...hash, fields: [field("a", "1")] },
+    { kind: "removeFields", ...hash, names: ["a"] },
+  ];
+  const loader = new EntryLoader(access.store, 1024);
+  assert.ok("ok" in recover(makeLog(groups.map((each) => [each])), loader));
+  assert.equal(loader.ignored, 5);
+  assert.equal(new TextDecoder().decode(access.get("h")!), "text");
+});
+
+Deno.test("EntryLoader refuses a field that is longer than any command makes", () => {
+  const fields = [field("f", new Uint8Array(15_360))];
+  const disk = makeLog([[{ kind: "putHash", database: 0, key: "h", expiresAtMs: 0, fields }]]);
+  const result = recover(disk, new EntryLoader(openSmall().store, 1024));
+  assert.ok(
+    "error" in result && /a field of 15361 bytes in a hash, at most 15360/.test(result.error),
+  );
 });
 
 Deno.test("several threads load a snapshot together: each frame once, and all who joined are waited for", async () => {
