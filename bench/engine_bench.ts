@@ -22,10 +22,15 @@ function keyName(number: number): string {
 }
 
 let state = 12345;
+/** From 0 to 1, the same at every run. */
+function randomPart(): number {
+  state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+  return state / 2 ** 32;
+}
+
 /** The same keys at every run, in no order. */
 function randomKey(): string {
-  state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-  return keyName(Math.floor(state / 2 ** 32 * KEYS));
+  return keyName(Math.floor(randomPart() * KEYS));
 }
 
 function command(...words: readonly string[]): string {
@@ -87,3 +92,28 @@ bench(
   `*${MGET_KEYS}\r\n`.length + MGET_KEYS * HIT_BYTES,
   () => command("MGET", ...Array.from({ length: MGET_KEYS }, randomKey)),
 );
+
+const HASHES = isToy ? 100 : 20_000;
+const FIELDS = 20;
+const FIELD_VALUE = "w0000000";
+const fieldName = (number: number) => `feat${String(number).padStart(4, "0")}`;
+const hashName = (number: number) => `hash:${String(number).padStart(12, "0")}`;
+const randomHash = () => hashName(Math.floor(randomPart() * HASHES));
+const allFields = Array.from({ length: FIELDS }, (_, i) => fieldName(i));
+const pairs = allFields.flatMap((name) => [name, FIELD_VALUE]);
+const CREATED_BYTES = `:${FIELDS}\r\n`.length;
+for (let number = 0; number < HASHES; number++) {
+  path.run(new TextEncoder().encode(command("HSET", hashName(number), ...pairs)), CREATED_BYTES);
+}
+const fieldBytes = `$8\r\n${FIELD_VALUE}\r\n`.length;
+const MIDDLE = fieldName(FIELDS >> 1);
+const hget = () => command("HGET", randomHash(), MIDDLE);
+bench(`HGET, pipeline ${PIPELINE}`, PIPELINE, PIPELINE * fieldBytes, pipeline(hget));
+const hset = () => command("HSET", randomHash(), MIDDLE, FIELD_VALUE);
+bench(`HSET, pipeline ${PIPELINE}`, PIPELINE, PIPELINE * ":0\r\n".length, pipeline(hset));
+const hgetall = () => command("HGETALL", randomHash());
+const allBytes = `*${FIELDS * 2}\r\n`.length + FIELDS * 2 * fieldBytes;
+bench(`HGETALL of ${FIELDS}`, PIPELINE, PIPELINE * allBytes, pipeline(hgetall));
+const hmget = () => command("HMGET", randomHash(), ...allFields);
+const askedBytes = `*${FIELDS}\r\n`.length + FIELDS * fieldBytes;
+bench(`HMGET of ${FIELDS}`, PIPELINE, PIPELINE * askedBytes, pipeline(hmget));
