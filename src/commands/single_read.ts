@@ -105,7 +105,9 @@ export class SingleReader {
     const c = this.#context;
     c.session = session;
     c.nowMs = nowMs;
-    c.readClock = accessStamp(clockKindOf(settings.evictionPolicy), store.accessClock.at(nowMs));
+    const { evictionPolicy, isAdmitting } = settings;
+    const kind = clockKindOf(evictionPolicy, isAdmitting);
+    c.readClock = accessStamp(kind, store.accessClock.at(nowMs), isAdmitting);
     const ref = c.find(0);
     const isHere = ref === 0 ||
       record.typeOf(shard, ref) === TYPE_STRING && !record.isBlock(shard, ref);
