@@ -142,3 +142,35 @@ Deno.test("a transaction that watches a hash is let go when a field changes, not
     const words of ["HSET h a 2", "HINCRBY h a 1", "HDEL h a", "HEXPIRE h 100 FIELDS 1 b"]
   ) assert.equal(await attempt(...words.split(" ")), false, words);
 });
+
+Deno.test("a hash that is made gets the time that a rule gives its key, and keeps it", async () => {
+  const flags = ["--ttl-rule", "row:*=500", "--default-ttl", "900"];
+  await using server = await startServer({ workers: 1, flags });
+  using client = await connect(server.port);
+  await client.command("HSET", "row:1", "a", "1");
+  await client.command("HINCRBY", "row:2", "a", "1");
+  await client.command("HSETEX", "other", "EX", "50", "FIELDS", "1", "a", "1");
+  for (const [key, ttl] of [["row:1", 500], ["row:2", 500], ["other", 900]] as const) {
+    assert.equal(await ask(client, "TTL", key), ttl, key);
+  }
+  await client.command("EXPIRE", "row:1", "100");
+  await client.command("HSET", "row:1", "b", "2");
+  assert.equal(await ask(client, "TTL", "row:1"), 100);
+  await client.command("PERSIST", "row:1");
+  await client.command("HDEL", "row:1", "b");
+  assert.equal(await ask(client, "TTL", "row:1"), -1);
+});
+
+Deno.test("HRANDFIELD with more than a client may leave unread ends the client, not the server", async () => {
+  const flags = ["--client-output-bytes-max", "16mb"];
+  await using server = await startServer({ workers: 1, flags });
+  using client = await connect(server.port);
+  using other = await connect(server.port);
+  await client.command("HSET", "h", "a", "x".repeat(10_000));
+  const refused = await ask(client, "HRANDFIELD", "h", "-1000001");
+  assert.equal(refused, "-ERR value is out of range");
+  const drawn = await ask(client, "HRANDFIELD", "h", "-1000000") as string[];
+  assert.equal(drawn.length, 1_000_000);
+  await assert.rejects(client.command("HRANDFIELD", "h", "-1000000", "WITHVALUES"));
+  assert.equal(await ask(other, "HLEN", "h"), 1);
+});

@@ -172,3 +172,41 @@ Deno.test("CONFIG SET maxmemory makes room at once", async () => {
   await empty();
   assert.equal(plain(await client.command("SET", "new", value)), "+OK");
 });
+
+Deno.test("a change of a hash that finds no memory changes nothing, and what is freed can be used", async () => {
+  await empty();
+  const value = payload(200, 20), field = (i: number) => `field:${i}`;
+  const pairs = (from: number, count: number) =>
+    Array.from({ length: count }, (_, i) => [field(from + i), value]).flat();
+  assert.equal(plain(await client.command("HSET", "small", ...pairs(0, 10))), 10);
+  assert.equal(plain(await client.command("HSET", "large", ...pairs(0, 1000))), 1000);
+  const stored = await fill("j", payload(100, 21));
+  assert.ok(stored > 10_000, String(stored));
+  for (const key of ["small", "large", "new"]) {
+    const before = plain(await client.command("HLEN", key));
+    // Far more than the rest of any page.
+    assert.equal(plain(await client.command("HSET", key, ...pairs(5000, 2000))), OOM);
+    assert.equal(plain(await client.command("HLEN", key)), before, key);
+    const far = ["PXAT", "33177117420123", "FIELDS", "2000"];
+    assert.equal(plain(await client.command("HSETEX", key, ...far, ...pairs(5000, 2000))), OOM);
+    assert.equal(plain(await client.command("HLEN", key)), before, key);
+    assert.equal(plain(await client.command("HEXISTS", key, field(5000))), 0);
+  }
+  // Room for moments of expiry is all or nothing too: what NX sets would be refused by a second run.
+  const names = Array.from({ length: 1000 }, (_, i) => field(i));
+  const expire = ["HEXPIRE", "large", "100", "NX", "FIELDS", "1000", ...names];
+  const told = plain(await client.command(...expire));
+  if (told === OOM) {
+    const ttls = plain(await client.command("HTTL", "large", "FIELDS", "1000", ...names));
+    assert.deepEqual(ttls, names.map(() => -1));
+  } else assert.deepEqual(told, names.map(() => 1));
+  assertSameBytes(await client.command("HGET", "large", field(999)), value);
+  // A value of the same length needs no room, and a deletion none either.
+  assert.equal(plain(await client.command("HSET", "large", field(1), payload(200, 22))), 0);
+  assert.equal(plain(await client.command("HDEL", "large", ...names.slice(500))), 500);
+  assert.equal(plain(await client.command("HLEN", "large")), 500);
+  await assertWithinLimit();
+  await empty();
+  assert.equal(plain(await client.command("HSET", "large", ...pairs(0, 20_000))), 20_000);
+  await empty();
+});

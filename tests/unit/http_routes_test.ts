@@ -471,3 +471,32 @@ Deno.test("a long list of commands lets others have their turn", async () => {
   assert.equal(order[0], "between");
   assert.deepEqual([replies.length, replies.at(-1)], [60_000, { result: 60_000 }]);
 });
+
+Deno.test("/v1 gives hashes as objects, and refuses them where a string is meant", async () => {
+  const http = new HttpPath();
+  const command = async (...words: (string | number)[]) =>
+    await (await http.post("/v1/command", words)).json();
+  assert.deepEqual(await command("HSET", "h", "a", 1, "b", "zwei"), { result: 2 });
+  assert.deepEqual(await command("HGETALL", "h"), { result: { a: "1", b: "zwei" } });
+  assert.deepEqual(await command("HGETALL", "nosuch"), { result: {} });
+  assert.deepEqual(await command("HRANDFIELD", "h", 2, "WITHVALUES"), {
+    result: [["a", "1"], ["b", "zwei"]],
+  });
+  assert.deepEqual(await command("HMGET", "h", "b", "nosuch"), { result: ["zwei", null] });
+  for (const init of [{}, { headers: { "if-none-match": '"x"' } }]) {
+    const answer = await http.request("/v1/keys/h", init);
+    assert.deepEqual(await problemOf(answer), [409, "wrong-type"]);
+  }
+  const matching = { method: "PUT", body: "x", headers: { "if-match": '"x"' } };
+  const refused = await http.request("/v1/keys/h", matching);
+  assert.deepEqual(await problemOf(refused), [409, "wrong-type"]);
+  const mget = await http.post("/v1/mget", { keys: ["h"] });
+  assert.deepEqual(await mget.json(), { values: [null] });
+  const listed = await http.request("/v1/keys?type=hash");
+  assert.deepEqual(await listed.json(), { keys: ["h"], cursor: "0" });
+  assert.equal((await http.request("/v1/keys/h", { method: "PUT", body: "x" })).status, 204);
+  assert.deepEqual(await command("TYPE", "h"), { result: "string" });
+  await command("HSET", "i", "a", "1");
+  assert.equal((await http.request("/v1/keys/i", { method: "DELETE" })).status, 204);
+  assert.deepEqual(await command("EXISTS", "i"), { result: 0 });
+});

@@ -336,6 +336,9 @@ Deno.test("RespWriter writes in RESP3 what RESP2 has no kinds for", () => {
     [(to) => to.map(123), "*246\r\n", "%123\r\n"],
     [(to) => to.set(0), "*0\r\n", "~0\r\n"],
     [(to) => to.set(20), "*20\r\n", "~20\r\n"],
+    [(to) => to.pairs(0), "*0\r\n", "*0\r\n"],
+    [(to) => to.pairs(20), "*40\r\n", "*20\r\n"],
+    [(to) => to.pair(), "", "*2\r\n"],
     [(to) => to.boolean(true), ":1\r\n", "#t\r\n"],
     [(to) => to.boolean(false), ":0\r\n", "#f\r\n"],
     [(to) => to.double(1.5), "$3\r\n1.5\r\n", ",1.5\r\n"],
@@ -369,4 +372,21 @@ Deno.test("TextWriter and JsonWriter have words for the kinds that RESP3 adds", 
   json.begin(BARE_FRAME);
   use(json);
   assert.equal(sent(json.out), '[0.5,true],"123456789012345678901234567890","a b"');
+});
+
+Deno.test("TextWriter has a list of pairs on one line, JsonWriter and RESP3 have arrays in an array", () => {
+  const use: Use = (to) => {
+    to.pairs(2);
+    for (const text of ["k", "l"]) {
+      to.pair();
+      to.bulkText(text);
+      to.integer(7);
+    }
+    to.ok();
+  };
+  assertOutput(use, "*4\r\n$1\r\nk\r\n:7\r\n$1\r\nl\r\n:7\r\n+OK\r\n", "k 7 l 7\nOK\n");
+  const json = new JsonWriter(new ReplyBuffer(new TestPool(1000)));
+  json.begin(BARE_FRAME);
+  use(json);
+  assert.equal(sent(json.out), '[["k",7],["l",7]],"OK"');
 });
