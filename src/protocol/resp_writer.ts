@@ -104,6 +104,18 @@ export class RespWriter implements ReplyWriter {
   bulkWords(words: Int32Array, bytes: Uint8Array, start: number, lengthBytes: number): void {
     const out = this.out;
     const length = clampLength(words, start, lengthBytes);
+    if (length < 10) {
+      // Short ones come in numbers: the fields of a hash. In one piece they take a fifth less.
+      out.ensure(FRAME_BYTES_MAX);
+      const view = out.view, at = out.position, word = start >> 2;
+      view.setInt32(at, DIGIT_LINE + DOLLAR + (length << 8), true);
+      if (length > 0) view.setInt32(at + 4, words[word], true);
+      if (length > 4) view.setInt32(at + 8, words[word + 1], true);
+      if (length > 8) view.setInt32(at + 12, words[word + 2], true);
+      view.setUint16(at + 4 + length, CRLF, true);
+      out.position = at + 6 + length;
+      return;
+    }
     out.ensure(FRAME_BYTES_MAX + (length > PIECE_BYTES_MAX ? 0 : length));
     header(out, DOLLAR, length);
     copyWords(out, words, bytes, start, length);
