@@ -1,6 +1,7 @@
 // Decimal fractions as C's `long double` on x86-64 has them: 64 bits of mantissa; for sums with Redis's digits.
 //
 // A value is `mantissa * 2^exponent`, exact; only parsing and adding round (to nearest, ties to even).
+import { latin1 } from "./latin1.ts";
 
 const MANTISSA_BITS = 64;
 const EXPONENT_MAX = 16_384;
@@ -51,10 +52,7 @@ export function parseLongDouble(text: string): LongDouble | typeof INFINITE | nu
 
 /** The same of bytes. */
 export function parseLongDoubleBytes(bytes: Uint8Array): LongDouble | typeof INFINITE | null {
-  if (bytes.length >= TEXT_LENGTH_MAX) return null;
-  let text = "";
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return parseLongDouble(text);
+  return bytes.length < TEXT_LENGTH_MAX ? parseLongDouble(latin1(bytes)) : null;
 }
 
 /** The sum, rounded. */

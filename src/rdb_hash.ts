@@ -4,6 +4,7 @@
 // 16: a listpack of names and values                how Redis 7.0 writes small ones
 // 24: moment, count, (time, name, value)*           of Redis 7.4: time is 1 + ms after the moment, 0 for no end
 // 25: moment, a listpack of names, values, moments  the same of small ones
+import { latin1 } from "./latin1.ts";
 import { parseInteger } from "./number_format.ts";
 import { listpackElements } from "./rdb_listpack.ts";
 import type { RdbReader } from "./rdb_reader.ts";
@@ -89,10 +90,4 @@ function readListpack(reader: RdbReader, hasTimes: boolean): HashField[] | null 
     fields.push({ name: elements[i], value: elements[i + 1], expiresAtMs });
   }
   return fields;
-}
-
-function latin1(bytes: Uint8Array): string {
-  let text = "";
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return text;
 }

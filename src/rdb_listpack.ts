@@ -5,7 +5,7 @@
 const HEADER_BYTES = 6;
 const END = 0xff;
 
-/** All elements, integers as their decimal text; null for bytes that are no listpack. */
+/** All elements where they lie, integers as their decimal text; null for bytes that are no listpack. */
 export function listpackElements(bytes: Uint8Array): Uint8Array[] | null {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const end = bytes.length - 1, elements: Uint8Array[] = [];
@@ -40,7 +40,7 @@ export function listpackElements(bytes: Uint8Array): Uint8Array[] | null {
     if (at + entryBytes + backBytes(entryBytes) > end) return null;
     const start = at + headBytes;
     elements.push(
-      textBytes < 0 ? encoder.encode(String(number)) : bytes.slice(start, start + textBytes),
+      textBytes < 0 ? encoder.encode(String(number)) : bytes.subarray(start, start + textBytes),
     );
     at += entryBytes + backBytes(entryBytes);
   }

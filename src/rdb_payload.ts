@@ -34,7 +34,10 @@ export function hashPayload(fields: readonly HashField[]): Uint8Array {
   return sealed(writer, earliestExpiry(fields) === 0 ? RDB_VERSION : RDB_VERSION_FIELD_TIMES);
 }
 
-/** The value of a payload, a string or the fields of a hash, or what is wrong with it. */
+/**
+ * The value of a payload, a string or the fields of a hash, or what is wrong with it. Its bytes may be the payload's own,
+ * valid as long as those.
+ */
 export function readPayload(
   payload: Uint8Array,
 ): Uint8Array | HashField[] | typeof WRONG_PAYLOAD | typeof WRONG_FORMAT {

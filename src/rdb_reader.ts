@@ -10,7 +10,10 @@ const ENCODED_INT16 = 0xc1;
 const ENCODED_INT32 = 0xc2;
 const ENCODED_LZF = 0xc3;
 
-/** Reads within [at, end); everything gives null where that ends too early. */
+/**
+ * Reads within [at, end); everything gives null where that ends too early. Strings that are not packed are given where
+ * they lie, not as copies.
+ */
 export class RdbReader {
   constructor(readonly view: DataView, public at: number, readonly end: number) {}
 
@@ -76,7 +79,7 @@ export class RdbReader {
     if (count > this.end - this.at) return null;
     const start = this.view.byteOffset + this.at;
     this.at += count;
-    return new Uint8Array(this.view.buffer, start, count).slice();
+    return new Uint8Array(this.view.buffer, start, count);
   }
 }
 

@@ -1,6 +1,7 @@
 // HSCAN and HRANDFIELD: fields of a hash in steps, and at random.
 import { NOT_AN_INTEGER, OUT_OF_LONG_RANGE, OUT_OF_RANGE, SYNTAX } from "../errors.ts";
 import { parseBigInteger } from "../number_format.ts";
+import { latin1 } from "../latin1.ts";
 import { RANDOM_FIELDS_MAX } from "../limits.ts";
 import * as R from "./command_row.ts";
 import type { CommandRow } from "./command_row.ts";
@@ -173,12 +174,6 @@ function replyNils({ reply }: CommandContext, hasValues: boolean): void {
   if (hasValues) reply.pair();
   reply.nil();
   if (hasValues) reply.nil();
-}
-
-function latin1(bytes: Uint8Array): string {
-  let text = "";
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return text;
 }
 
 const READ = { kind: R.READ, flags: R.SLOW, group: "hash", ...ONE_KEY } as const;

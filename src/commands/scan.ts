@@ -1,5 +1,6 @@
 // SCAN, KEYS, RANDOMKEY: walks over all keys in steps, whose cursor any worker can go on with.
 import { NOT_AN_INTEGER, SYNTAX } from "../errors.ts";
+import { latin1 } from "../latin1.ts";
 import { record } from "../store/store.ts";
 import * as R from "./command_row.ts";
 import type { CommandRow } from "./command_row.ts";
@@ -76,12 +77,6 @@ function keys(c: CommandContext): void {
   } while (cursor !== 0);
   c.reply.array(found.size);
   for (const key of found.values()) c.reply.bulk(key, 0, key.length);
-}
-
-function latin1(bytes: Uint8Array): string {
-  let text = "";
-  for (let i = 0; i < bytes.length; i++) text += String.fromCharCode(bytes[i]);
-  return text;
 }
 
 /** RANDOMKEY */
