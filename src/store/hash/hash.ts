@@ -16,7 +16,7 @@ import * as D from "./directory.ts";
 import { prepareCopy } from "./hash_copy.ts";
 import * as large from "./large_hash.ts";
 import { nextPart, partBase, partWords } from "./part.ts";
-import { earliestFieldMs, reapLarge, reapSegment } from "./field_expiry.ts";
+import { reapLarge, reapSegment } from "./field_expiry.ts";
 import * as S from "./segment.ts";
 
 /** A hash lies in one piece up to here, as in Redis up to its `hash-max-listpack-entries`. */
@@ -154,7 +154,8 @@ export class Hash {
 
   /** Nothing expires before this moment; 0: no field does. */
   get earliestMs(): number {
-    return earliestFieldMs(this.shard, this.ref);
+    const i32 = this.shard.i32, top = this.#top;
+    return this.#isLarge ? S.momentAt(i32, top + D.EARLIEST) : S.earliestOf(i32, top);
   }
 
   /** Whether a field may have expired that is not removed yet. */
