@@ -222,7 +222,7 @@ Deno.test("DEL, a string in its place, flush and eviction free all of a hash", (
   const evictor = new Evictor(store, null);
   evictor.begin(ALLKEYS_RANDOM, 0, false);
   let refused = 0;
-  for (let i = 0; i < 100; i++) {
+  for (let i = 0; i < 40; i++) {
     for (let tries = 0; !fill(`hash:${i}`) && tries < 20; tries++) {
       refused++;
       for (const shard of store.shards) {
