@@ -196,7 +196,7 @@ Deno.test("parts are moved out of sparse pages, and their owners find them", () 
 });
 
 Deno.test("DEL, a string in its place, flush and eviction free all of a hash", () => {
-  const access = openStore({ maxmemoryBytes: 3 * 2 ** 20, shardCount: 2 }), { store } = access;
+  const access = openStore({ maxmemoryBytes: 2 ** 21, shardCount: 2 }), { store } = access;
   const empty = checkInvariants(store).liveSlotBytes;
   const fill = (name: string, database = 0, fields = 1_500) => {
     const model = new HashModel(access, name, database);
