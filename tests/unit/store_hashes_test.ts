@@ -196,7 +196,7 @@ Deno.test("parts are moved out of sparse pages, and their owners find them", () 
 });
 
 Deno.test("DEL, a string in its place, flush and eviction free all of a hash", () => {
-  const access = openStore({ maxmemoryBytes: 3 * 2 ** 20, shardCount: 2 }), { store } = access;
+  const access = openStore({ maxmemoryBytes: 2 ** 21, shardCount: 2 }), { store } = access;
   const empty = checkInvariants(store).liveSlotBytes;
   const fill = (name: string, database = 0, fields = 1_500) => {
     const model = new HashModel(access, name, database);
@@ -222,7 +222,7 @@ Deno.test("DEL, a string in its place, flush and eviction free all of a hash", (
   const evictor = new Evictor(store, null);
   evictor.begin(ALLKEYS_RANDOM, 0, false);
   let refused = 0;
-  for (let i = 0; i < 100; i++) {
+  for (let i = 0; i < 40; i++) {
     for (let tries = 0; !fill(`hash:${i}`) && tries < 20; tries++) {
       refused++;
       for (const shard of store.shards) {

@@ -37,8 +37,9 @@ export class ChainBuilder {
   add(shard: Shard, ownerHash: number, bits: number, place: S.FieldPlace): boolean {
     const i32 = shard.i32, words = place.entryWords;
     if (this.head === 0 || S.freeWords(i32, this.#base, this.#capacity) < this.#need(i32, place)) {
-      const wanted = this.#wordsLeft + (this.#wordsLeft >>> SLACK_SHIFT) + S.HEAD_WORDS + 2;
-      const least = words + 1 + S.HEAD_WORDS + 2;
+      const wanted = this.#wordsLeft + (this.#wordsLeft >>> SLACK_SHIFT) + S.HEAD_WORDS +
+        S.EXPIRY_WORDS;
+      const least = words + 1 + S.HEAD_WORDS + S.EXPIRY_WORDS;
       const made = makePart(
         shard,
         ownerHash,

@@ -1,22 +1,22 @@
-// A hash as its thread sees it: opened at a record, positioned at a field, changed field by field; knows no command.
+// A hash as its thread changes it, field by field: what tells neither log nor watches, and knows no command.
 //
-// One object for all hashes of a thread, one after the other. What only reads may run without lock: it then sees torn
-// words, which are cut to what lies in the view, and the caller confirms the shard's sequence. What changes needs the
-// lock for changes, and tells neither log nor watches. Positions hold until the next call that finds or changes.
-import { HASH_FIELD_BYTES_MAX } from "../../limits.ts";
-import { cursorAfter, slotOfRef } from "../bucket_index.ts";
+// One object for all hashes of a thread, one after the other. All that changes needs the shard's lock for changes, and
+// either is done as a whole or, for want of memory, not at all.
+// Longer than most files, because what a field finds no room in, its segment or its form, is decided in one place.
+import { slotOfRef } from "../bucket_index.ts";
 import * as entries from "../entries.ts";
 import type { KeyRange } from "../entries.ts";
-import { freeSlot } from "../arena.ts";
-import { hashKey, hashKeyWords } from "../key_hash.ts";
+import { HASH_FIELD_BYTES_MAX } from "../../limits.ts";
+import { hashKey } from "../key_hash.ts";
 import * as L from "../layout.ts";
 import { valueBytesOf, valueStartOf } from "../record.ts";
 import type { Shard } from "../shard.ts";
 import * as D from "./directory.ts";
+import { reapLarge, reapSegment } from "./field_expiry.ts";
 import { prepareCopy } from "./hash_copy.ts";
+import { makeLarge, makeSmall } from "./hash_forms.ts";
+import { HashReader } from "./hash_reader.ts";
 import * as large from "./large_hash.ts";
-import { nextPart, partBase, partWords } from "./part.ts";
-import { earliestFieldMs, reapLarge, reapSegment } from "./field_expiry.ts";
 import * as S from "./segment.ts";
 
 /** A hash lies in one piece up to here, as in Redis up to its `hash-max-listpack-entries`. */
@@ -34,48 +34,14 @@ const SHRINK_WORDS_MIN = 64;
 const WORD_COPY_BYTES_MAX = 320;
 /** In the place of a moment of expiry: what the field has now stays. */
 export const KEEP_EXPIRY = -1;
-/** Slots of a segment from which a random field is drawn, so that each is as likely as the next. */
-const RANDOM_SLOTS = 128;
-const RANDOM_TRIES_MAX = 10_000;
 
-export class Hash {
-  /** The record, and the entry of the index that refers to it. */
-  ref = 0;
+export class Hash extends HashReader {
+  /** The entry of the index that refers to the record, 0 while none does. */
   slot = 0;
-  shard!: Shard;
-  /** The field that was found last. */
-  readonly place = new S.FieldPlace();
-  readonly name = new S.FieldName();
-
-  readonly #k0: number;
-  readonly #k1: number;
-  #nowMs = 0;
   /** Hash of the key; only while it may be changed. */
   #ownerHash = 0;
-  #isLarge = false;
-  #top = 0;
-  /** The segment that was looked into last: its part (0: the record itself), first word, length, and number. */
-  #part = 0;
-  #base = 0;
-  #capacity = 0;
-  #number = 0;
-  #index = 0;
-  #predicted = 0;
-
-  constructor(k0: number, k1: number) {
-    this.#k0 = k0;
-    this.#k1 = k1;
-  }
 
   // ---- opening --------------------------------------------------------------------------------------
-
-  /** Opens the hash of a record. */
-  open(shard: Shard, ref: number, nowMs: number): void {
-    this.shard = shard;
-    this.ref = ref;
-    this.#nowMs = nowMs;
-    this.#openRecord();
-  }
 
   /** Opens it for changes: `slot` refers to it, and its key has that hash. */
   openForChange(shard: Shard, ref: number, slot: number, ownerHash: number, nowMs: number): void {
@@ -129,201 +95,6 @@ export class Hash {
     return this.slot !== 0;
   }
 
-  #openRecord(): void {
-    const { shard, ref } = this;
-    this.#isLarge = D.isDirectory(shard, ref);
-    this.#base = this.#top = valueStartOf(shard, ref) >>> 2;
-    this.#capacity = Math.min(valueBytesOf(shard, ref) >>> 2, S.SEGMENT_WORDS_MAX);
-    this.#part = 0;
-    this.#number = 0;
-    this.#index = -1;
-    this.#predicted = 0;
-  }
-
-  // ---- reading --------------------------------------------------------------------------------------
-
-  get isLarge(): boolean {
-    return this.#isLarge;
-  }
-
-  /** Fields, those too that have expired and are not removed yet. */
-  get fieldCount(): number {
-    const i32 = this.shard.i32;
-    return this.#isLarge ? i32[this.#top + D.FIELDS] : S.countOf(i32, this.#top);
-  }
-
-  /** Nothing expires before this moment; 0: no field does. */
-  get earliestMs(): number {
-    return earliestFieldMs(this.shard, this.ref);
-  }
-
-  /** Whether a field may have expired that is not removed yet. */
-  get isDue(): boolean {
-    const earliestMs = this.earliestMs;
-    return earliestMs !== 0 && earliestMs <= this.#nowMs;
-  }
-
-  /** Fields that have not expired; counts them one by one where some may have. */
-  liveCount(): number {
-    if (!this.isDue) return this.fieldCount;
-    let count = 0;
-    for (this.rewind(); this.next();) count++;
-    return count;
-  }
-
-  /** What names, values and moments of all fields take at most, with `overhead` for each field. */
-  bytesBound(overhead: number): number {
-    const i32 = this.shard.i32, count = this.fieldCount;
-    const words = this.#isLarge ? i32[this.#top + D.WORDS] : S.liveWords(i32, this.#top);
-    return words * 4 + count * overhead;
-  }
-
-  /** Positions at the field of that name; false if it is absent or has expired. */
-  find(view: DataView, start: number, end: number): boolean {
-    if (end - start > HASH_FIELD_BYTES_MAX) return false;
-    this.name.set(view, start, end);
-    if (!this.#locate()) return false;
-    const { expiresAtMs } = this.place;
-    return expiresAtMs === 0 || expiresAtMs > this.#nowMs;
-  }
-
-  #locate(): boolean {
-    const { shard, name } = this, i32 = shard.i32;
-    let index = -1;
-    if (!this.#isLarge) {
-      index = S.findSlot(i32, this.#base, this.#capacity, name, this.#predicted);
-      if (index < 0) return false;
-      this.#predicted = index + 1;
-    } else {
-      const hash = hashKey(name.view, name.start, name.bytes, this.#k0, this.#k1, 0);
-      const number = D.segmentNumber(hash, i32[this.#top + D.SEGMENTS]);
-      this.#number = number;
-      let part = D.firstPart(shard, this.#top, number), base = 0, capacity = 0;
-      for (let parts = 0; part !== 0 && D.mayGoOn(parts); parts++) {
-        base = partBase(shard, part);
-        capacity = partWords(shard, part);
-        index = S.findSlot(i32, base, capacity, name, 0);
-        if (index >= 0) break;
-        part = nextPart(shard, part);
-      }
-      if (index < 0) return false;
-      this.#part = part;
-      this.#base = base;
-      this.#capacity = capacity;
-    }
-    this.#index = index;
-    S.readEntry(i32, this.#base, this.#capacity, index, this.place);
-    return true;
-  }
-
-  /** Before the first field, for `next()`; a large hash under the lock only. */
-  rewind(): void {
-    this.#openRecord();
-    if (this.#isLarge) this.#enter(0, D.firstPart(this.shard, this.#top, 0));
-  }
-
-  /** Positions at the next field that has not expired, in the order of insertion if the hash is small; false: none is left. */
-  next(): boolean {
-    const { shard, place } = this, i32 = shard.i32;
-    for (;;) {
-      const count = this.#part === 0 && this.#isLarge
-        ? 0
-        : Math.min(S.countOf(i32, this.#base), this.#capacity);
-      while (++this.#index < count) {
-        S.readEntry(i32, this.#base, this.#capacity, this.#index, place);
-        if (place.expiresAtMs === 0 || place.expiresAtMs > this.#nowMs) return true;
-      }
-      if (!this.#isLarge || !this.#nextPart()) return false;
-    }
-  }
-
-  #enter(number: number, part: number): void {
-    this.#number = number;
-    this.#part = part;
-    this.#index = -1;
-    if (part === 0) return;
-    this.#base = partBase(this.shard, part);
-    this.#capacity = partWords(this.shard, part);
-  }
-
-  #nextPart(): boolean {
-    const { shard } = this;
-    let part = this.#part === 0 ? 0 : nextPart(shard, this.#part), number = this.#number;
-    const segments = shard.i32[this.#top + D.SEGMENTS];
-    while (part === 0) {
-      if (++number >= segments) return false;
-      part = D.firstPart(shard, this.#top, number);
-    }
-    this.#enter(number, part);
-    return true;
-  }
-
-  /**
-   * A step of a scan: `visit()` is called with the hash positioned at each field of the segments from `cursor` on, until
-   * `countMin` were met. Gives the next cursor, 0 at the end. A field that is there from start to end is met at least
-   * once, whatever grows or shrinks meanwhile; a small hash is met as a whole. A large one under the lock only.
-   */
-  scan(cursor: number, countMin: number, visit: (hash: Hash) => void): number {
-    const { shard } = this;
-    this.rewind();
-    if (!this.#isLarge) {
-      while (this.next()) visit(this);
-      return 0;
-    }
-    const segments = shard.i32[this.#top + D.SEGMENTS];
-    const low = (1 << (31 - Math.clz32(segments))) - 1;
-    let met = 0, at = cursor | 0;
-    // Empty segments count too.
-    do {
-      met += 1 + this.#visitSegment(at & low, visit);
-      const upper = (at & low) + low + 1;
-      if (upper < segments) met += this.#visitSegment(upper, visit);
-      at = cursorAfter(at, low);
-    } while (at !== 0 && met < countMin);
-    return at >>> 0;
-  }
-
-  #visitSegment(number: number, visit: (hash: Hash) => void): number {
-    const { shard, place } = this, i32 = shard.i32;
-    let met = 0;
-    for (let part = D.firstPart(shard, this.#top, number); part !== 0;) {
-      this.#enter(number, part);
-      const count = S.countOf(i32, this.#base);
-      for (let index = 0; index < count; index++, met++) {
-        this.#index = index;
-        S.readEntry(i32, this.#base, this.#capacity, index, place);
-        if (place.expiresAtMs === 0 || place.expiresAtMs > this.#nowMs) visit(this);
-      }
-      part = nextPart(shard, part);
-    }
-    return met;
-  }
-
-  /** Positions at a field, each as likely as the next; false if there is none. A large hash under the lock only. */
-  random(): boolean {
-    const { shard, place } = this, i32 = shard.i32, count = this.fieldCount;
-    this.#openRecord();
-    for (let tries = 0; count > 0 && tries < RANDOM_TRIES_MAX; tries++) {
-      let index = Math.floor(Math.random() * (this.#isLarge ? RANDOM_SLOTS : count));
-      if (this.#isLarge) {
-        const number = Math.floor(Math.random() * i32[this.#top + D.SEGMENTS]);
-        let part = D.firstPart(shard, this.#top, number);
-        while (part !== 0 && index >= S.countOf(i32, partBase(shard, part))) {
-          index -= S.countOf(i32, partBase(shard, part));
-          part = nextPart(shard, part);
-        }
-        if (part === 0) continue;
-        this.#enter(number, part);
-      }
-      this.#index = index;
-      S.readEntry(i32, this.#base, this.#capacity, index, place);
-      if (place.expiresAtMs === 0 || place.expiresAtMs > this.#nowMs) return true;
-    }
-    // Next to all have expired, or it is torn.
-    this.rewind();
-    return this.next();
-  }
-
   // ---- changing; under the lock for changes ---------------------------------------------------------
 
   /**
@@ -343,19 +114,19 @@ export class Hash {
   ): number {
     const { shard, place } = this, i32 = shard.i32, valueBytes = valueEnd - valueStart;
     this.name.set(view, start, end);
-    const isThere = this.#locate();
+    const isThere = this.locate();
     if (expiresAtMs === KEEP_EXPIRY) expiresAtMs = isThere ? place.expiresAtMs : 0;
     if (isThere) {
       const before = place.entryWords;
-      if (!S.rewriteInPlace(i32, this.#base, this.#index, valueBytes, expiresAtMs, place)) {
+      if (!S.rewriteInPlace(i32, this.base, this.index, valueBytes, expiresAtMs, place)) {
         if (!this.#replace(valueBytes, expiresAtMs)) return -1;
       }
-      if (this.#isLarge) i32[this.#top + D.WORDS] += place.entryWords - before;
+      if (this.isInParts) i32[this.top + D.WORDS] += place.entryWords - before;
     } else {
       if (!this.#add(valueBytes, expiresAtMs)) return -1;
-      if (this.#isLarge) {
-        i32[this.#top + D.FIELDS]++;
-        i32[this.#top + D.WORDS] += place.entryWords + 1;
+      if (this.isInParts) {
+        i32[this.top + D.FIELDS]++;
+        i32[this.top + D.WORDS] += place.entryWords + 1;
       }
     }
     let word = place.valueWord;
@@ -365,7 +136,7 @@ export class Hash {
       for (let at = valueStart; at < valueEnd; at += 4) i32[word++] = valueView.getInt32(at, true);
     }
     if (expiresAtMs !== 0) this.#noteExpiry(expiresAtMs);
-    if (this.#isLarge) this.#grow();
+    if (this.isInParts) this.#grow();
     return isThere ? 0 : 1;
   }
 
@@ -375,7 +146,7 @@ export class Hash {
     const { shard, place } = this, { valueWord, valueBytes } = place;
     if (expiresAtMs === 0 && place.expiresAtMs === 0) return 1;
     if (place.hasExpiry) {
-      S.rewriteInPlace(shard.i32, this.#base, this.#index, valueBytes, expiresAtMs, place);
+      S.rewriteInPlace(shard.i32, this.base, this.index, valueBytes, expiresAtMs, place);
       if (expiresAtMs !== 0) this.#noteExpiry(expiresAtMs);
       return 1;
     }
@@ -389,15 +160,15 @@ export class Hash {
   remove(view: DataView, start: number, end: number): boolean {
     if (!this.find(view, start, end)) return false;
     const { shard, place } = this, i32 = shard.i32;
-    S.removeField(i32, this.#base, this.#capacity, this.#index, place);
-    if (this.#isLarge) {
-      i32[this.#top + D.FIELDS]--;
-      i32[this.#top + D.WORDS] -= place.entryWords + 1;
-      if (S.countOf(i32, this.#base) === 0) {
-        D.replacePart(shard, this.#top, this.#number, this.#part, 0);
+    S.removeField(i32, this.base, this.capacity, this.index, place);
+    if (this.isInParts) {
+      i32[this.top + D.FIELDS]--;
+      i32[this.top + D.WORDS] -= place.entryWords + 1;
+      if (S.countOf(i32, this.base) === 0) {
+        D.replacePart(shard, this.top, this.number, this.part, 0);
       }
     }
-    this.#predicted = this.#index;
+    this.predicted = this.index;
     this.shrink();
     return true;
   }
@@ -406,11 +177,11 @@ export class Hash {
   reap(): number {
     if (!this.isDue) return 0;
     const { shard } = this;
-    const removed = this.#isLarge
-      ? reapLarge(shard, this.#top, this.#nowMs, Infinity)
-      : reapSegment(shard.i32, this.#base, this.#capacity, this.#nowMs);
+    const removed = this.isInParts
+      ? reapLarge(shard, this.top, this.nowMs, Infinity)
+      : reapSegment(shard.i32, this.base, this.capacity, this.nowMs);
     if (removed > 0) this.shrink();
-    this.#openRecord();
+    this.openRecord();
     return removed;
   }
 
@@ -442,8 +213,8 @@ export class Hash {
 
   /** Whether a small hash has room for entries of `words` more, as it is. */
   hasRoom(words: number): boolean {
-    return !this.#isLarge &&
-      S.freeWords(this.shard.i32, this.#base, this.#capacity) >= words + 2;
+    return !this.isInParts &&
+      S.freeWords(this.shard.i32, this.base, this.capacity) >= words + 2;
   }
 
   /**
@@ -452,9 +223,9 @@ export class Hash {
    */
   makeRoom(words: number, fields: number): boolean {
     const { shard } = this, i32 = shard.i32;
-    if (!this.#isLarge) {
-      const need = words + 2, free = S.freeWords(i32, this.#base, this.#capacity);
-      if (free + S.deadWords(i32, this.#base) >= need) return true;
+    if (!this.isInParts) {
+      const need = words + 2, free = S.freeWords(i32, this.base, this.capacity);
+      if (free + S.deadWords(i32, this.base) >= need) return true;
       const wanted = this.#usedWords() + need;
       if (this.fieldCount + fields <= SMALL_FIELDS_MAX && wanted <= SMALL_WORDS_MAX) {
         return this.#resize(wanted, -1);
@@ -467,14 +238,14 @@ export class Hash {
   /** After removals: gives memory back that is no longer needed, if that can be done. */
   shrink(): void {
     const { shard } = this, i32 = shard.i32;
-    if (!this.#isLarge) {
+    if (!this.isInParts) {
       const used = this.#usedWords();
-      if (this.#capacity > SHRINK_WORDS_MIN && used < this.#capacity >>> SHRINK_SHIFT) {
+      if (this.capacity > SHRINK_WORDS_MIN && used < this.capacity >>> SHRINK_SHIFT) {
         this.#resize(used + (used >>> 2), -1);
       }
       return;
     }
-    const top = this.#top;
+    const top = this.top;
     for (let steps = 0; steps < STEPS_PER_CHANGE && large.isSparse(shard, top); steps++) {
       large.merge(shard, top, this.#ownerHash);
     }
@@ -487,22 +258,22 @@ export class Hash {
   #add(valueBytes: number, expiresAtMs: number): boolean {
     const { shard, name, place } = this, i32 = shard.i32, expires = expiresAtMs !== 0;
     const words = S.entryWordsFor(name.bytes, valueBytes, expires) + 1;
-    if (!this.#isLarge) {
-      const need = words + large.missingWords(i32, this.#base, expires);
-      if (S.countOf(i32, this.#base) >= SMALL_FIELDS_MAX) {
+    if (!this.isInParts) {
+      const need = words + large.missingWords(i32, this.base, expires);
+      if (S.countOf(i32, this.base) >= SMALL_FIELDS_MAX) {
         if (!this.#becomeLarge()) return false;
       } else if (!this.#makeSmallRoom(need, -1)) return false;
     }
-    if (this.#isLarge) {
-      const hash = hashKey(name.view, name.start, name.bytes, this.#k0, this.#k1, 0);
-      const number = D.segmentNumber(hash, i32[this.#top + D.SEGMENTS]);
-      const part = large.partWithRoom(shard, this.#top, this.#ownerHash, number, words, expires);
+    if (this.isInParts) {
+      const hash = hashKey(name.view, name.start, name.bytes, this.k0, this.k1, 0);
+      const number = D.segmentNumber(hash, i32[this.top + D.SEGMENTS]);
+      const part = large.partWithRoom(shard, this.top, this.#ownerHash, number, words, expires);
       if (part === 0) return false;
-      this.#enter(number, part);
-    } else if (expires) S.giveExpiryWords(i32, this.#base);
-    S.addField(i32, this.#base, this.#capacity, name, valueBytes, expiresAtMs, place);
-    this.#index = S.countOf(i32, this.#base) - 1;
-    this.#predicted = this.#index + 1;
+      this.enter(number, part);
+    } else if (expires) S.giveExpiryWords(i32, this.base);
+    S.addField(i32, this.base, this.capacity, name, valueBytes, expiresAtMs, place);
+    this.index = S.countOf(i32, this.base) - 1;
+    this.predicted = this.index + 1;
     return true;
   }
 
@@ -510,22 +281,22 @@ export class Hash {
   #replace(valueBytes: number, expiresAtMs: number): boolean {
     const { shard, name, place } = this, i32 = shard.i32, expires = expiresAtMs !== 0;
     const words = S.entryWordsFor(name.bytes, valueBytes, expires);
-    const need = words + large.missingWords(i32, this.#base, expires);
-    if (S.freeWords(i32, this.#base, this.#capacity) >= need) {
-      S.dropEntry(i32, this.#base, place);
-    } else if (!this.#isLarge) {
-      if (!this.#makeSmallRoom(need, this.#index)) return false;
+    const need = words + large.missingWords(i32, this.base, expires);
+    if (S.freeWords(i32, this.base, this.capacity) >= need) {
+      S.dropEntry(i32, this.base, place);
+    } else if (!this.isInParts) {
+      if (!this.#makeSmallRoom(need, this.index)) return false;
       // It has become large, and the field is elsewhere.
-      if (this.#isLarge) return this.#locate() && this.#replace(valueBytes, expiresAtMs);
+      if (this.isInParts) return this.locate() && this.#replace(valueBytes, expiresAtMs);
     } else if (!this.#makePartRoom(words, need, expires)) {
       return this.#moveOut(valueBytes, expiresAtMs);
     }
-    if (expires) S.giveExpiryWords(i32, this.#base);
+    if (expires) S.giveExpiryWords(i32, this.base);
     S.writeEntry(
       i32,
-      this.#base,
-      this.#capacity,
-      this.#index,
+      this.base,
+      this.capacity,
+      this.index,
       name,
       valueBytes,
       expiresAtMs,
@@ -537,41 +308,41 @@ export class Hash {
   /** Makes room in the part of the field found, whose entry goes; false if it cannot be had there. */
   #makePartRoom(words: number, need: number, expires: boolean): boolean {
     const { shard, place } = this, i32 = shard.i32;
-    const free = S.freeWords(i32, this.#base, this.#capacity);
-    if (free + S.deadWords(i32, this.#base) + place.entryWords >= need) {
-      S.closeUp(i32, this.#base, this.#capacity, this.#base, this.#capacity, this.#index);
+    const free = S.freeWords(i32, this.base, this.capacity);
+    if (free + S.deadWords(i32, this.base) + place.entryWords >= need) {
+      S.closeUp(i32, this.base, this.capacity, this.base, this.capacity, this.index);
       return true;
     }
     const made = large.growPart(
       shard,
-      this.#top,
+      this.top,
       this.#ownerHash,
-      this.#number,
-      this.#part,
+      this.number,
+      this.part,
       words,
-      this.#index,
+      this.index,
       expires,
     );
     if (made <= 0) return false;
-    const index = this.#index;
-    this.#enter(this.#number, made);
-    this.#index = index;
+    const index = this.index;
+    this.enter(this.number, made);
+    this.index = index;
     return true;
   }
 
   /** The field found finds no room in its part: another part of its segment takes it. */
   #moveOut(valueBytes: number, expiresAtMs: number): boolean {
     const { shard, name, place } = this, i32 = shard.i32;
-    const part = this.#part, index = this.#index, expires = expiresAtMs !== 0;
+    const part = this.part, index = this.index, expires = expiresAtMs !== 0;
     const words = S.entryWordsFor(name.bytes, valueBytes, expires) + 1;
-    const made = large.partBeside(shard, this.#top, this.#ownerHash, this.#number, words, expires);
+    const made = large.partBeside(shard, this.top, this.#ownerHash, this.number, words, expires);
     if (made === 0) return false;
-    const base = this.#base, capacity = this.#capacity;
+    const base = this.base, capacity = this.capacity;
     S.removeField(i32, base, capacity, index, place);
-    if (S.countOf(i32, base) === 0) D.replacePart(shard, this.#top, this.#number, part, 0);
-    this.#enter(this.#number, made);
-    S.addField(i32, this.#base, this.#capacity, name, valueBytes, expiresAtMs, place);
-    this.#index = S.countOf(i32, this.#base) - 1;
+    if (S.countOf(i32, base) === 0) D.replacePart(shard, this.top, this.number, part, 0);
+    this.enter(this.number, made);
+    S.addField(i32, this.base, this.capacity, name, valueBytes, expiresAtMs, place);
+    this.index = S.countOf(i32, this.base) - 1;
     return true;
   }
 
@@ -581,22 +352,22 @@ export class Hash {
    */
   #makeSmallRoom(need: number, without: number): boolean {
     const { shard, place } = this, i32 = shard.i32;
-    const free = S.freeWords(i32, this.#base, this.#capacity);
+    const free = S.freeWords(i32, this.base, this.capacity);
     if (free >= need) return true;
     const gone = without < 0 ? 0 : place.entryWords;
-    if (free + S.deadWords(i32, this.#base) + gone >= need) {
-      S.closeUp(i32, this.#base, this.#capacity, this.#base, this.#capacity, without);
+    if (free + S.deadWords(i32, this.base) + gone >= need) {
+      S.closeUp(i32, this.base, this.capacity, this.base, this.capacity, without);
       return true;
     }
     const wanted = this.#usedWords() - gone + need;
-    const isAlone = S.countOf(i32, this.#base) === (without < 0 ? 0 : 1);
+    const isAlone = S.countOf(i32, this.base) === (without < 0 ? 0 : 1);
     if (wanted > SMALL_WORDS_MAX && !isAlone) return this.#becomeLarge();
     return this.#resize(wanted, without);
   }
 
   /** Words of a small hash that are in use. */
   #usedWords(): number {
-    const i32 = this.shard.i32, base = this.#base;
+    const i32 = this.shard.i32, base = this.base;
     return S.slotsAt(i32, base) - base + S.countOf(i32, base) + S.liveWords(i32, base);
   }
 
@@ -605,91 +376,44 @@ export class Hash {
     const made = entries.remakeRecord(shard, ref, 0, words * 4);
     if (made === 0) return false;
     const to = valueStartOf(shard, made) >>> 2, capacity = valueBytesOf(shard, made) >>> 2;
-    S.closeUp(i32, this.#base, this.#capacity, to, capacity, without);
+    S.closeUp(i32, this.base, this.capacity, to, capacity, without);
     entries.replaceRecord(shard, this.slot, ref, made);
     this.ref = made;
-    this.#base = this.#top = to;
-    this.#capacity = capacity;
+    this.base = this.top = to;
+    this.capacity = capacity;
     return true;
   }
 
   #becomeLarge(): boolean {
-    const { shard, ref } = this, i32 = shard.i32, base = this.#base, capacity = this.#capacity;
-    const count = S.countOf(i32, base), words = S.liveWords(i32, base) + count;
-    const segments = large.segmentsFor(count, words);
-    const made = entries.remakeRecord(shard, ref, L.FLAG_DIRECTORY, D.topBytes(segments));
-    if (made === 0) return false;
-    const top = D.topOf(shard, made);
-    let isMade = D.beginTop(shard, made, this.#ownerHash, segments);
-    for (let index = 0; index < count && isMade; index++) {
-      S.readEntry(i32, base, capacity, index, movedPlace);
-      const { nameWord, nameBytes, entryWord, entryWords, expiresAtMs } = movedPlace;
-      const hash = hashKeyWords(i32, nameWord, nameBytes, this.#k0, this.#k1, 0);
-      const number = D.segmentNumber(hash, segments), expires = expiresAtMs !== 0;
-      const part = large.partWithRoom(
-        shard,
-        top,
-        this.#ownerHash,
-        number,
-        entryWords + 1,
-        expires,
-      );
-      isMade = part !== 0;
-      if (!isMade) break;
-      const to = partBase(shard, part), bits = S.slotBits(i32, base, index);
-      S.addCopy(i32, to, partWords(shard, part), bits, i32, entryWord, entryWords);
-      if (expires) S.lowerEarliest(i32, to, expiresAtMs);
-    }
-    if (!isMade) {
-      D.dropParts(shard, made);
-      freeSlot(shard, made);
-      return false;
-    }
-    i32[top + D.FIELDS] = count;
-    i32[top + D.WORDS] = words;
-    const earliestMs = S.earliestOf(i32, base);
-    if (earliestMs !== 0) D.lowerTop(shard, top, earliestMs);
-    entries.replaceRecord(shard, this.slot, ref, made);
-    this.ref = made;
-    this.#openRecord();
-    return true;
+    return this.#changeTo(makeLarge(this.shard, this.ref, this.#ownerHash, this.k0, this.k1));
   }
 
-  #becomeSmall(): void {
-    const { shard, ref, place } = this, i32 = shard.i32, top = this.#top;
-    const wanted = i32[top + D.WORDS] + S.HEAD_WORDS + 2;
-    const made = entries.remakeRecord(shard, ref, 0, wanted * 4);
-    if (made === 0) return;
-    const to = valueStartOf(shard, made) >>> 2, capacity = valueBytesOf(shard, made) >>> 2;
-    S.clearSegment(i32, to);
-    const nowMs = this.#nowMs;
-    this.#nowMs = 0;
-    for (this.rewind(); this.next();) {
-      if (place.expiresAtMs !== 0) {
-        S.giveExpiryWords(i32, to);
-        S.lowerEarliest(i32, to, place.expiresAtMs);
-      }
-      const bits = S.slotBits(i32, this.#base, this.#index);
-      S.addCopy(i32, to, capacity, bits, i32, place.entryWord, place.entryWords);
-    }
-    this.#nowMs = nowMs;
-    D.dropParts(shard, ref);
-    entries.replaceRecord(shard, this.slot, ref, made);
+  #becomeSmall(): boolean {
+    const { shard, ref } = this, made = makeSmall(shard, ref);
+    if (made !== 0) D.dropParts(shard, ref);
+    return this.#changeTo(made);
+  }
+
+  /** Puts a record that holds the same fields in another form in the place of this one; false if there was no memory. */
+  #changeTo(made: number): boolean {
+    if (made === 0) return false;
+    entries.replaceRecord(this.shard, this.slot, this.ref, made);
     this.ref = made;
-    this.#openRecord();
+    this.openRecord();
+    return true;
   }
 
   /** Splits segments where they have become crowded. Without memory for that they stay as they are. */
   #grow(): void {
     const { shard } = this, i32 = shard.i32;
-    for (let steps = 0; steps < STEPS_PER_CHANGE && large.isCrowded(shard, this.#top); steps++) {
-      const segments = i32[this.#top + D.SEGMENTS];
+    for (let steps = 0; steps < STEPS_PER_CHANGE && large.isCrowded(shard, this.top); steps++) {
+      const segments = i32[this.top + D.SEGMENTS];
       if (
         D.topBytes(segments + 1) > valueBytesOf(shard, this.ref) && !this.#growTop(segments + 1)
       ) {
         return;
       }
-      if (!large.split(shard, this.#top, this.#ownerHash, this.#k0, this.#k1)) return;
+      if (!large.split(shard, this.top, this.#ownerHash, this.k0, this.k1)) return;
     }
   }
 
@@ -697,23 +421,22 @@ export class Hash {
     const { shard, ref } = this, bytes = D.topBytes(segments);
     const made = entries.remakeRecord(shard, ref, L.FLAG_DIRECTORY, bytes);
     if (made === 0) return false;
-    const from = this.#top, to = D.topOf(shard, made);
+    const from = this.top, to = D.topOf(shard, made);
     shard.i32.copyWithin(to, from, from + (D.topBytes(segments - 1) >>> 2));
     entries.replaceRecord(shard, this.slot, ref, made);
     this.ref = made;
-    this.#top = to;
+    this.top = to;
     return true;
   }
 
   /** The field that was just written expires: its segment, the hash and the shard have to know. */
   #noteExpiry(expiresAtMs: number): void {
     const { shard } = this;
-    S.lowerEarliest(shard.i32, this.#base, expiresAtMs);
-    if (this.#isLarge) D.lowerTop(shard, this.#top, expiresAtMs);
+    S.lowerEarliest(shard.i32, this.base, expiresAtMs);
+    if (this.isInParts) D.lowerTop(shard, this.top, expiresAtMs);
     if (this.isLinked) entries.noteExpiry(shard, this.#ownerHash, expiresAtMs);
   }
 }
 
-const movedPlace = new S.FieldPlace();
 const keptValue = new Uint8Array(HASH_FIELD_BYTES_MAX + 8);
 const keptView = new DataView(keptValue.buffer);

@@ -74,7 +74,7 @@ export function partBeside(
   words: number,
   expires: boolean,
 ): number {
-  const made = makePart(shard, ownerHash, number, words + S.HEAD_WORDS + 2);
+  const made = makePart(shard, ownerHash, number, words + S.HEAD_WORDS + S.EXPIRY_WORDS);
   if (made === 0) return 0;
   const base = partBase(shard, made);
   S.clearSegment(shard.i32, base);

@@ -14,7 +14,7 @@
 
 export const SEGMENT_WORDS_MAX = 4096;
 export const HEAD_WORDS = 2;
-const EXPIRY_WORDS = 2;
+export const EXPIRY_WORDS = 2;
 const COUNT_MASK = 0xffff;
 const HEAP_SHIFT = 16;
 const FLAG_EXPIRES = 1 << 16;
