@@ -9,6 +9,7 @@
 import {
   ALLKEYS_RANDOM,
   ALLKEYS_SIEVE,
+  BY_FREQUENCY,
   BY_RECENCY,
   BY_SEGMENT,
   clockKindOf,
@@ -18,7 +19,15 @@ import {
   VOLATILE_TTL,
 } from "../../eviction_policies.ts";
 import { windowLeast } from "../admission_window.ts";
-import { accessStamp, nextRandom, staleness, unprotect, UNPROTECTED } from "../access.ts";
+import {
+  accessStamp,
+  cellMeaning,
+  kindOfMeaning,
+  nextRandom,
+  staleness,
+  unprotect,
+  UNPROTECTED,
+} from "../access.ts";
 import { earliestExpiryMs, lowerBound, nextBucketUntil, takeDueBucket } from "../expiry_index.ts";
 import { beginEvacuation, CLASS_UNITS } from "../arena.ts";
 import { ownerSlot } from "../hash/directory.ts";
@@ -31,7 +40,8 @@ import type { Shard } from "../shard.ts";
 import { isHolding } from "../shard_lock.ts";
 import type { Store } from "../store.ts";
 import { contest, isAdmissionDue, isAdmitting, setAdmitting, tendAdmission } from "./admission.ts";
-import { CLOCK_KIND, HAND } from "./eviction_state.ts";
+import { rejuvenateClocks } from "./clock_walk.ts";
+import { CLOCK_MEANING, HAND } from "./eviction_state.ts";
 import { chooseBySieve } from "./sieve_hand.ts";
 
 /** Entries that are looked at for one that goes. */
@@ -158,6 +168,8 @@ export class Evictor {
   runAhead(shard: Shard): boolean {
     this.#adoptClocks(shard);
     this.#tendAhead(shard);
+    const state = this.#store.eviction[shard.number].words;
+    rejuvenateClocks(shard, state, this.#store.accessClock.tick);
     if (this.policy === NO_EVICTION) return false;
     const words = shard.words, { account } = this.#store;
     const isShort = () =>
@@ -346,16 +358,21 @@ export class Evictor {
   /** After a change of the policy, clocks of another kind mean nothing: all entries begin anew. */
   #adoptClocks(shard: Shard): void {
     const state = this.#store.eviction[shard.number].words;
-    const kind = clockKindOf(this.policy, this.#isAdmitting), before = state[CLOCK_KIND];
-    if (before === kind + 1) return;
-    state[CLOCK_KIND] = kind + 1;
-    if (before === 0 || hasTicks(kind) && hasTicks(before - 1)) return;
+    const kind = clockKindOf(this.policy, this.#isAdmitting), meaning = cellMeaning(kind);
+    const before = state[CLOCK_MEANING], kindBefore = kindOfMeaning(before);
+    if (before === meaning) return;
+    state[CLOCK_MEANING] = meaning;
+    if (before === 0 || hasTicks(kind) && hasTicks(kindBefore)) return;
     const fresh = accessStamp(kind, this.#store.accessClock.tick, false);
+    // Counts that decay otherwise from now on are counts all the same.
+    const keptBits = kind === BY_FREQUENCY && kindBefore === BY_FREQUENCY ? 0xff : 0;
     const { words, clocks } = shard;
     for (let bucket = 0; bucket < words[L.BUCKETS]; bucket++) {
       for (let base = L.BUCKET_BASE + bucket * L.BUCKET_WORDS; base !== 0;) {
         const first = base * 2 + L.BUCKET_CLOCKS;
-        clocks.fill(fresh, first, first + L.BUCKET_SLOTS);
+        for (let at = first; at < first + L.BUCKET_SLOTS; at++) {
+          clocks[at] = (fresh & ~keptBits) | (clocks[at] & keptBits);
+        }
         base = nextBucketWord(shard, base);
       }
     }
