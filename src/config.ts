@@ -33,6 +33,9 @@ export interface Config {
   readonly maxmemoryBytes: number;
   readonly evictionPolicy: EvictionPolicy;
   readonly admission: Admission;
+  readonly lfuLogFactor: number;
+  /** -1: by the cache's turnover. */
+  readonly lfuDecayMinutes: number;
   /** What a maxmemory of 0 stands for. */
   readonly maxmemoryDefaultBytes: number;
   /** 0 is for ever. */
@@ -174,6 +177,8 @@ function toConfig(
     maxmemoryDefaultBytes,
     evictionPolicy: values["maxmemory-policy"],
     admission: values.admission,
+    lfuLogFactor: values["lfu-log-factor"],
+    lfuDecayMinutes: values["lfu-decay-time"],
     defaultTtlS: values["default-ttl"],
     ttlRules: values["ttl-rule"] ?? [],
     ttlJitterPercent: values["ttl-jitter"],

@@ -1,7 +1,13 @@
 // The one table of command-line flags: name, environment name, default, accepted values, help; it
 // reads neither the command line nor the environment, config.ts does.
 
-import { ADMISSIONS, EVICTION_POLICIES } from "./eviction_policies.ts";
+import {
+  ADMISSIONS,
+  EVICTION_POLICIES,
+  LFU_DECAY_AUTO,
+  LFU_DECAY_BY_TURNOVER,
+  LFU_LOG_FACTOR_START,
+} from "./eviction_policies.ts";
 import { parseMemorySize } from "./memory_size.ts";
 import { parseTtlRules, TTL_RULES_MAX } from "./ttl_rules.ts";
 
@@ -46,6 +52,9 @@ export interface Flag<Value> {
 
 type Shape<Value> = Pick<Flag<Value>, "placeholder" | "accepts" | "parse">;
 
+/** Redis's bound for both. */
+export const LFU_NUMBER_MAX = 2 ** 31 - 1;
+
 function wholeNumber(placeholder: string, min: number, max: number): Shape<number> {
   return {
     placeholder,
@@ -55,6 +64,13 @@ function wholeNumber(placeholder: string, min: number, max: number): Shape<numbe
       return value >= min && value <= max ? value : undefined;
     },
   };
+}
+
+/** As Redis's `lfu-decay-time`, or the word for what it has not. */
+export function parseDecayTime(text: string): number | undefined {
+  if (text.toLowerCase() === LFU_DECAY_AUTO) return LFU_DECAY_BY_TURNOVER;
+  const minutes = /^\d{1,15}$/.test(text) ? Number(text) : -1;
+  return minutes >= 0 && minutes <= LFU_NUMBER_MAX ? minutes : undefined;
 }
 
 function memorySize(min: number, max: number, text: string, zeroIsDefault = false): Shape<number> {
@@ -134,6 +150,18 @@ export const FLAGS = {
     ...oneOf(ADMISSIONS),
     fallback: "none",
     help: "tinylfu: a new entry stays only if it is used more often than what would go for it",
+  },
+  "lfu-log-factor": {
+    ...wholeNumber("<factor>", 0, LFU_NUMBER_MAX),
+    fallback: String(LFU_LOG_FACTOR_START),
+    help: "how slowly counts of uses grow under *-lfu policies",
+  },
+  "lfu-decay-time": {
+    placeholder: "<minutes|auto>",
+    accepts: `a whole number from 0 to ${LFU_NUMBER_MAX}, or ${LFU_DECAY_AUTO}`,
+    parse: parseDecayTime,
+    fallback: LFU_DECAY_AUTO,
+    help: "after how long without use such a count loses one, 0 is never; auto: by the turnover",
   },
   "default-ttl": {
     ...wholeNumber("<seconds>", 0, SECONDS_MAX),

@@ -6,10 +6,17 @@ import {
   CLIENT_OUTPUT_BYTES_MIN,
   CLIENTS_MAX_BOUND,
   type FlagName,
+  LFU_NUMBER_MAX,
   MAXMEMORY_BYTES_MIN,
+  parseDecayTime,
   SECONDS_MAX,
 } from "./config_flags.ts";
-import { ADMISSIONS, EVICTION_POLICIES } from "./eviction_policies.ts";
+import {
+  ADMISSIONS,
+  EVICTION_POLICIES,
+  LFU_DECAY_AUTO,
+  LFU_DECAY_BY_TURNOVER,
+} from "./eviction_policies.ts";
 import { COMPACT_BYTES_MIN, COMPACT_PERCENT, SLOW_LOG_ENTRIES_MAX } from "./limits.ts";
 import { parseMemorySize } from "./memory_size.ts";
 import { type Settings } from "./settings.ts";
@@ -93,6 +100,28 @@ export function listParameters(
           return `argument(s) must be one of the following: ${ADMISSIONS.join(", ")}`;
         }
         settings.admission = admission;
+        return null;
+      },
+    },
+    {
+      name: "lfu-log-factor",
+      flag: "lfu-log-factor",
+      get: () => String(settings.lfuLogFactor),
+      set: (text) => setNumber(text, 0, LFU_NUMBER_MAX, (factor) => settings.lfuLogFactor = factor),
+    },
+    {
+      name: "lfu-decay-time",
+      flag: "lfu-decay-time",
+      get: () => {
+        const minutes = settings.lfuDecayMinutes;
+        return minutes === LFU_DECAY_BY_TURNOVER ? LFU_DECAY_AUTO : String(minutes);
+      },
+      set: (text) => {
+        const minutes = parseDecayTime(text);
+        if (minutes === undefined) {
+          return `argument must be between 0 and ${LFU_NUMBER_MAX} inclusive, or ${LFU_DECAY_AUTO}`;
+        }
+        settings.lfuDecayMinutes = minutes;
         return null;
       },
     },

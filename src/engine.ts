@@ -17,7 +17,7 @@ import { EvictionLog } from "./commands/eviction_log.ts";
 import { EXEC, RUNS_IN_MULTI, TransactionRunner } from "./commands/transaction_runner.ts";
 import { SingleReader } from "./commands/single_read.ts";
 import * as errors from "./errors.ts";
-import { clockKindOf } from "./eviction_policies.ts";
+import { BY_FREQUENCY, clockKindOf } from "./eviction_policies.ts";
 import type { Clock } from "./clock.ts";
 import type { EffectLog } from "./log/effects.ts";
 import {
@@ -40,6 +40,7 @@ import {
   accessStamp,
   Evictor,
   NOT_NOTED,
+  setCounting,
   type Shard,
   type StagedBlock,
   type Store,
@@ -639,12 +640,18 @@ export class Engine {
   #beginMoment(nowMs: number): void {
     const { evictionPolicy, isAdmitting } = this.services.settings;
     const kind = clockKindOf(evictionPolicy, isAdmitting);
+    if (kind === BY_FREQUENCY) this.#setCounting(nowMs);
     this.#stamp = accessStamp(kind, this.store.accessClock.at(nowMs), isAdmitting);
     this.#evictor.begin(evictionPolicy, nowMs, isAdmitting);
     if (this.#evictionLog !== null) {
       this.#evictionLog.nowMs = nowMs;
       this.#evictionLog.keptBytes = 0;
     }
+  }
+
+  #setCounting(nowMs: number): void {
+    const { lfuLogFactor, lfuDecayMinutes } = this.services.settings;
+    setCounting(lfuLogFactor, lfuDecayMinutes, nowMs);
   }
 
   /** Runs a handler that changes; its effects are one group. */

@@ -28,6 +28,12 @@ export const ALLKEYS_SIEVE = 8;
 export const ADMISSIONS = ["none", "tinylfu"] as const;
 export type Admission = typeof ADMISSIONS[number];
 
+/** How slowly counts of uses grow, where nobody says otherwise, and that they decay with the cache's turnover. */
+export const LFU_LOG_FACTOR_START = 1;
+export const LFU_DECAY_BY_TURNOVER = -1;
+/** The same in words, in the place of minutes. */
+export const LFU_DECAY_AUTO = "auto";
+
 /** What the 16 bits beside each entry of the index hold: when it was used, how often, or whether. */
 export const BY_RECENCY = 0;
 export const BY_FREQUENCY = 1;

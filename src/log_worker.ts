@@ -34,7 +34,7 @@ import { StoreParts } from "./persistence/ring_parts.ts";
 import { Settings } from "./settings.ts";
 import { Clock } from "./clock.ts";
 import { failureText } from "./thread_failure.ts";
-import { Evictor, Store, type StoreMemory } from "./store/store.ts";
+import { Evictor, setCounting, Store, type StoreMemory } from "./store/store.ts";
 
 /** Between two messages about how far the loading is. */
 const PROGRESS_MS = 200;
@@ -103,7 +103,10 @@ function load(
   store: Store,
 ): Recovered["ok"] | null {
   const startMs = performance.now();
-  const { evictionPolicy, isAdmitting } = new Settings(settingsMemory);
+  const { evictionPolicy, isAdmitting, lfuLogFactor, lfuDecayMinutes } = new Settings(
+    settingsMemory,
+  );
+  setCounting(lfuLogFactor, lfuDecayMinutes, Date.now());
   const clockKind = clockKindOf(evictionPolicy, isAdmitting);
   const loader = new EntryLoader(store, config.keyBytesMax, clockKind);
   store.accessClock.at(Date.now());

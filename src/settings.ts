@@ -13,7 +13,8 @@ export type ProcessState = typeof ProcessState[keyof typeof ProcessState];
 // connection writes:
 //
 //   line 0    int32    state, log level, clients max, idle timeout s, write timeout s, eviction policy, most
-//             fields of a hash that is called a listpack, and the longest name or value in bytes; admission
+//             fields of a hash that is called a listpack, and the longest name or value in bytes; admission,
+//             lfu log factor, lfu decay time min
 //   line 1    float64  maxmemory bytes, value bytes max, client output bytes max; from the end: what is slow
 //             for the slow log in µs, entries it keeps, what is slow for LATENCY in ms
 //   line 2    int64 last client id, int32 connected clients, int32 log lines on their way to main
@@ -36,6 +37,8 @@ const EVICTION_POLICY = 5;
 const HASH_LISTPACK_FIELDS_MAX = 6;
 const HASH_LISTPACK_BYTES_MAX = 7;
 const ADMISSION = 8;
+const LFU_LOG_FACTOR = 9;
+const LFU_DECAY_MINUTES = 10;
 const MAXMEMORY_BYTES = LINE_BYTES / 8;
 const VALUE_BYTES_MAX = MAXMEMORY_BYTES + 1;
 const CLIENT_OUTPUT_BYTES_MAX = MAXMEMORY_BYTES + 2;
@@ -73,6 +76,8 @@ export function createSettingsMemory(config: Config): SharedArrayBuffer {
   settings.maxmemoryBytes = config.maxmemoryBytes;
   settings.evictionPolicy = EVICTION_POLICIES.indexOf(config.evictionPolicy);
   settings.admission = ADMISSIONS.indexOf(config.admission);
+  settings.lfuLogFactor = config.lfuLogFactor;
+  settings.lfuDecayMinutes = config.lfuDecayMinutes;
   settings.valueBytesMax = config.valueBytesMax;
   settings.clientOutputBytesMax = config.clientOutputBytesMax;
   settings.clientsMax = config.clientsMax;
@@ -173,6 +178,22 @@ export class Settings {
   /** Whether uses are counted, so that a new entry may be refused; plain loads, once per batch. */
   get isAdmitting(): boolean {
     return isAdmissionOf(this.evictionPolicy, this.admission);
+  }
+
+  /** How slowly counts of uses grow; a plain load, once per batch where they are kept. */
+  get lfuLogFactor(): number {
+    return this.#int32[LFU_LOG_FACTOR]!;
+  }
+  set lfuLogFactor(factor: number) {
+    Atomics.store(this.#int32, LFU_LOG_FACTOR, factor);
+  }
+
+  /** After how many minutes without use a count loses one; 0: never; -1: by the cache's turnover. A plain load. */
+  get lfuDecayMinutes(): number {
+    return this.#int32[LFU_DECAY_MINUTES]!;
+  }
+  set lfuDecayMinutes(minutes: number) {
+    Atomics.store(this.#int32, LFU_DECAY_MINUTES, minutes);
   }
 
   /** Commands that took at least as long go into the slow log; below 0: none. A plain load. */

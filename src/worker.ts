@@ -31,7 +31,7 @@ import { ReplyGate } from "./server/reply_gate.ts";
 import { TcpServer } from "./server/tcp.ts";
 import type { Sessions } from "./session.ts";
 import { ProcessState, Settings } from "./settings.ts";
-import { Store, type StoreMemory } from "./store/store.ts";
+import { setCounting, Store, type StoreMemory } from "./store/store.ts";
 import { tellFailures } from "./thread_failure.ts";
 import type { MessageFromWorker, MessageToWorker, StartMessage } from "./worker_messages.ts";
 
@@ -163,6 +163,7 @@ function start(message: StartMessage): void {
   };
   scope.postMessage({ type: "listening" });
   if (ring !== null) {
+    setCounting(settings.lfuLogFactor, settings.lfuDecayMinutes, Date.now());
     void helpLoading({
       disk: new DirectoryDisk(config.dataDir),
       turns: new LoadTurns(ring.loadTurns),

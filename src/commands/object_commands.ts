@@ -44,7 +44,7 @@ function frequency(c: CommandContext): void {
   else c.reply.error(NO_LFU);
 }
 
-/** OBJECT IDLETIME key: seconds, by a clock that starts anew after 18 hours at the latest. */
+/** OBJECT IDLETIME key: seconds, of which the clock tells 13 hours for sure: what is older is made younger. */
 function idleTime(c: CommandContext): void {
   if (c.peek(2) === 0) c.reply.nil();
   else if (c.clockKind === BY_FREQUENCY) c.reply.error(NO_LRU);
@@ -182,7 +182,7 @@ export const OBJECT_SUBCOMMANDS: readonly CommandRow[] = [
   {
     ...OBJECT,
     name: "object|idletime",
-    summary: "Return how many seconds ago a key was used, up to 18 hours",
+    summary: "Return how many seconds ago a key was used, up to 13 hours",
     run: idleTime,
   },
   {

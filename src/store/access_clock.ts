@@ -14,8 +14,11 @@ const TURNOVER_SHIFT = 12;
 /** Shards tell of additions in this many at once: an Atomics operation for each would be felt. */
 export const ADDED_AT_ONCE = 16;
 
-export function createAccessClockMemory(): SharedArrayBuffer {
-  return new SharedArrayBuffer((TABLE + TICKS) * 4);
+/** `tickStart`: for tests, at which tick it begins. */
+export function createAccessClockMemory(tickStart = 0): SharedArrayBuffer {
+  const memory = new SharedArrayBuffer((TABLE + TICKS) * 4);
+  new Int32Array(memory)[TICK] = tickStart;
+  return memory;
 }
 
 export class AccessClock {
@@ -69,7 +72,7 @@ export class AccessClock {
     if (before === 0) {
       // As if it had ticked each second before: RESTORE may say that an entry was idle for long.
       for (let ago = 0; ago < TICKS / 2; ago++) {
-        words[TABLE + (-ago & (TICKS - 1))] = second - ago;
+        words[TABLE + ((words[TICK] - ago) & (TICKS - 1))] = second - ago;
       }
     }
     this.#tick();

@@ -4,7 +4,14 @@
 // sequence before anything of what was read is believed. Nothing here waits for anything but a lock.
 // The file is long because it is the door: each operation is a few lines over the files beside it.
 import { createClockMemory } from "../clock.ts";
-import { accessStamp, countAt, NOT_NOTED, noteAccess, stampWithCount } from "./access.ts";
+import {
+  accessStamp,
+  countAt,
+  NOT_NOTED,
+  noteAccess,
+  setCounting,
+  stampWithCount,
+} from "./access.ts";
 import { AccessClock, createAccessClockMemory } from "./access_clock.ts";
 import { Account } from "./account.ts";
 import { beginEvacuation, clearArena } from "./arena.ts";
@@ -36,7 +43,7 @@ import { Evictor, type VictimSink } from "./policy/evictor.ts";
 import { addWatch, hasChanged, noteChange, removeWatch, type WatchMark } from "./watch_table.ts";
 
 export type { Block, KeyRange, PinnedBlock, Shard, StagedBlock, ValueRange, VictimSink };
-export { accessStamp, countAt, Evictor, NOT_NOTED, stampWithCount };
+export { accessStamp, countAt, Evictor, NOT_NOTED, setCounting, stampWithCount };
 /** Hashes: `store.createHash()` gives a thread its own to open them with. */
 export { earliestFieldMs, Hash, KEEP_EXPIRY };
 /** What a record says, and changes of entries: for use within a section. */
@@ -65,6 +72,8 @@ export interface StoreOptions {
   readonly hashKey?: readonly [number, number];
   readonly shardCount?: number;
   readonly lockStart?: number;
+  /** The tick at which the clock of accesses begins. */
+  readonly tickStart?: number;
 }
 
 const SHARDS_MIN = 16;
@@ -94,7 +103,7 @@ export function createStoreMemory(options: StoreOptions): StoreMemory {
     shards: Array.from({ length: shardCount }, () => createShardMemory(arenaBytes)),
     account: new SharedArrayBuffer(64),
     clock: createClockMemory(),
-    accessClock: createAccessClockMemory(),
+    accessClock: createAccessClockMemory(options.tickStart),
     eviction: createEvictionMemory(shardCount),
     hashKey: options.hashKey ?? [random[0], random[1]],
   };

@@ -35,6 +35,8 @@ Deno.test("parseConfig() gives the documented defaults without flags and with se
     maxmemoryBytes: 4 * GIB,
     evictionPolicy: "allkeys-lru",
     admission: "none",
+    lfuLogFactor: 1,
+    lfuDecayMinutes: -1,
     maxmemoryDefaultBytes: 4 * GIB,
     defaultTtlS: 0,
     ttlRules: [],

@@ -6,7 +6,7 @@ import { hitRatio, plainLfu, plainLru, plainSieve } from "../support/plain_cache
 import { openStore, randomFrom } from "../support/store_access.ts";
 import { storeCache } from "../support/store_cache.ts";
 import { checkInvariants } from "../support/store_invariants.ts";
-import { scanTrace, shiftingTrace, zipfTrace } from "../support/traces.ts";
+import { pagesTrace, scanTrace, shiftingTrace, zipfTrace } from "../support/traces.ts";
 
 const OPTIONS = { keys: 30_000, length: 150_000, seed: 20_261_121 };
 const TRACES = {
@@ -32,6 +32,17 @@ Deno.test("Evictor comes within 1 point of an exact LRU under allkeys-lru and vo
     for (const [name, ratio, exact] of compare(policy, plainLru)) {
       assert.ok(Math.abs(ratio - exact) <= 1, `${policy}, ${name}: ${ratio}, exact ${exact}`);
     }
+  }
+});
+
+Deno.test("Evictor under allkeys-lru has the hit ratios that O'Neil and others print of LRU for their 80-20 trace", () => {
+  const trace = pagesTrace({ keys: 1000, length: 60_000, seed: 1 });
+  // "The LRU-K Page Replacement Algorithm", SIGMOD 1993, section 4.2: buffers and hit ratio of LRU-1.
+  for (const [buffers, printed] of [[40, 0.53], [100, 0.63], [200, 0.72]] as const) {
+    const exact = hitRatio(plainLru(buffers), trace);
+    assert.ok(Math.abs(exact - printed) < 0.015, `plain LRU of ${buffers}: ${exact}`);
+    const ratio = hitRatio(storeCache("allkeys-lru", buffers).use, trace);
+    assert.ok(Math.abs(ratio - printed) < 0.025, `${buffers}: ${ratio}, printed ${printed}`);
   }
 });
 

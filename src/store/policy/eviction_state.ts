@@ -3,14 +3,17 @@
 // Words are changed under the shard's lock. Layout of a shard's part, in 4-byte words:
 //   0, 1     float64: entries let go so far
 //   2        the bucket at which the hand stands
-//   3        kind of policy that the access clocks are of, + 1; 0 before the first
+//   3        what the access clocks mean, see `cellMeaning()`; 0 before the first
 //   4 on     SIEVE's hand, see there; it leaves 10 to 31 free
 //   10, 11   float64: of the entries let go, those that were not admitted
 //   12, 13   float64: entries that were admitted in the place of another
+//   14, 15   the bucket up to which clocks were looked at lest they wrap, and the tick at which that was
 import { SIEVE_WORDS } from "./sieve_hand.ts";
 
 export const HAND = 2;
-export const CLOCK_KIND = 3;
+export const CLOCK_MEANING = 3;
+export const WALK_BUCKET = 14;
+export const WALK_TICK = 15;
 const SHARD_WORDS = SIEVE_WORDS;
 const EVICTED = 0;
 const REJECTED = 5;
