@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { COMMAND_NAMES } from "../../src/commands/command_numbers.ts";
 import { COUNTER } from "../../src/metrics.ts";
+import { parsePut } from "../../src/server/http/put_body.ts";
 import { contentLength, headerOf, wholeText } from "../../src/server/http/request_parts.ts";
 import { HttpPath } from "../support/http_path.ts";
 import { freePort } from "../support/server.ts";
@@ -70,6 +71,59 @@ Deno.test("a key's look-up counts as the command GET, and is timed now and then"
   for (let i = 0; i < 20; i++) await (await http.request("/get?key=a")).text();
   assert.equal(commands.calls(number), before + 20);
   assert.equal(commands.latency(number).timed, before + 20, "the first ones are all timed");
+});
+
+Deno.test("parsePut() reads plain bodies as JSON.parse does, however they are spaced or broken", () => {
+  const plain = [
+    '{"key":"a","value":"b"}',
+    '{"key": "a", "value": "b"}',
+    '{"key":"ä€😀","value":""}',
+    '{"key":"a","value":"{[:,]}"}',
+  ];
+  for (const text of plain) assert.deepEqual(parsePut(text), JSON.parse(text), text);
+  const other = [
+    '{"key":"a\\n","value":"\\u00e4"}',
+    '{"value":"b","key":"a"}',
+    ' { "key" : "a" , "value" : "b" } ',
+    '{"key":"a","value":"b","x":1}',
+    '{"key":"a","value":"b","key":"c"}',
+    '{"key":"a","value":"b","ttl":2}',
+  ];
+  for (const text of other) {
+    const { key, value, ttl } = JSON.parse(text);
+    assert.deepEqual(parsePut(text), ttl === undefined ? { key, value } : { key, value, ttl });
+  }
+  const wrong = [
+    '{"key":"","value":"b"}',
+    '{"key":"a\n","value":"b"}',
+    '{"key":"a","value":"b"',
+    '{"key":"a","value":"b"}}',
+    '{"key":"a","value":"b"]',
+    '{"key":"a","value":b"}',
+    '{"key":"a" "value":"b"}',
+    '{"key":"a",  value":"b"}',
+    '{"key":a","value":"b"}',
+    '{"key":',
+    '{"key":"',
+    '{"key":"a","value":"',
+  ];
+  for (const text of wrong) assert.equal(parsePut(text), null, text);
+  // Whatever one character is put in the place of another, both agree.
+  const whole = '{"key": "a","value":"bc"}';
+  for (let at = 0; at < whole.length; at++) {
+    for (const other of '"\\ ,:}{x\n') {
+      const text = whole.slice(0, at) + other + whole.slice(at + 1);
+      let parsed: Record<string, unknown> = {};
+      try {
+        parsed = JSON.parse(text);
+      } catch {
+        // None of JSON is none of a body.
+      }
+      const { key, value } = parsed;
+      const isBody = typeof key === "string" && key !== "" && typeof value === "string";
+      assert.deepEqual(parsePut(text), isBody ? { key, value } : null, text);
+    }
+  }
 });
 
 Deno.test("headerOf() and wholeText() find the short ways of this runtime, and give what the long ones do", async () => {

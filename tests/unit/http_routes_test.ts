@@ -242,6 +242,9 @@ Deno.test("/v1/mget, mset and delete take texts and base64", async () => {
     stored: 2,
   });
   assert.equal((await http.request("/v1/keys/u")).headers.get("mayfly-ttl"), "50");
+  const halfWrong = [{ key: "v", value: "1", ttl: 100 }, { key: "w".repeat(40_000), value: "2" }];
+  assert.equal((await http.post("/v1/mset", { entries: halfWrong })).status, 400);
+  assert.equal((await http.request("/v1/keys/v")).status, 404, "all of them or none");
   assert.deepEqual(await (await http.post("/v1/delete", { keys })).json(), { deleted: 3 });
   const wrong: unknown[] = [
     {},

@@ -167,11 +167,11 @@ function rows(tools: HttpTools, followed: FollowedRoutes): Row[] {
       method: "post",
       path: "/v1/mset",
       tags: ["bulk"],
-      summary: "Store many keys: at one moment, unless any entry has a ttl",
+      summary: "Store many keys at one moment",
       request: body(S.EntriesBody),
       responses: {
         200: json(S.StoredResult, "how many"),
-        507: failure("there is no memory; of entries with a ttl those before it are stored"),
+        507: failure("there is no memory; if any entry has an end, others of them may be stored"),
       },
     }, (request) => bulk.mset(request)],
     [{

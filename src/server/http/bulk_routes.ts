@@ -12,6 +12,7 @@ import {
   CommandBody,
   type CommandWords,
   EntriesBody,
+  type Entry,
   issueText,
   KeysBody,
 } from "./json_schemas.ts";
@@ -48,20 +49,14 @@ export class BulkRoutes {
     return this.#reply([["DEL", ...body.keys.map(argumentOf)]], DELETED_FRAME);
   }
 
-  /** POST /v1/mset: at one moment unless any entry has an end; then one after the other. */
+  /** POST /v1/mset: all at one moment, and kept together; those with an end of life as a transaction. */
   async mset(request: Request): Promise<Response> {
     const body = await this.#read(request, EntriesBody);
     if (body instanceof Response) return body;
     const { entries } = body;
     const hasEnd = entries.some(({ ttl, pttl }) => ttl !== undefined || pttl !== undefined);
     const commands: Command[] = hasEnd
-      ? entries.map(({ key, value, ttl, pttl }) => [
-        "SET",
-        argumentOf(key),
-        argumentOf(value),
-        ...ttl === undefined ? [] : ["EX", String(ttl)],
-        ...pttl === undefined ? [] : ["PX", String(pttl)],
-      ])
+      ? transaction(entries.map(setCommand))
       : [["MSET", ...entries.flatMap(({ key, value }) => [argumentOf(key), argumentOf(value)])]];
     const failed = await this.#firstError(commands);
     if (failed !== null) return commandProblem(failed);
@@ -140,8 +135,9 @@ export class BulkRoutes {
   /** Runs commands whose replies say nothing but whether they failed; all run, and the first error is given. */
   async #firstError(commands: readonly Command[]): Promise<string | null> {
     const { runner, writers } = this.#tools, writer = writers.takeValues();
-    const waiting = runner.run(this.#tools.createSession(), commands, writer);
+    const session = this.#tools.createSession(), waiting = runner.run(session, commands, writer);
     if (waiting !== null) await waiting;
+    runner.forget(session);
     const failed = writer.take().find((value) => value instanceof ErrorValue);
     writers.giveValues(writer);
     return failed?.text ?? null;
@@ -177,4 +173,18 @@ export class BulkRoutes {
     const parsed = schema.safeParse(value);
     return parsed.success ? parsed.data : problem("bad-request", issueText(parsed.error));
   }
+}
+
+function setCommand({ key, value, ttl, pttl }: z.infer<typeof Entry>): Command {
+  return [
+    "SET",
+    argumentOf(key),
+    argumentOf(value),
+    ...ttl === undefined ? [] : ["EX", String(ttl)],
+    ...pttl === undefined ? [] : ["PX", String(pttl)],
+  ];
+}
+
+function transaction(commands: readonly Command[]): Command[] {
+  return [["MULTI"], ...commands, ["EXEC"]];
 }

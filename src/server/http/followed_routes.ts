@@ -9,6 +9,7 @@ import type { HttpTools } from "./http_tools.ts";
 import { quotedSource, quotedText } from "./json_body.ts";
 import { formDecode, queryParameter } from "./percent_decoding.ts";
 import { commandProblem } from "./problem.ts";
+import { parsePut, type PutBody } from "./put_body.ts";
 
 const JSON_INIT = { headers: { "content-type": "application/json" } };
 const TEXT_HEADERS = { "content-type": "text/plain;charset=UTF-8" };
@@ -29,13 +30,6 @@ export const unsupported = () =>
 const badRequest = () => new Response("Bad request", { status: 400, headers: TEXT_HEADERS });
 const keyRequired = () =>
   new Response("Key parameter is required", { status: 400, headers: TEXT_HEADERS });
-
-/** What `/put` takes; `ttl`, in seconds, is an addition. */
-interface PutBody {
-  readonly key: string;
-  readonly value: string;
-  readonly ttl?: number;
-}
 
 export class FollowedRoutes {
   readonly #tools: HttpTools;
@@ -113,7 +107,7 @@ export class FollowedRoutes {
 
   #store(text: string | null): Response | Promise<Response> {
     const { runner, writers, session } = this.#tools;
-    const body = parsePut(text);
+    const body = text === null ? null : parsePut(text);
     if (body === null || this.#isTooLong(body)) return badRequest();
     const command: Command = body.ttl === undefined
       ? ["SET", body.key, body.value]
@@ -135,24 +129,6 @@ export class FollowedRoutes {
     return isLonger(key, Math.min(this.#textBytesMax, config.keyBytesMax)) ||
       isLonger(value, Math.min(this.#textBytesMax, settings.valueBytesMax));
   }
-}
-
-/** Null unless it is an object with a key and a value, both strings that UTF-8 can carry. */
-function parsePut(text: string | null): PutBody | null {
-  if (text === null) return null;
-  let body: Partial<PutBody> | null;
-  try {
-    body = JSON.parse(text);
-  } catch {
-    return null;
-  }
-  const { key, value, ttl } = body ?? {};
-  if (typeof key !== "string" || key === "" || !key.isWellFormed()) return null;
-  if (typeof value !== "string" || !value.isWellFormed()) return null;
-  if (ttl === undefined) return { key, value };
-  return typeof ttl === "number" && ttl > 0 && Number.isSafeInteger(Math.ceil(ttl * MS_PER_S))
-    ? { key, value, ttl }
-    : null;
 }
 
 function putAscii(bytes: Uint8Array, at: number, text: string): void {

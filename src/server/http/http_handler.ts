@@ -9,6 +9,7 @@ import type { HttpTools } from "./http_tools.ts";
 import { KeyRoutes, KEYS_PATH } from "./key_routes.ts";
 import { problem } from "./problem.ts";
 import { headerOf } from "./request_parts.ts";
+import { createSpanNamer } from "./request_span.ts";
 import { pathOf, type RequestGuard, SOCKET_PATH } from "./request_guard.ts";
 
 type Fetcher = (request: Request) => Response | Promise<Response>;
@@ -37,6 +38,7 @@ export class HttpHandler {
   readonly #options: HandlerOptions;
   readonly #followed: FollowedRoutes;
   readonly #keys: KeyRoutes;
+  readonly #nameSpan = createSpanNamer();
   #app: Promise<Fetcher> | null = null;
   #requests = 0;
   /** How URLs begin that need no further look of the guard's, alone and with two paths; at first no URL begins so. */
@@ -53,6 +55,7 @@ export class HttpHandler {
   /** The answer; rejects only for what no request can cause. */
   handle(request: Request, client: RemoteClient): Response | Promise<Response> {
     const { guard } = this.#options, { url } = request;
+    if (this.#nameSpan !== null) this.#nameSpan(request.method, pathOf(url));
     // One comparison tells host, path and the parameter's name of the hottest requests.
     if (url.startsWith(this.#getStart)) {
       const answer = request.method === "GET"

@@ -28,7 +28,7 @@ export const CommandBody = z.union([CommandWords, z.array(CommandWords).min(1)])
 
 export const KeysBody = z.object({ keys: z.array(Bytes).min(1) }).strict().openapi("Keys");
 
-const Entry = z.object({
+export const Entry = z.object({
   key: Bytes,
   value: Bytes,
   ttl: z.int().positive().optional().describe("seconds to live"),

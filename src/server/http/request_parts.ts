@@ -14,6 +14,8 @@ type Opaque = Record<symbol, InnerRequest | undefined>;
 
 const INNER = Object.getOwnPropertySymbols(new Request("http://localhost/"))
   .find(({ description }) => description === "request") ?? Symbol("none");
+/** Below 2^53. */
+const LENGTH_DIGITS_MAX = 15;
 const encoder = new TextEncoder();
 const REPLACEMENT = "\ufffd";
 
@@ -26,7 +28,14 @@ export function headerOf(request: Request, name: string): string | null {
 /** What the header says, −1 without one. */
 export function contentLength(request: Request): number {
   const text = headerOf(request, "content-length");
-  return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : -1;
+  if (text === null || text.length > LENGTH_DIGITS_MAX || text === "") return -1;
+  let length = 0;
+  for (let i = 0; i < text.length; i++) {
+    const digit = text.charCodeAt(i) - 48;
+    if (digit < 0 || digit > 9) return -1;
+    length = length * 10 + digit;
+  }
+  return length;
 }
 
 /**
