@@ -170,8 +170,9 @@ Deno.test("a kill brings no key back that was let go, and a smaller maxmemory cu
     assert.ok(await infoNumber(client, "used_memory") <= 16 * MIB);
     const left = await presentKeys(client, keys);
     assert.ok(left.length > 9000 && left.length < before.length * 0.6, `${left.length}`);
-    // The clock goes on while loading, so what was written last is what is left.
-    assert.ok(left.filter((key) => key > keys * 0.6).length > left.length * 0.9);
+    // The clock goes on while loading, so what was written last is what is left: 95 % of it about, by samples; of
+    // entries let go by chance it would be 66 %.
+    assert.ok(left.filter((key) => key > keys * 0.6).length > left.length * 0.8);
     await fill(client, "new", 0, 2000);
   }
   await using last = await startServer({ workers: 1, flags: [...flags, "--maxmemory", "64mb"] });
