@@ -34,6 +34,7 @@ function dump(c: CommandContext): void {
 /** Copies of all fields of the hash found; without any, it has expired, or the handler runs again under the lock. */
 function hashFields({ hash }: CommandContext): HashField[] {
   const fields: HashField[] = [];
+  hash.openPeeked();
   hash.rewind();
   while (hash.next()) {
     const expiresAtMs = hash.fieldExpiresAtMs;

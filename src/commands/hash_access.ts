@@ -73,6 +73,14 @@ export class HashAccess {
     return ref;
   }
 
+  /** Opens the hash that `c.peek()` has found, for reading. */
+  openPeeked(): void {
+    const c = this.c;
+    this.#isThere = true;
+    this.#isNew = false;
+    this.#hash.open(c.shard, c.ref, c.nowMs);
+  }
+
   /** The field that was found last: places in `bytes`, valid until the next call that changes or finds. */
   get nameStart(): number {
     return this.#hash.place.nameWord * 4;

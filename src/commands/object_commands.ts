@@ -27,6 +27,7 @@ function encoding(c: CommandContext): void {
 /** By Redis's bounds, whatever it lies in here; and as it is now, also where it has been larger. */
 function hashEncoding(c: CommandContext): void {
   const { hash, services: { settings } } = c, bytesMax = settings.hashListpackBytesMax;
+  hash.openPeeked();
   let isPacked = hash.count() <= settings.hashListpackFieldsMax;
   if (isPacked) {
     hash.rewind();

@@ -173,6 +173,35 @@ Deno.test({
 });
 
 Deno.test({
+  name: "the dashboard shows the fields of a hash, and when they end",
+  ...needs("chromium"),
+  async fn() {
+    await using server = await startServer();
+    using client = await connect(server.port);
+    await client.command("HSET", "user:7", "name", "Ä b", "clicks", "41", "long", "x".repeat(999));
+    await client.command("HEXPIRE", "user:7", "5000", "FIELDS", "1", "clicks");
+    await client.command("HSET", "user:7", new Uint8Array([0, 255]), "bytes");
+    const many = Array.from({ length: 500 }, (_, i) => [`f${i}`, "1"]).flat();
+    await client.command("HSET", "many", ...many);
+    await using browser = await TestBrowser.start();
+    const { page, errors } = await browser.open(`http://127.0.0.1:${server.httpPort}/`);
+    const shown = page.locator("#key-preview");
+    await openKey(page, "user:7");
+    await untilText(page.locator("#key-facts"), /^hash of 4 fields, encoding hashtable, takes /);
+    const lines = (await untilText(shown, /name/)).split("\n");
+    assert.equal(lines.length, 4);
+    assert.ok(lines.includes("name: Ä b"), lines.join("\n"));
+    assert.ok(lines.includes("base64:AP8=: bytes"), lines.join("\n"));
+    assert.ok(lines.includes(`long: ${"x".repeat(200)}…`), lines.join("\n"));
+    assert.ok(lines.some((line) => /^clicks: 41 {2}\(expires in 1 h 2\d min\)$/.test(line)));
+    await openKey(page, "many");
+    await untilText(page.locator("#key-facts"), /^hash of 500 fields, /);
+    await untilText(shown, /\n… and 400 more$/);
+    assert.deepEqual(errors, []);
+  },
+});
+
+Deno.test({
   name: "the dashboard says that the server is gone, and goes on by itself when it is back",
   ...needs("chromium"),
   async fn() {

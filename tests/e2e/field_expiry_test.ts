@@ -112,6 +112,8 @@ Deno.test("fields keep their time to live where a hash is renamed, copied, moved
   await check("copied");
   await client.command("RENAME", "h", "renamed");
   await check("renamed");
+  // A hash is dumped for itself, whatever was asked for before.
+  await client.command("HSET", "other", "x", "y");
   const payload = await client.command("DUMP", "renamed") as Uint8Array<ArrayBuffer>;
   assert.equal(await ask(client, "EXISTS", "h"), 0);
   assert.equal(plain(await client.command("RESTORE", "restored", "0", payload)), "+OK");

@@ -33,7 +33,11 @@ export class HashReader {
   protected capacity = 0;
   protected number = 0;
   protected index = 0;
+  /** Number of the slot where the next field is looked for first. */
   protected predicted = 0;
+  /** The same for the first field of the next hash: hashes of one kind have theirs in one order. */
+  #predictedFirst = 0;
+  #isFirst = true;
 
   /** The two words of the key of the store's hash, for names. */
   constructor(protected readonly k0: number, protected readonly k1: number) {}
@@ -54,7 +58,8 @@ export class HashReader {
     this.part = 0;
     this.number = 0;
     this.index = -1;
-    this.predicted = 0;
+    this.predicted = this.#predictedFirst;
+    this.#isFirst = true;
   }
 
   // ---- reading --------------------------------------------------------------------------------------
@@ -112,6 +117,10 @@ export class HashReader {
       index = S.findSlot(i32, this.base, this.capacity, name, this.predicted);
       if (index < 0) return false;
       this.predicted = index + 1;
+      if (this.#isFirst) {
+        this.#isFirst = false;
+        this.#predictedFirst = index;
+      }
     } else {
       const hash = hashKey(name.view, name.start, name.bytes, this.k0, this.k1, 0);
       const number = D.segmentNumber(hash, i32[this.top + D.SEGMENTS]);
