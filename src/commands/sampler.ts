@@ -82,7 +82,7 @@ export class Sampler {
       ...this.#times(metrics.latency(), seconds),
       atMs: nowMs,
       expiredPerS: rate("expired", totals.expired),
-      evictedPerS: 0,
+      evictedPerS: rate("evicted", totals.evicted),
       keys: keyCount(this.store),
       usedBytes: totals.usedBytes,
       limitBytes: totals.limitBytes,

@@ -168,6 +168,21 @@ Deno.test({
       await untilText(page.locator("#key-status"), /^\d+ keys/);
     }
     await untilText(page.locator("#key-status"), /^700 keys$/);
+
+    await client.command("SELECT", "5");
+    await client.command("SET", "other", "old");
+    await page.getByLabel("Find keys").fill("");
+    await page.getByLabel("Database").selectOption("5");
+    await untilText(page.locator("#key-status"), /^1 key$/);
+    assert.ok(
+      !await page.locator("#key-open").isVisible(),
+      "the key of the other database is gone",
+    );
+    await openKey(page, "other");
+    await value.fill("new");
+    await page.getByRole("button", { name: "Save value" }).click();
+    await untilText(told, /^Saved\.$/);
+    assert.equal(plain(await client.command("GET", "other")), "new");
     assert.deepEqual(errors, []);
   },
 });

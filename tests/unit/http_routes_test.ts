@@ -272,6 +272,33 @@ Deno.test("/v1/mget, mset and delete take texts and base64", async () => {
   }
 });
 
+Deno.test("?db= means another database, in every request to keys", async () => {
+  const http = new HttpPath();
+  const put = await http.request("/v1/keys/k?db=3&ttl=100", { method: "PUT", body: "three" });
+  assert.equal(put.status, 201);
+  const tag = put.headers.get("etag")!;
+  assert.equal((await http.request("/v1/keys/k")).status, 404);
+  assert.equal(await (await http.request("/v1/keys/k?db=3")).text(), "three");
+  assert.deepEqual(await (await http.request("/v1/keys?db=3")).json(), {
+    cursor: "0",
+    keys: ["k"],
+  });
+  assert.deepEqual(await (await http.request("/v1/keys")).json(), { cursor: "0", keys: [] });
+  const change = { method: "PUT", body: "changed", headers: { "if-match": tag } };
+  assert.equal((await http.request("/v1/keys/k", change)).status, 412);
+  assert.equal((await http.request("/v1/keys/k?db=3", change)).status, 204);
+  await http.post("/v1/command", ["SWAPDB", "0", "3"]);
+  assert.equal(await (await http.request("/v1/keys/k")).text(), "changed");
+  assert.equal((await http.request("/v1/keys/k?db=3")).status, 404);
+  assert.equal((await http.request("/v1/keys/k?db=0", { method: "DELETE" })).status, 204);
+  for (const wrong of ["16", "-1", "", "a", "1.0", "001"]) {
+    for (const path of ["/v1/keys/k", "/v1/keys"]) {
+      const answer = await http.request(`${path}?db=${wrong}`);
+      assert.deepEqual(await problemOf(answer), [400, "bad-request"], `${path} ${wrong}`);
+    }
+  }
+});
+
 Deno.test("/v1/keys walks over all keys in pages", async () => {
   const http = new HttpPath();
   const entries = Array.from({ length: 500 }, (_, i) => ({ key: `k:${i}`, value: "" }));

@@ -48,6 +48,9 @@ const KEY = z.object({
     example: "model:7",
   }),
 });
+const DATABASE = z.object({
+  db: z.int().min(0).max(15).optional().describe("the database, 0 without it"),
+});
 const TAG_HEADERS = {
   ETag: { description: "of values up to 262,144 bytes", schema: { type: "string" as const } },
 };
@@ -64,7 +67,11 @@ const KEY_CONFIGS: readonly RouteConfig[] = [
     path: "/v1/keys/{key}",
     tags: ["keys"],
     summary: "The value of a key; HEAD gives the headers alone",
-    request: { params: KEY, headers: z.object({ "if-none-match": z.string().optional() }) },
+    request: {
+      params: KEY,
+      query: DATABASE,
+      headers: z.object({ "if-none-match": z.string().optional() }),
+    },
     responses: {
       200: { description: "the value", headers: VALUE_HEADERS, content: ANY_BYTES },
       304: { description: "the value has the tag of If-None-Match" },
@@ -79,7 +86,7 @@ const KEY_CONFIGS: readonly RouteConfig[] = [
     summary: "Store the body under a key",
     request: {
       params: KEY,
-      query: z.object({
+      query: DATABASE.extend({
         ttl: z.int().positive().optional().describe("seconds to live"),
         pttl: z.int().positive().optional().describe("milliseconds to live"),
         keepttl: z.string().optional().describe("leave the end of life as it is"),
@@ -105,7 +112,11 @@ const KEY_CONFIGS: readonly RouteConfig[] = [
     path: "/v1/keys/{key}",
     tags: ["keys"],
     summary: "Delete a key",
-    request: { params: KEY, headers: z.object({ "if-match": z.string().optional() }) },
+    request: {
+      params: KEY,
+      query: DATABASE,
+      headers: z.object({ "if-match": z.string().optional() }),
+    },
     responses: {
       204: { description: "deleted" },
       404: failure("no such key"),
@@ -146,7 +157,7 @@ function rows(tools: HttpTools, followed: FollowedRoutes): Row[] {
       tags: ["keys"],
       summary: "Walk over the keys: go on with the cursor until it is 0",
       request: {
-        query: z.object({
+        query: DATABASE.extend({
           match: z.string().optional().describe("pattern as of KEYS"),
           cursor: z.string().optional().describe("0 at first"),
           count: z.string().optional().describe("about so many at once, 100 without it"),

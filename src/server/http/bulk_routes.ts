@@ -5,6 +5,7 @@ import { BARE_FRAME, type JsonFrame, RESULT_FRAME } from "../../protocol/json_wr
 import { ErrorValue } from "../../protocol/value_writer.ts";
 import { strictText } from "./byte_text.ts";
 import type { Command } from "./command_runner.ts";
+import { WRONG_DATABASE } from "./key_routes.ts";
 import type { HttpTools } from "./http_tools.ts";
 import { takeJsonBody, takeJsonText } from "./json_body.ts";
 import {
@@ -16,7 +17,7 @@ import {
   issueText,
   KeysBody,
 } from "./json_schemas.ts";
-import { queryDecode, queryParameter } from "./percent_decoding.ts";
+import { databaseParameter, queryDecode, queryParameter } from "./percent_decoding.ts";
 import { commandProblem, problem } from "./problem.ts";
 import { headerOf } from "./request_parts.ts";
 
@@ -63,7 +64,7 @@ export class BulkRoutes {
     return new Response(JSON.stringify({ stored: entries.length }), JSON_INIT);
   }
 
-  /** GET /v1/keys?match=&cursor=&count=&type= */
+  /** GET /v1/keys?match=&cursor=&count=&type=&db= */
   async keys(request: Request): Promise<Response> {
     const command: (string | Uint8Array)[] = ["SCAN"];
     const given = (name: string) => queryParameter(request.url, name);
@@ -82,8 +83,10 @@ export class BulkRoutes {
       }
       command.push(name.toUpperCase(), bytes);
     }
+    const database = databaseParameter(request.url);
+    if (database === null) return problem("bad-request", WRONG_DATABASE);
     const { runner, writers } = this.#tools, writer = writers.takeJson(BARE_FRAME);
-    const session = this.#tools.createSession();
+    const session = this.#tools.createSession().select(database);
     const waiting = runner.run(session, [command], writer);
     if (waiting !== null) await waiting;
     const failed = writer.errorText;

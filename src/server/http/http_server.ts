@@ -54,6 +54,7 @@ export class HttpServer {
       valueBytesMax: () => settings.valueBytesMax,
     });
     const createSession = () => new HttpSession(settings, true, "http", "", Date.now());
+    const session = createSession(), sessions = new Map([[0, session]]);
     this.#tools = {
       services,
       runner: new CommandRunner({
@@ -65,7 +66,13 @@ export class HttpServer {
       writers: new ReplyWriters(new ReplyChunkPool()),
       uploads: this.#uploads,
       downloads: this.#downloads,
-      session: createSession(),
+      session,
+      // One for each of the few databases.
+      sessionOf: (database) => {
+        const known = sessions.get(database) ?? createSession();
+        sessions.set(database, known);
+        return known.select(database);
+      },
       createSession,
       metricsText: (format) =>
         metricsText(collect(services, engine.store, engine.clock.nowMs()), format),

@@ -54,6 +54,14 @@ export class HttpSession implements Session {
     this.onPush?.(bytes, waitingBytesMax);
   }
 
+  /** Means the database with that number, whatever it is swapped with meanwhile. */
+  select(number: number): this {
+    this.databaseNumber = number;
+    this.database = this.settings.databaseAt(number);
+    this.databaseVersion = this.settings.databaseVersion;
+    return this;
+  }
+
   bufferedBytes(): { input: number; output: number } {
     return { input: 0, output: 0 };
   }

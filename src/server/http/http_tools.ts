@@ -15,6 +15,8 @@ export interface HttpTools {
   readonly downloads: Downloads;
   /** The session of requests whose commands cannot change what it remembers, nor reply enough to have it killed. */
   readonly session: HttpSession;
+  /** The same for requests that mean the database with that number. */
+  sessionOf(database: number): HttpSession;
   /** A session for a request that may. */
   createSession(): HttpSession;
   /** The server's numbers as text for Prometheus. */

@@ -9,8 +9,9 @@ import { asciiText } from "./byte_text.ts";
 import type { Argument, Command } from "./command_runner.ts";
 import { sourceBytes, sourcePieces } from "./downloads.ts";
 import { entityTag, taggedAscii, tagListHas } from "./entity_tag.ts";
+import type { HttpSession } from "./http_session.ts";
 import type { HttpTools } from "./http_tools.ts";
-import { percentDecode } from "./percent_decoding.ts";
+import { databaseParameter, percentDecode } from "./percent_decoding.ts";
 import { commandProblem, problem } from "./problem.ts";
 import { readPutOptions } from "./put_options.ts";
 import { contentLength, headerOf } from "./request_parts.ts";
@@ -20,6 +21,8 @@ export const KEYS_PATH = "/v1/keys/";
 const ALLOW = { allow: "GET, HEAD, PUT, DELETE, OPTIONS" };
 const MS_PER_S = 1000;
 const NO_SUCH_KEY = "the key is not there, or has expired";
+/** Also of the walk over the keys. */
+export const WRONG_DATABASE = "db is a number from 0 to 15";
 const CONDITION_FAILED = "the key is not as the condition wants it";
 
 const BYTES_INIT = { headers: { "content-type": "application/octet-stream" } };
@@ -41,14 +44,17 @@ export class KeyRoutes {
     const text = url.slice(pathStart + KEYS_PATH.length, end);
     const key = text.includes("%") ? percentDecode(text) : text;
     if (key === null) return problem("bad-request", "a percent sign lacks its two digits");
+    const database = queryStart < 0 ? 0 : databaseParameter(url);
+    if (database === null) return problem("bad-request", WRONG_DATABASE);
+    const session = this.#tools.sessionOf(database);
     switch (method) {
       case "GET":
       case "HEAD":
-        return this.#get(request, key, method === "HEAD");
+        return this.#get(session, request, key, method === "HEAD");
       case "PUT":
-        return this.#put(request, key, queryStart < 0 ? "" : url.slice(queryStart + 1));
+        return this.#put(session, request, key, queryStart < 0 ? "" : url.slice(queryStart + 1));
       case "DELETE":
-        return this.#delete(request, key);
+        return this.#delete(session, request, key);
       case "OPTIONS":
         return new Response(null, { status: 204, headers: ALLOW });
       default:
@@ -56,8 +62,8 @@ export class KeyRoutes {
     }
   }
 
-  #run(commands: readonly Command[]): ReplyValue[] | Promise<ReplyValue[]> {
-    const { runner, writers, session } = this.#tools, writer = writers.takeValues();
+  #run(session: HttpSession, commands: readonly Command[]): ReplyValue[] | Promise<ReplyValue[]> {
+    const { runner, writers } = this.#tools, writer = writers.takeValues();
     const done = () => {
       const values = writer.take();
       writers.giveValues(writer);
@@ -80,8 +86,13 @@ export class KeyRoutes {
     return response;
   }
 
-  #get(request: Request, key: Key, isHead: boolean): Response | Promise<Response> {
-    const { runner, writers, session } = this.#tools, writer = writers.takeRaw();
+  #get(
+    session: HttpSession,
+    request: Request,
+    key: Key,
+    isHead: boolean,
+  ): Response | Promise<Response> {
+    const { runner, writers } = this.#tools, writer = writers.takeRaw();
     // Both look at one moment: a batch's reads are confirmed together.
     const waiting = runner.run(session, [["PTTL", key], ["GET", key]], writer);
     return waiting === null
@@ -125,10 +136,10 @@ export class KeyRoutes {
 
   // ---- PUT ------------------------------------------------------------------------------------------
 
-  async #put(request: Request, key: Key, query: string): Promise<Response> {
+  async #put(session: HttpSession, request: Request, key: Key, query: string): Promise<Response> {
     const options = readPutOptions(query, request);
     if (typeof options === "string") return problem("bad-request", options);
-    const { runner, uploads, session, services } = this.#tools;
+    const { runner, uploads, services } = this.#tools;
     const { valueBytesMax } = services.settings, { keyBytesMax } = services.config;
     if (key.length > keyBytesMax) {
       return problem("bad-request", `the key has ${key.length} bytes, at most ${keyBytesMax}`);
@@ -151,21 +162,22 @@ export class KeyRoutes {
       if (typeof body === "string") {
         return problem(body, "the body did not come whole", { connection: "close" });
       }
-      return await this.#store(key, body, options.args, options.ifMatch);
+      return await this.#store(session, key, body, options.args, options.ifMatch);
     } finally {
       block?.discard();
     }
   }
 
   async #store(
+    session: HttpSession,
     key: Key,
     body: Uint8Array<ArrayBuffer> | StagedBlock,
     args: readonly string[],
     ifMatch: string | null,
   ): Promise<Response> {
-    const condition = ifMatch === null ? [] : await this.#matching(key, ifMatch);
+    const condition = ifMatch === null ? [] : await this.#matching(session, key, ifMatch);
     if (condition instanceof Response) return condition;
-    const [isThere, stored] = await this.#run([
+    const [isThere, stored] = await this.#run(session, [
       // Unlike EXISTS it counts neither a hit nor a miss.
       ["OBJECT", "REFCOUNT", key],
       ["SET", key, body, ...args, ...condition],
@@ -179,8 +191,8 @@ export class KeyRoutes {
   }
 
   /** The option of SET that holds a change to the value that `If-Match` speaks of, or why there is none. */
-  async #matching(key: Key, ifMatch: string): Promise<Argument[] | Response> {
-    const [value] = await this.#run([["GET", key]]);
+  async #matching(session: HttpSession, key: Key, ifMatch: string): Promise<Argument[] | Response> {
+    const [value] = await this.#run(session, [["GET", key]]);
     if (value instanceof ErrorValue) return commandProblem(value.text);
     if (value instanceof SourceValue && value.source.lengthBytes > COMPARE_BYTES_MAX) {
       value.source.release();
@@ -198,18 +210,18 @@ export class KeyRoutes {
 
   // ---- DELETE ---------------------------------------------------------------------------------------
 
-  async #delete(request: Request, key: Key): Promise<Response> {
+  async #delete(session: HttpSession, request: Request, key: Key): Promise<Response> {
     const ifMatch = headerOf(request, "if-match");
     if (ifMatch !== null && ifMatch.trim() !== "*") {
-      const condition = await this.#matching(key, ifMatch);
+      const condition = await this.#matching(session, key, ifMatch);
       if (condition instanceof Response) return condition;
       // What is stored with an end that is past takes with it what was there, if that is the value meant.
-      const [removed] = await this.#run([["SET", key, "", ...condition, "PXAT", "1"]]);
+      const [removed] = await this.#run(session, [["SET", key, "", ...condition, "PXAT", "1"]]);
       if (removed instanceof ErrorValue) return commandProblem(removed.text);
       if (removed === null) return problem("condition-failed", CONDITION_FAILED);
       return new Response(null, { status: 204 });
     }
-    const [count] = await this.#run([["DEL", key]]);
+    const [count] = await this.#run(session, [["DEL", key]]);
     if (count instanceof ErrorValue) return commandProblem(count.text);
     if (count === 1) return new Response(null, { status: 204 });
     return ifMatch === null

@@ -1,4 +1,5 @@
 // Percent-encoded text of URLs as bytes; any byte can stand there, so nothing is taken for UTF-8.
+import { DATABASES } from "../../store/store.ts";
 
 const PERCENT = 37;
 const PLUS = 43;
@@ -45,6 +46,13 @@ function digit(code: number | undefined): number {
   if (code >= 48 && code <= 57) return code - 48;
   const letter = code | 32;
   return letter >= 97 && letter <= 102 ? letter - 87 : -1;
+}
+
+/** The database that a URL names by `db`, 0 without it; null if it is none of the 16. */
+export function databaseParameter(url: string): number | null {
+  const text = queryParameter(url, "db");
+  if (text === null) return 0;
+  return /^\d{1,2}$/.test(text) && Number(text) < DATABASES ? Number(text) : null;
 }
 
 /** The text of the first parameter of that name in the query of a URL, null if there is none. */

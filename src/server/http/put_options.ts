@@ -7,7 +7,8 @@ export interface PutOptions {
   readonly ifMatch: string | null;
 }
 
-const NAMES: ReadonlySet<string> = new Set(["ttl", "pttl", "keepttl", "nx", "xx"]);
+/** `db` is read by whoever chooses the session. */
+const NAMES: ReadonlySet<string> = new Set(["db", "ttl", "pttl", "keepttl", "nx", "xx"]);
 const SET_OPTIONS_OF = { ttl: "EX", pttl: "PX" } as const;
 
 /** The options, or what is wrong with them in a sentence. `query` stands behind the question mark. */

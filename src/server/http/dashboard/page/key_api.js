@@ -25,6 +25,8 @@ export class ApiError extends Error {
 /** Keys are strings, or `{base64}` where their bytes are no UTF-8. */
 export class KeyApi {
   #password;
+  /** Number of the database that all of it is about. */
+  database = 0;
 
   /** `password()` gives the password, null for none. */
   constructor(password) {
@@ -46,7 +48,12 @@ export class KeyApi {
     }
     let next = cursor, requests = 0;
     do {
-      const query = new URLSearchParams({ match, cursor: next, count: COUNT_PER_REQUEST });
+      const query = new URLSearchParams({
+        match,
+        cursor: next,
+        count: COUNT_PER_REQUEST,
+        db: this.database,
+      });
       const page = await (await this.#fetch(`/v1/keys?${query}`)).json();
       for (const key of page.keys) found.set(JSON.stringify(key), key);
       next = page.cursor;
@@ -84,7 +91,7 @@ export class KeyApi {
     if (type.result === "hash") return { ...told, ...await this.#readHash(key) };
     if (type.result !== "string") return told;
     if (told.lengthBytes <= EDIT_BYTES_MAX) {
-      const response = await this.#fetch(this.#path(key));
+      const response = await this.#fetch(`${this.#path(key)}?db=${this.database}`);
       const bytes = new Uint8Array(await response.arrayBuffer());
       told.lengthBytes = bytes.length;
       try {
@@ -117,7 +124,7 @@ export class KeyApi {
 
   /** Stores a text if the value is still the one with that tag; keeps the end of life. Gives the new tag. */
   async write(key, text, tag) {
-    const response = await this.#fetch(`${this.#path(key)}?keepttl`, {
+    const response = await this.#fetch(`${this.#path(key)}?keepttl&db=${this.database}`, {
       method: "PUT",
       body: encoder.encode(text),
       headers: { "if-match": tag },
@@ -136,7 +143,7 @@ export class KeyApi {
   /** False if it was gone already. */
   async remove(key) {
     try {
-      await this.#fetch(this.#path(key), { method: "DELETE" });
+      await this.#fetch(`${this.#path(key)}?db=${this.database}`, { method: "DELETE" });
       return true;
     } catch (error) {
       if (error.status === 404) return false;
@@ -144,14 +151,14 @@ export class KeyApi {
     }
   }
 
-  /** A result or an error for each command. */
+  /** A result or an error for each command, which run in the database. */
   async commands(commands) {
     const response = await this.#fetch("/v1/command", {
       method: "POST",
-      body: JSON.stringify(commands),
+      body: JSON.stringify([["SELECT", this.database], ...commands]),
       headers: { "content-type": "application/json" },
     });
-    return response.json();
+    return (await response.json()).slice(1);
   }
 
   #path(key) {

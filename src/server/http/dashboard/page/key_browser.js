@@ -30,6 +30,15 @@ export class KeyBrowser {
       event.preventDefault();
       this.#find();
     });
+    const database = root.querySelector("#key-database");
+    // Another database is another list, and a key that is open is none of it.
+    const choose = () => this.#api.database = Number(database.value);
+    choose(); // some browsers keep what was chosen before a reload
+    database.addEventListener("change", () => {
+      choose();
+      this.#panel.close();
+      this.#find();
+    });
     this.#more.addEventListener("click", () => this.#findMore());
   }
 

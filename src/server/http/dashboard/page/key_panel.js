@@ -55,6 +55,13 @@ export class KeyPanel {
     }, "");
   }
 
+  /** Shows no key any more. */
+  close() {
+    this.#key = null;
+    this.#parts.open.hidden = true;
+    this.#parts.empty.hidden = false;
+  }
+
   #show(key, value) {
     const { empty, open, name, facts, text, preview, editor } = this.#parts;
     empty.hidden = true;
@@ -112,9 +119,7 @@ export class KeyPanel {
     const key = this.#key;
     await this.#try(async () => {
       await this.#api.remove(key);
-      this.#key = null;
-      this.#parts.open.hidden = true;
-      this.#parts.empty.hidden = false;
+      this.close();
       this.#listener.onRemoved(key);
     }, "");
   }
