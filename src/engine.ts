@@ -60,9 +60,13 @@ const MISS = 2 ** 20;
 const FIRST_KEY = Int8Array.from(ROWS, (row) => row.firstKey);
 const LAST_KEY = Int8Array.from(ROWS, (row) => row.lastKey);
 const KEY_STEP = Int8Array.from(ROWS, (row) => row.keyStep);
-/** Commands without key arguments that change entries. */
+/** What WRITES holds for rows that may log a whole object of any length. */
+const WRITES_WHOLE = 2;
 /** Rows whose effects are logged. */
-const WRITES = Uint8Array.from(ROWS, (row) => isWrite(row) ? 1 : 0);
+const WRITES = Uint8Array.from(
+  ROWS,
+  (row) => !isWrite(row) ? 0 : (row.flags & R.COPIES) === 0 ? 1 : WRITES_WHOLE,
+);
 const pause: () => void = (Atomics as { pause?: () => void }).pause ?? (() => {});
 
 export class Engine {
@@ -200,7 +204,11 @@ export class Engine {
         refusal = effects.refusal();
         if (
           !isQueueing && refusal === null &&
-          !effects.admit(this.#effectBytes(c.first, c.argCount), nowMs)
+          !effects.admit(
+            this.#effectBytes(c.first, c.argCount) +
+              (WRITES[rowIndex] === WRITES_WHOLE && !isLoading ? this.#copiedBytes(rowIndex) : 0),
+            nowMs,
+          )
         ) {
           this.parked = effects.whenRoom().then(() => () => {});
           this.outcome = PARKED;
@@ -584,7 +592,9 @@ export class Engine {
     for (;; group++) {
       c.reply.mark();
       this.#runGroup(row);
-      if (c.isOutOfMemory && c.needsBlock === 0) this.#runWithRoom(row, shard);
+      if (c.isOutOfMemory && c.needsBlock === 0 && c.needsLogBytes === 0) {
+        this.#runWithRoom(row, shard);
+      }
       // What is staged stands for an argument of this command: the next one must not take it for its own.
       if (c.isOutOfMemory || !c.staging.isEmpty) break;
       if (group === CHANGES_PER_GROUP || next === count) break;
@@ -600,7 +610,8 @@ export class Engine {
     this.metrics.counters[COUNTER.writeGroups]++;
     this.metrics.counters[COUNTER.writesGrouped] += group;
     if (c.isOutOfMemory) {
-      if (c.needsBlock === 0 && this.#evictor.isStarved && c.staging.isEmpty) {
+      const isStarved = this.#evictor.isStarved && c.needsBlock === 0 && c.needsLogBytes === 0;
+      if (isStarved && c.staging.isEmpty) {
         this.#isStarved = true;
         c.reply.rewind();
         return next - 1;
@@ -623,7 +634,7 @@ export class Engine {
       c.reply.rewind();
       c.isOutOfMemory = false;
       this.#runGroup(row);
-      if (!c.isOutOfMemory || c.needsBlock !== 0) return;
+      if (!c.isOutOfMemory || c.needsBlock !== 0 || c.needsLogBytes !== 0) return;
     }
   }
 
@@ -691,6 +702,25 @@ export class Engine {
     return effectBytes(this.#context.batch, first, argCount);
   }
 
+  /** What the object that the command copies or moves takes there beside that. */
+  #copiedBytes(rowIndex: number): number {
+    const c = this.#context, row = ROWS[rowIndex];
+    const isSound = row.arity > 0 ? c.argCount === row.arity : c.argCount >= -row.arity;
+    return isSound ? c.copiedBytes(row.firstKey, c.session.database) : 0;
+  }
+
+  /** A change found too little room in the log for what it would tell: asks for it. False: there is none. */
+  #admitMore(): boolean {
+    const c = this.#context, effects = this.#effects!;
+    const bytes = c.needsLogBytes + this.#effectBytes(c.first, c.argCount);
+    c.needsLogBytes = 0;
+    // Seldom: what was asked for before the locks has become too little, or is known by the handler alone.
+    effects.admitBlocking(bytes, c.nowMs);
+    if (!effects.isTooLong(bytes)) return true;
+    c.wantedBytes = bytes;
+    return this.#reclaim();
+  }
+
   /** A change found no memory, or wants its result built outside the lock: helps, and runs it again. */
   #changeAgain(row: CommandRow, shard: Shard): void {
     const c = this.#context, store = this.store;
@@ -699,7 +729,7 @@ export class Engine {
         c.staging.discard();
         if (!c.stageResult(row.firstKey)) break;
         c.needsBlock = 0;
-      } else if (!this.#reclaim()) break;
+      } else if (!(c.needsLogBytes !== 0 ? this.#admitMore() : this.#reclaim())) break;
       c.reply.rewind();
       c.isOutOfMemory = false;
       store.lockChange(shard);
@@ -709,6 +739,7 @@ export class Engine {
       this.#effects?.publish();
       store.unlockChange(shard);
     }
+    c.needsLogBytes = 0;
     if (c.isOutOfMemory) this.#refuse();
   }
 
@@ -839,13 +870,14 @@ export class Engine {
         c.prepare = null;
         c.staging.discard();
         if (!prepare()) break;
-      } else if (!this.#reclaim()) break;
+      } else if (!(c.needsLogBytes !== 0 ? this.#admitMore() : this.#reclaim())) break;
       c.reply.rewind();
     }
     this.metrics.counters[COUNTER.writeGroups]++;
     this.metrics.counters[COUNTER.writesGrouped] +=
       Math.floor((last - row.firstKey) / row.keyStep) + 1;
     c.prepare = null;
+    c.needsLogBytes = 0;
     if (c.isOutOfMemory) this.#refuse();
     c.staging.discard();
     c.targetIndex = 0;
@@ -897,9 +929,11 @@ export class Engine {
 
   /** Makes room in all shards for the running command; false: there is none to make. */
   #reclaim(): boolean {
-    const c = this.#context, bytes = this.#effectBytes(c.first, c.argCount);
+    const c = this.#context, logBytes = this.#effectBytes(c.first, c.argCount);
     // Its own effects will need what it was granted: removals must leave that.
-    if (this.#evictionLog !== null) this.#evictionLog.keptBytes = bytes;
+    if (this.#evictionLog !== null) this.#evictionLog.keptBytes = logBytes;
+    const bytes = Math.max(logBytes, c.wantedBytes);
+    c.wantedBytes = 0;
     const beganMs = performance.now(), isMade = c.staging.reclaim(c.nowMs, bytes);
     if (this.#evictor.isOn) {
       const tookMs = performance.now() - beganMs;

@@ -41,6 +41,9 @@ export const ASKS = 64;
 /** Not let into a transaction. */
 export const NO_MULTI = 128;
 
+/** Stores what its first key holds elsewhere, which is told to the log as a whole, however long it is. */
+export const COPIES = 256;
+
 export type CommandGroup =
   | "string"
   | "bitmap"

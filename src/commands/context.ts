@@ -79,6 +79,10 @@ export class CommandContext {
   needsCopyOf = 0;
   /** Set, with `isOutOfMemory`, to what is done without lock before a change of several keys runs again; false: in vain. */
   prepare: (() => boolean) | null = null;
+  /** Set, with `isOutOfMemory`, when the change's effects need so much room in the log, to be asked for without lock. */
+  needsLogBytes = 0;
+  /** With `isOutOfMemory`: about how much memory is needed at once; 0: little. */
+  wantedBytes = 0;
   /** Set by a reader that runs under the lock: what it does, with what it pinned, once the lock is released. */
   afterUnlock: (() => void) | null = null;
   /** Large values of this command, in blocks already. */
@@ -219,6 +223,20 @@ export class CommandContext {
     whileLocked();
     this.store.unlockReading(shard);
     this.targetIndex = 0;
+  }
+
+  /**
+   * What the entry of the key at argument `index` takes in the log at most, told as a whole, beside what any command
+   * has room for: above 0 for large hashes. Takes the shard's lock for a moment.
+   */
+  copiedBytes(index: number, database: number): number {
+    this.setTarget(index, index, database);
+    const shard = this.store.shardOf(this.targetHash);
+    this.store.lockReading(shard);
+    const bytes = this.peek(index) !== 0 && this.type === TYPE_HASH ? this.hash.logBytes() : 0;
+    this.store.unlockReading(shard);
+    this.targetIndex = 0;
+    return bytes;
   }
 
   /** Seconds since the entry that was found last was read or written, where the policy's clocks tell that. */

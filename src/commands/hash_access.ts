@@ -2,10 +2,16 @@
 //
 // It positions itself at a field, by name, by order or at random, and then says or changes what is there. All changes
 // of one command are told to the log together by `commit()`. It takes no lock and reads no clock.
-import { hashPairTooLong, WRONG_TYPE } from "../errors.ts";
+import { hashPairTooLong, OUT_OF_MEMORY, WRONG_TYPE } from "../errors.ts";
 import { HASH_FIELD_BYTES_MAX } from "../limits.ts";
 import { INTEGER_BYTES_MAX, parseInteger } from "../number_format.ts";
-import { entries, type Hash, KEEP_EXPIRY, TYPE_HASH } from "../store/store.ts";
+import {
+  entries,
+  type Hash,
+  INLINE_VALUE_BYTES_MAX,
+  KEEP_EXPIRY,
+  TYPE_HASH,
+} from "../store/store.ts";
 import type { CommandContext } from "./context.ts";
 
 export { KEEP_EXPIRY };
@@ -17,14 +23,19 @@ export interface WholeField {
   readonly expiresAtMs: number;
 }
 
-/** How an argument that names a field was used: its value is new (or it is gone), or its expiry. */
-const VALUE = 0;
-const EXPIRY = 1;
-/** What is told of a field: it has a value, it is gone, it expires at another moment. */
-const SET = 1;
-const GONE = 2;
-const EXPIRES = 4;
+/** What was done with a field, and is told: it has a value, it is gone, it expires at another moment. */
+const SET = 0;
+const GONE = 1;
+const EXPIRES = 2;
+/** In the place of the argument that is a field's value: a handler made it. */
+const MADE = -1;
 const VALUE_SLACK_BYTES = 8;
+/** Parts of a large hash are of many sizes while they grow, and each size takes pages of its own. */
+const PART_CLASSES_BYTES = 1_048_576;
+/** A field in the log is no longer than what it takes in memory and this. */
+const LOG_BYTES_PER_FIELD = 8;
+/** Of the key that a hash is moved from: that it is gone. */
+const LOG_BYTES_BESIDE = 64;
 
 export class HashAccess {
   /** What `scan()` met: fields to be opened by `openScanned()`. */
@@ -35,9 +46,11 @@ export class HashAccess {
   #isThere = false;
   /** The hash that the first `set()` made, and that `commit()` gives to the key. */
   #isNew = false;
-  /** Field arguments of this command that something was done with: argument * 2 + VALUE or EXPIRY. */
-  #touched = new Int32Array(64);
-  #touchedCount = 0;
+  /** What this command did, in order: the argument that names a field * 4 + what, the argument that is its value; */
+  #done = new Int32Array(64);
+  /** and when the field then expires. */
+  #doneExpiry = new Float64Array(32);
+  #doneCount = 0;
   /** Places of what `scan()` met: name, its bytes, value, its bytes. */
   #scanned = new Int32Array(64);
   readonly #scannedExpiry: number[] = [];
@@ -229,6 +242,13 @@ export class HashAccess {
     return this.#isOpen ? this.#hash.bytesBound(overhead) : 0;
   }
 
+  /** What the hash of the record that the context found last takes in the log at most, as a whole; under the lock. */
+  logBytes(): number {
+    const { shard, ref, nowMs } = this.c;
+    this.#hash.open(shard, ref, nowMs);
+    return this.#hash.bytesBound(LOG_BYTES_PER_FIELD);
+  }
+
   // ---- changing: under the lock ---------------------------------------------------------------------
 
   /**
@@ -239,7 +259,7 @@ export class HashAccess {
     const c = this.c, hash = this.#hash;
     this.#isThere = false;
     this.#isNew = false;
-    this.#touchedCount = 0;
+    this.#doneCount = 0;
     const ref = c.findForChange(keyIndex);
     if (ref === 0) return 0;
     if (c.type !== TYPE_HASH) {
@@ -301,16 +321,14 @@ export class HashAccess {
 
   #admit(words: number, fields: number): boolean {
     if (words === 0 || this.#hash.makeRoom(words, fields)) return true;
-    this.c.isOutOfMemory = true;
-    return false;
+    return this.#wantMemory(words * 4);
   }
 
   /** Makes the hash of an absent key, for `commit()` to link; false: no memory. */
   #make(keyIndex: number, words: number): boolean {
     const c = this.c, key = c.key(keyIndex), shard = c.store.shardOf(key.hash);
     if (!this.#hash.prepare(shard, key, words, c.openExpiry(keyIndex), c.nowMs)) {
-      c.isOutOfMemory = true;
-      return false;
+      return this.#wantMemory(words * 4);
     }
     this.#isNew = true;
     return true;
@@ -333,6 +351,7 @@ export class HashAccess {
     return this.#set(
       keyIndex,
       fieldIndex,
+      valueIndex,
       bytes,
       view,
       argStart[at],
@@ -349,12 +368,13 @@ export class HashAccess {
     expiresAtMs: number,
   ): number {
     const { bytes, view } = withSlack(value);
-    return this.#set(keyIndex, fieldIndex, bytes, view, 0, value.length, expiresAtMs);
+    return this.#set(keyIndex, fieldIndex, MADE, bytes, view, 0, value.length, expiresAtMs);
   }
 
   #set(
     keyIndex: number,
     fieldIndex: number,
+    valueIndex: number,
     bytes: Uint8Array,
     view: DataView,
     valueStart: number,
@@ -381,7 +401,7 @@ export class HashAccess {
     if (result < 0) {
       c.isOutOfMemory = true;
       this.#discard();
-    } else this.#touch(fieldIndex, VALUE);
+    } else this.#noteDone(SET, fieldIndex, valueIndex, hash.place.expiresAtMs);
     return result;
   }
 
@@ -390,7 +410,7 @@ export class HashAccess {
     if (!this.#isOpen) return false;
     const { batch, first } = this.c, at = first + fieldIndex;
     if (!this.#hash.remove(batch.view, batch.argStart[at], batch.argEnd[at])) return false;
-    this.#touch(fieldIndex, VALUE);
+    this.#noteDone(GONE, fieldIndex, 0, 0);
     return true;
   }
 
@@ -404,7 +424,7 @@ export class HashAccess {
       this.#discard();
       return false;
     }
-    if (result > 0) this.#touch(fieldIndex, EXPIRY);
+    if (result > 0) this.#noteDone(EXPIRES, fieldIndex, 0, expiresAtMs);
     return true;
   }
 
@@ -419,10 +439,10 @@ export class HashAccess {
       if (!this.#isShort(name.length, value.length)) return false;
       words += hash.wordsFor(name.length, value.length, expiresAtMs !== 0);
     }
+    if (!this.#hasLogRoom(words * 4 + fields.length * LOG_BYTES_PER_FIELD)) return false;
     const key = c.key(keyIndex), shard = c.store.shardOf(key.hash);
     this.#isNew = hash.prepare(shard, key, words, expiresAtMs, c.nowMs);
-    c.isOutOfMemory = !this.#isNew;
-    if (!this.#isNew) return false;
+    if (!this.#isNew) return this.#wantMemory(words * 4);
     for (const field of fields) {
       const name = withSlack(field.name), value = withSlack(field.value);
       const result = hash.set(
@@ -436,9 +456,8 @@ export class HashAccess {
         field.expiresAtMs,
       );
       if (result < 0) {
-        c.isOutOfMemory = true;
         this.#discard();
-        return false;
+        return this.#wantMemory(words * 4);
       }
     }
     this.#link(keyIndex);
@@ -450,15 +469,36 @@ export class HashAccess {
    * memory, return without reply.
    */
   putCopy(toIndex: number, expiresAtMs: number): boolean {
-    const c = this.c, from = c.shard, ref = c.ref;
+    const c = this.c, from = c.shard, ref = c.ref, bytes = this.logBytes();
+    if (!this.#hasLogRoom(bytes)) return false;
     const key = c.key(toIndex), shard = c.store.shardOf(key.hash);
     this.#isNew = this.#hash.prepareCopy(from, ref, shard, key, expiresAtMs, c.nowMs);
-    if (!this.#isNew) {
-      c.isOutOfMemory = true;
-      return false;
-    }
+    if (!this.#isNew) return this.#wantMemory(bytes);
     this.#link(toIndex);
     return true;
+  }
+
+  /** There is no memory for a change that takes about so many bytes. */
+  #wantMemory(bytes: number): false {
+    this.c.isOutOfMemory = true;
+    this.c.wantedBytes = bytes > INLINE_VALUE_BYTES_MAX ? bytes + PART_CLASSES_BYTES : bytes;
+    return false;
+  }
+
+  /** Whether the log has room for a whole hash of so many bytes; if not, the command runs again once it has. */
+  #hasLogRoom(bytes: number): boolean {
+    const c = this.c;
+    if (c.effects === null) return true;
+    // With it a key, and another that is told to be gone.
+    const keyBytes = c.argLength(1) + c.argLength(2) + LOG_BYTES_BESIDE;
+    if (c.effects.hasRoomFor(bytes + keyBytes)) return true;
+    // Within EXEC nothing can be waited for any more; room was asked for before.
+    if (c.isInTransaction) c.reply.error(OUT_OF_MEMORY);
+    else {
+      c.isOutOfMemory = true;
+      c.needsLogBytes = bytes;
+    }
+    return false;
   }
 
   /**
@@ -472,7 +512,7 @@ export class HashAccess {
       else this.#link(keyIndex);
       return;
     }
-    if (this.#touchedCount === 0) return;
+    if (this.#doneCount === 0) return;
     c.ref = hash.ref;
     const { shard } = hash;
     if (hash.fieldCount === 0) {
@@ -487,16 +527,26 @@ export class HashAccess {
       c.store.noteChange(shard, key.hash);
       if (c.effects !== null) this.#tell(keyIndex);
     }
-    this.#touchedCount = 0;
+    this.#doneCount = 0;
   }
 
-  #touch(fieldIndex: number, use: number): void {
-    if (this.#touchedCount === this.#touched.length) {
-      const longer = new Int32Array(this.#touched.length * 2);
-      longer.set(this.#touched);
-      this.#touched = longer;
-    }
-    this.#touched[this.#touchedCount++] = fieldIndex * 2 + use;
+  /** The field is positioned at, unless it is gone. A hash that is new is told as a whole. */
+  #noteDone(what: number, fieldIndex: number, valueIndex: number, expiresAtMs: number): void {
+    if (this.#isNew) return;
+    const i = this.#doneCount++;
+    if (i === this.#doneExpiry.length) this.#growDone();
+    this.#done[i * 2] = fieldIndex * 4 + what;
+    this.#done[i * 2 + 1] = valueIndex;
+    this.#doneExpiry[i] = expiresAtMs;
+  }
+
+  #growDone(): void {
+    const done = new Int32Array(this.#done.length * 2);
+    const expiry = new Float64Array(this.#doneExpiry.length * 2);
+    done.set(this.#done);
+    expiry.set(this.#doneExpiry);
+    this.#done = done;
+    this.#doneExpiry = expiry;
   }
 
   /** The key's hash was made: it is its own from now on, and told as a whole. */
@@ -505,7 +555,7 @@ export class HashAccess {
     hash.link(key, c.accessClock);
     this.#isNew = false;
     this.#isThere = true;
-    this.#touchedCount = 0;
+    this.#doneCount = 0;
     c.ref = hash.ref;
     c.shard = hash.shard;
     hash.shard.slot = hash.slot;
@@ -519,60 +569,45 @@ export class HashAccess {
     this.#isNew = false;
   }
 
-  /** Tells what has become of each field that was touched: first those that are gone, then values, then moments. */
+  /**
+   * Tells what was done, in its order, as few effects as that allows. Values are told as the arguments have them: of a
+   * field that is named twice the last one counts, and no more is told than was asked for.
+   */
   #tell(keyIndex: number): void {
-    const { batch, first } = this.c, touched = this.#touched, count = this.#touchedCount;
-    let gone = 0, set = 0, expiring = 0;
-    for (let i = 0; i < count; i++) {
-      const kind = this.#kindOf(touched[i]);
-      if (kind === GONE) gone++;
-      else if (kind === SET) set++;
-      else expiring++;
+    const count = this.#doneCount, done = this.#done;
+    for (let from = 0; from < count;) {
+      const what = done[from * 2] & 3;
+      let to = from + 1;
+      while (to < count && (done[to * 2] & 3) === what) to++;
+      this.#tellRun(keyIndex, what, from, to);
+      from = to;
     }
-    const effects = this.c.effects!,
-      key = this.c.key(keyIndex),
-      { number, view } = this.#hash.shard;
-    if (gone > 0) {
-      effects.removeFields(number, key, gone);
-      for (let i = 0; i < count; i++) {
-        if (set + expiring > 0 && this.#kindOf(touched[i]) !== GONE) continue;
-        const at = first + (touched[i] >> 1);
-        effects.fieldName(batch.view, batch.argStart[at], batch.argEnd[at]);
-      }
-    }
-    if (set > 0) {
-      effects.fields(number, key, set);
-      for (let i = 0; i < count; i++) {
-        if (this.#kindOf(touched[i]) !== SET) continue;
-        const { nameWord, nameBytes, valueWord, valueBytes, expiresAtMs } = this.#hash.place;
-        const name = nameWord * 4, value = valueWord * 4;
-        effects.field(
-          view,
-          name,
-          name + nameBytes,
-          expiresAtMs,
-          view,
-          value,
-          value + valueBytes,
-        );
-      }
-    }
-    if (expiring > 0) {
-      effects.expireFields(number, key, expiring);
-      for (let i = 0; i < count; i++) {
-        if (this.#kindOf(touched[i]) !== EXPIRES) continue;
-        const at = first + (touched[i] >> 1);
-        const { expiresAtMs } = this.#hash.place;
-        effects.fieldExpiry(batch.view, batch.argStart[at], batch.argEnd[at], expiresAtMs);
+  }
+
+  #tellRun(keyIndex: number, what: number, from: number, to: number): void {
+    const c = this.c, { batch: { view, argStart, argEnd }, first } = c, effects = c.effects!;
+    const key = c.key(keyIndex), { number } = this.#hash.shard;
+    if (what === SET) effects.fields(number, key, to - from);
+    else if (what === GONE) effects.removeFields(number, key, to - from);
+    else effects.expireFields(number, key, to - from);
+    for (let i = from; i < to; i++) {
+      const at = first + (this.#done[i * 2] >> 2), start = argStart[at], end = argEnd[at];
+      const value = this.#done[i * 2 + 1], expiresAtMs = this.#doneExpiry[i];
+      if (what === GONE) effects.fieldName(view, start, end);
+      else if (what === EXPIRES) effects.fieldExpiry(view, start, end, expiresAtMs);
+      else if (value === MADE) this.#tellMade(start, end, expiresAtMs);
+      else {
+        const valueAt = first + value;
+        effects.field(view, start, end, expiresAtMs, view, argStart[valueAt], argEnd[valueAt]);
       }
     }
   }
 
-  /** What is to be told of a touched field; positions at it if it is there. */
-  #kindOf(touched: number): number {
-    const { batch, first } = this.c, at = first + (touched >> 1);
-    if (!this.#hash.find(batch.view, batch.argStart[at], batch.argEnd[at])) return GONE;
-    return (touched & 1) === VALUE ? SET : EXPIRES;
+  #tellMade(start: number, end: number, expiresAtMs: number): void {
+    const hash = this.#hash, { view } = this.c.batch;
+    hash.find(view, start, end);
+    const at = hash.place.valueWord * 4, to = at + hash.place.valueBytes;
+    this.c.effects!.field(view, start, end, expiresAtMs, hash.shard.view, at, to);
   }
 }
 

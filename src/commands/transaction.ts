@@ -43,8 +43,11 @@ export class Transaction implements SessionTransaction {
   /** Whether any of the commands changes entries, or asks others before it can reply. */
   hasWrites = false;
   hasAsks = false;
-  /** The most that the effects of all commands take in the log. */
+  /** How many of them copy or move what a key holds. */
+  copyCount = 0;
+  /** The most that the effects of all commands take in the log; and beside that, what is copied or moved. */
   effectBytes = 0;
+  copiedBytes = 0;
   readonly commands: QueuedCommand[] = [];
   readonly watches: WatchedKey[] = [];
   /** The same by the key's hash: WATCH of many keys asks for each whether it is among them. */
@@ -150,7 +153,9 @@ export class Transaction implements SessionTransaction {
     this.view = new DataView(this.bytes.buffer);
     this.#filled = 0;
     this.#overheadBytes = 0;
+    this.copyCount = 0;
     this.effectBytes = 0;
+    this.copiedBytes = 0;
     this.isOpen = false;
     this.isAborted = false;
     this.hasWrites = false;

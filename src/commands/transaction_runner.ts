@@ -9,6 +9,7 @@ import * as errors from "../errors.ts";
 import type { EffectLog } from "../log/effects.ts";
 import {
   CHANGE_TRIES_MAX,
+  COPIED_BYTES_SLACK,
   EVICTION_TRIES_MAX,
   REMOVAL_BYTES_PER_COMMAND,
   REMOVAL_BYTES_PER_TRANSACTION,
@@ -110,6 +111,7 @@ export class TransactionRunner {
     if (isWrite(row)) {
       transaction.hasWrites = true;
       transaction.effectBytes += queuedEffectBytes(batch, c.first, c.argCount, row.name);
+      if ((row.flags & R.COPIES) !== 0) transaction.copyCount++;
     }
     if ((row.flags & R.ASKS) !== 0) transaction.hasAsks = true;
     c.reply.status("QUEUED");
@@ -163,6 +165,7 @@ export class TransactionRunner {
       if (answers !== null) return answers;
     }
     if (effects === null || !transaction.hasWrites || effects.refusal() !== null) return null;
+    if (transaction.copyCount > 0) transaction.copiedBytes = this.#copiedBytes(c, transaction);
     if (effects.admit(this.#boundBytes(transaction), c.nowMs)) return null;
     return effects.whenRoom().then(() => () => {});
   }
@@ -188,7 +191,28 @@ export class TransactionRunner {
 
   /** The most that EXEC's group takes in the log, with what is let go to make room. */
   #boundBytes(transaction: Transaction): number {
-    return transaction.effectBytes + (this.evictor.isOn ? removalBytes(transaction) : 0);
+    return transaction.effectBytes + transaction.copiedBytes +
+      (this.evictor.isOn ? removalBytes(transaction) : 0);
+  }
+
+  /**
+   * The most that whole hashes take in the log which the commands copy or move: they may hold what lies there now and
+   * what the commands before have put into them. Others may add to them before EXEC has its locks: a copy that then
+   * finds no room is refused.
+   */
+  #copiedBytes(c: CommandContext, transaction: Transaction): number {
+    const { batch, first, argCount, isText } = c, walk = new DatabaseWalk(c);
+    let bytes = 0, isHash = false;
+    for (const command of transaction.commands) {
+      const { row } = command;
+      this.#load(c, transaction, command);
+      if ((row.flags & R.COPIES) !== 0) bytes += c.copiedBytes(row.firstKey, walk.database);
+      if (row.group === "hash" || row.name === "restore") isHash = true;
+      walk.pass(c, command.rowIndex);
+    }
+    Object.assign(c, { batch, first, argCount, isText });
+    if (bytes === 0 && !isHash) return 0;
+    return transaction.copyCount * (bytes + transaction.effectBytes + COPIED_BYTES_SLACK);
   }
 
   #refusal(transaction: Transaction): string | null {

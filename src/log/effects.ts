@@ -49,6 +49,11 @@ export interface EffectSink {
   /** By number, which database a client means by it: the whole table, after SWAPDB. */
   databases(table: Uint8Array): void;
   end(): void;
+  /**
+   * Whether a put of at most so many bytes finds room now, with the shard locked. False: it needs more than was taken
+   * for its command, and is to be tried again once that was asked for with nothing locked.
+   */
+  hasRoomFor(boundBytes: number): boolean;
   /** Called before the locks are released: what was told since the last call is one group, all or none of it. */
   publish(): void;
 }

@@ -60,8 +60,9 @@ export class EffectRecorder implements EffectLog {
   admit(boundBytes: number, nowMs: number): boolean {
     if (this.#isLate(nowMs)) return false;
     const wanted = Math.min(boundBytes, this.#partsBytes);
-    if (this.#carrier === null && boundBytes > this.#partsBytes) {
-      this.#carrier = this.#store.stage(this.#store.shards[0], boundBytes);
+    if (boundBytes > this.#partsBytes && !this.#isCarried(boundBytes)) {
+      this.#discardCarrier();
+      this.#carrier = this.#store.stage(this.#store.shards[0], boundBytes + this.#writer.length);
       // Without memory for it the command itself will find none: it is refused there.
       if (this.#carrier === null) return true;
     }
@@ -70,6 +71,19 @@ export class EffectRecorder implements EffectLog {
     if (this.#takeUnits(units)) return true;
     this.#discardCarrier();
     return false;
+  }
+
+  /** Whether the memory that is at hand holds so much more than what is gathered. */
+  #isCarried(boundBytes: number): boolean {
+    return this.#carrier !== null &&
+      this.#carrier.lengthBytes >= boundBytes + this.#writer.length;
+  }
+
+  hasRoomFor(boundBytes: number): boolean {
+    const together = this.#writer.length + EFFECT_OVERHEAD_BYTES + boundBytes;
+    if (together > this.#partsBytes) return this.#isCarried(EFFECT_OVERHEAD_BYTES + boundBytes);
+    // Credit is one subtraction, so it may be taken with a shard locked; it is not waited for.
+    return this.#takeUnits(unitsOf(together));
   }
 
   admitBeside(keptBytes: number, boundBytes: number, nowMs: number): boolean {
@@ -104,7 +118,7 @@ export class EffectRecorder implements EffectLog {
 
   /** Whether a group of so many bytes is beyond what lies in the ring, and no memory was found for it. */
   isTooLong(boundBytes: number): boolean {
-    return boundBytes > this.#partsBytes && this.#carrier === null;
+    return boundBytes > this.#partsBytes && !this.#isCarried(boundBytes);
   }
 
   begin(): void {}

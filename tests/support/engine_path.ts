@@ -31,7 +31,7 @@ import { TextWriter } from "../../src/protocol/text_writer.ts";
 import { ReplyChunkPool } from "../../src/server/chunk_pool.ts";
 import type { Session, Sessions } from "../../src/session.ts";
 import { createSettingsMemory, ProcessState, Settings } from "../../src/settings.ts";
-import { createStoreMemory, Store } from "../../src/store/store.ts";
+import { createStoreMemory, Store, type StoreMemory } from "../../src/store/store.ts";
 
 /** The parser loads whole words past the end. */
 const SLACK_BYTES = 8;
@@ -48,23 +48,28 @@ export class EnginePath {
   readonly #session = createSession();
   readonly #limits: ParseLimits;
   readonly engine: Engine;
+  readonly memory: StoreMemory;
 
-  /** `effects` is told of every change; `flags` are those of the command line. */
-  constructor(effects: EffectLog | null = null, flags: readonly string[] = []) {
+  /** `effects` is told of every change, or made for the store; `flags` are those of the command line. */
+  constructor(
+    effects: EffectLog | ((store: Store) => EffectLog) | null = null,
+    flags: readonly string[] = [],
+  ) {
     const metricsMemory = createMetricsMemory(1), metrics = new WorkerMetrics(metricsMemory, 0);
     const services = createServices(metricsMemory, metrics, flags);
     const { config, settings } = services;
-    const memory = createStoreMemory({
+    const memory = this.memory = createStoreMemory({
       maxmemoryBytes: config.maxmemoryBytes,
       maxValueBytes: config.valueBytesMax,
       hashKey: [11, 7],
     });
+    const store = new Store(memory);
     this.engine = new Engine(
-      new Store(memory),
+      store,
       services,
       new Clock(memory.clock),
       metrics,
-      effects,
+      typeof effects === "function" ? effects(store) : effects,
       new SilentWriter(this.#pool),
     );
     this.#limits = {

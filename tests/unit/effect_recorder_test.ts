@@ -1,8 +1,23 @@
-// The recorder of effects: when it wakes the log's writer.
+// The recorder of effects: when it wakes the log's writer, and what it has room for.
 import assert from "node:assert/strict";
 import { createRingMemory, Ring } from "../../src/log/ring.ts";
 import { EffectRecorder } from "../../src/persistence/effect_recorder.ts";
-import { openStore } from "../support/store_access.ts";
+import { openStore, type StoreAccess } from "../support/store_access.ts";
+
+const RING_BYTES = 2 ** 20;
+/** Longer than a group that lies in the ring. */
+const LONG_BYTES = RING_BYTES / 4 + 50_000;
+
+function open(): { access: StoreAccess; ring: Ring; recorder: EffectRecorder } {
+  const access = openStore({ shardCount: 2 }), ring = new Ring(createRingMemory(RING_BYTES));
+  return { access, ring, recorder: new EffectRecorder(access.store, ring) };
+}
+
+/** Tells removals of so many bytes. */
+function tell(recorder: EffectRecorder, access: StoreAccess, bytes: number): void {
+  const key = access.key("k".repeat(1000));
+  for (let told = 0; told < bytes; told += 1006) recorder.remove(0, key);
+}
 
 class CountingRing extends Ring {
   wakes = 0;
@@ -26,4 +41,39 @@ Deno.test("EffectRecorder.settle() wakes the log's writer for groups, and not fo
   recorder.settle();
   assert.equal(ring.wakes, 1, "the writer was told already");
   recorder.close();
+});
+
+Deno.test("admit() makes memory for a group that is longer than the one it was asked for before", () => {
+  const { access, ring, recorder } = open(), before = access.store.account.usedBytes;
+  // The first one was asked for and turned out to be short.
+  assert.ok(recorder.admit(LONG_BYTES, 0));
+  tell(recorder, access, 10_000);
+  recorder.publish();
+  assert.ok(recorder.admit(LONG_BYTES * 2, 0));
+  assert.ok(!recorder.isTooLong(LONG_BYTES * 2));
+  tell(recorder, access, LONG_BYTES * 2 - 2000);
+  recorder.publish();
+  assert.equal(recorder.published, 2);
+  recorder.settle();
+  assert.ok(access.store.account.usedBytes - before >= LONG_BYTES, "the log's writer has it");
+});
+
+Deno.test("hasRoomFor() says whether a put finds room with what was admitted, and takes credit where there is", () => {
+  const { access, ring, recorder } = open();
+  assert.ok(recorder.hasRoomFor(RING_BYTES / 8), "credit is taken at once");
+  assert.ok(!recorder.hasRoomFor(LONG_BYTES), "memory is not");
+  assert.ok(recorder.admit(LONG_BYTES + 1000, 0));
+  assert.ok(recorder.hasRoomFor(LONG_BYTES));
+  assert.ok(!recorder.hasRoomFor(LONG_BYTES + 2000));
+  recorder.settle();
+  assert.ok(!recorder.hasRoomFor(LONG_BYTES), "it was given back at the end of the batch");
+  assert.equal(
+    access.store.account.usedBytes,
+    openStore({ shardCount: 2 }).store.account.usedBytes,
+  );
+  // All the ring's room is somebody else's.
+  recorder.close();
+  let units = ring.capacityUnits;
+  while (units > 0) if (!ring.takeCredit(units)) units >>= 1;
+  assert.ok(!recorder.hasRoomFor(1000));
 });

@@ -64,6 +64,67 @@ Deno.test("Engine tells every change within its command's group, and nothing els
   }
 });
 
+const HASH_CASES: readonly (readonly [line: string, effects: string])[] = [
+  ["HSET h f 1 g 2", "( put 0:h )"],
+  ["HSET h f 3", "( fields 0:h 1: f=3 )"],
+  ["HSET h i 1 f 4 i 2", "( fields 0:h 3: i=1 f=4 i=2 )"],
+  ["HSETNX h f 9", ""],
+  ["HINCRBY h f 5", "( fields 0:h 1: f=9 )"],
+  ["HINCRBYFLOAT h f 0.5", "( fields 0:h 1: f=9.5 )"],
+  ["HEXPIRE h 100 FIELDS 2 f nobody", "( expireFields 0:h 1: f once )"],
+  ["HINCRBYFLOAT h f 1", "( fields 0:h 1: f=10.5 once )"],
+  ["HGETEX h PERSIST FIELDS 1 f", "( expireFields 0:h 1: f never )"],
+  ["HGETEX h FIELDS 1 f", ""],
+  ["HSETEX h EX 100 FIELDS 1 f x", "( fields 0:h 1: f=x once )"],
+  ["HPERSIST h FIELDS 1 f", "( expireFields 0:h 1: f never )"],
+  ["HPERSIST h FIELDS 1 f", ""],
+  ["HDEL h nobody", ""],
+  ["HDEL h i i", "( removeFields 0:h 1: i )"],
+  ["HPEXPIREAT h 1 FIELDS 1 g", "( removeFields 0:h 1: g )"],
+  ["HGETDEL h FIELDS 2 nobody f", "( remove 0:h )"],
+  ["HINCRBY h n 1", "( put 0:h )"],
+  ["RENAME h j", "( put 0:j remove 0:h )"],
+  ["COPY j k", "( put 0:k )"],
+  ["EXPIRE k 100", "( expire 0:k once )"],
+  ["HSET k n 2", "( fields 0:k 1: n=2 )"],
+  ["SET k text", "( put 0:k )"],
+  ["HSET k n 2", ""],
+  ["DEL j", "( remove 0:j )"],
+];
+
+Deno.test("Engine tells of a hash what the command did to its fields, and the whole where it made it", () => {
+  const sink = new EffectLines(), path = new EnginePath(sink);
+  for (const [line, effects] of HASH_CASES) {
+    path.replies(`${line}\r\n`);
+    assert.equal(sink.take(), effects, line);
+  }
+});
+
+Deno.test("Engine tells the whole of a hash whose key or fields had expired, and nothing of its life before", () => {
+  const sink = new EffectLines(), path = new EnginePath(sink);
+  for (const expire of ["PEXPIREAT h", "HPEXPIREAT h"]) {
+    const expiresAtMs = Date.now() + 20, fields = expire.startsWith("H") ? " FIELDS 2 f g" : "";
+    path.replies(`HSET h f 1 g 2\r\n${expire} ${expiresAtMs}${fields}\r\n`);
+    assert.match(sink.take(), /^\( put 0:h \) \( expire/);
+    while (Date.now() <= expiresAtMs);
+    path.replies("HSET h new 3\r\n");
+    assert.equal(sink.take(), "( put 0:h )", expire);
+    assert.equal(path.replies("HGETALL h\r\n"), "*2\r\n$3\r\nnew\r\n$1\r\n3\r\n");
+    path.replies("DEL h\r\n");
+    sink.take();
+  }
+});
+
+Deno.test("Engine tells no more of a field that is named many times than was asked for", () => {
+  const sink = new EffectLines(), path = new EnginePath(sink), long = "v".repeat(15_000);
+  path.replies("HSET h f 0\r\n");
+  sink.take();
+  path.replies(`HSET h ${"f 1 ".repeat(100)}f ${long}\r\n`);
+  const told = sink.take();
+  assert.ok(told.length < long.length + 1000, `${told.length} characters`);
+  assert.ok(told.endsWith(`f=1 f=${long} )`));
+});
+
 Deno.test("Engine tells a large value once, and keeps commands of one micro-batch in groups of their own", () => {
   const sink = new EffectLines(), path = new EnginePath(sink);
   path.replies(`SET a ${"v".repeat(20_000)}\r\nAPPEND a ${"w".repeat(20_000)}\r\n`);

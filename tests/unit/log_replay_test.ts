@@ -7,7 +7,6 @@ import { recover } from "../../src/log/recovery.ts";
 import { EntryLoader } from "../../src/persistence/entry_loader.ts";
 import { helpLoading } from "../../src/persistence/load_helper.ts";
 import { writeSnapshot } from "../../src/persistence/snapshot_writer.ts";
-import { DATABASES, record } from "../../src/store/store.ts";
 import { ByteDisk } from "../support/byte_disk.ts";
 import {
   type Effect,
@@ -18,6 +17,7 @@ import {
   writeEffect,
 } from "../support/log_maker.ts";
 import { StoreHashes } from "../support/store_hashes.ts";
+import { GONE_MS, stateOf } from "../support/store_state.ts";
 import { openStore, type Random, randomFrom, type StoreAccess } from "../support/store_access.ts";
 
 const SEED = Number(Deno.env.get("MAYFLY_SIM_SEED") ?? Date.now() % 1_000_000);
@@ -25,8 +25,6 @@ const GROUPS = 60;
 const KEYS = 8;
 /** Beyond what a record holds in line: a block. */
 const LARGE_BYTES = 20_000;
-/** What a replay leaves of a hash whose last field it removes: one that expired long ago. */
-const GONE_MS = 1;
 const IDENTITY = Uint8Array.from({ length: 16 }, (_, i) => i);
 
 /** Effects as commands make them: a key that is made anew is put whole. */
@@ -131,38 +129,6 @@ function makeLog(groups: readonly (readonly Effect[])[], segmentBytesMax = 3_000
 
 function openSmall(): StoreAccess {
   return openStore({ shardCount: 2, maxmemoryBytes: 4 * 2 ** 20 });
-}
-
-/** All entries of the store, as the model writes them. */
-function stateOf(access: StoreAccess, table: Uint8Array | null): string {
-  const { store } = access, hashes = new StoreHashes(access);
-  const model = new StateModel();
-  model.table = table;
-  for (const shard of store.shards) {
-    const found: { database: number; key: Uint8Array; expiresAtMs: number }[] = [];
-    let cursor = 0;
-    do {
-      cursor = store.walk(shard, cursor, 32, (_, ref) => {
-        const start = record.keyStartOf(shard, ref);
-        const key = shard.u8.slice(start, start + record.keyBytesOf(shard, ref));
-        const expiresAtMs = record.expiresAtMsOf(shard, ref);
-        found.push({ database: record.databaseOf(shard, ref), key, expiresAtMs });
-      });
-    } while (cursor !== 0);
-    for (const { database, key, expiresAtMs } of found) {
-      assert.ok(database < DATABASES);
-      const name = new TextDecoder().decode(key), fields = hashes.get(access.key(key, database));
-      if (fields === null) {
-        model.apply(put(name, access.get(key, 0, database)!, expiresAtMs, database));
-        continue;
-      }
-      const told = [...fields].map(([each, { value, expiresAtMs }]) =>
-        field(each, value, expiresAtMs)
-      ).filter((each) => each.expiresAtMs !== GONE_MS);
-      model.apply({ kind: "putHash", database, key: name, expiresAtMs, fields: told });
-    }
-  }
-  return model.toString();
 }
 
 function replay(disk: ByteDisk, access: StoreAccess, times = 1): string {
