@@ -11,8 +11,11 @@ import { randomFrom } from "../support/store_access.ts";
 const ROUNDS = Number(Deno.env.get("MAYFLY_CRASH_ROUNDS") ?? "50");
 const SEED = Number(Deno.env.get("MAYFLY_CRASH_SEED") ?? Math.floor(Math.random() * 2 ** 31));
 const CLIENTS = 20;
-/** The default interval; a kill takes less, what has reached the system: writing is not held up by syncing. */
-const LOSS_MS_MAX = 100;
+/**
+ * The default interval is 100 ms, and a kill takes less: writing is not held up by syncing. The rest is for threads that
+ * a busy machine does not let run: Deno's, the log's, and the clients' that note when they were answered.
+ */
+const LOSS_MS_MAX = 500;
 
 Deno.test("server keeps every acknowledged effect under --fsync always when it is killed", async () => {
   const clients = await killAgainAndAgain("always", ROUNDS, Infinity);
@@ -57,7 +60,8 @@ async function killAgainAndAgain(
           const saving = String(plain(await witness.command("BGSAVE")));
           assert.match(saving, /^\+|already in progress/);
         }
-        await pause(20 + random.below(350));
+        // What must be there is what was answered before the loss that is allowed.
+        await pause((lossMsMax === Infinity ? 20 : lossMsMax + 50) + random.below(350));
         mustHoldUntilMs = lossMsMax === Infinity ? Infinity : performance.now() - lossMsMax;
         await server.kill();
         const problems = (await Promise.all(loads)).filter((each) => each !== null);
