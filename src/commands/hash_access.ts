@@ -54,6 +54,9 @@ export class HashAccess {
   /** Places of what `scan()` met: name, its bytes, value, its bytes. */
   #scanned = new Int32Array(64);
   readonly #scannedExpiry: number[] = [];
+  /** A name and a value that a handler made. */
+  readonly #name = new PaddedBytes();
+  readonly #value = new PaddedBytes();
   readonly #note = (hash: Hash): void => this.#noteScanned(hash);
 
   constructor(readonly c: CommandContext) {
@@ -367,7 +370,8 @@ export class HashAccess {
     value: Uint8Array,
     expiresAtMs: number,
   ): number {
-    const { bytes, view } = withSlack(value);
+    // One that is too long is refused before it is read.
+    const { bytes, view } = this.#value.set(value.subarray(0, HASH_FIELD_BYTES_MAX));
     return this.#set(keyIndex, fieldIndex, MADE, bytes, view, 0, value.length, expiresAtMs);
   }
 
@@ -444,7 +448,7 @@ export class HashAccess {
     this.#isNew = hash.prepare(shard, key, words, expiresAtMs, c.nowMs);
     if (!this.#isNew) return this.#wantMemory(words * 4);
     for (const field of fields) {
-      const name = withSlack(field.name), value = withSlack(field.value);
+      const name = this.#name.set(field.name), value = this.#value.set(field.value);
       const result = hash.set(
         name.view,
         0,
@@ -617,9 +621,14 @@ function copyOf(bytes: Uint8Array, start: number, count: number): Uint8Array<Arr
   return bytes.slice(start, start + count) as Uint8Array<ArrayBuffer>;
 }
 
-/** A copy that is readable past its end, as copies of whole words need it. */
-function withSlack(value: Uint8Array): { bytes: Uint8Array; view: DataView } {
-  const bytes = new Uint8Array(value.length + VALUE_SLACK_BYTES);
-  bytes.set(value);
-  return { bytes, view: new DataView(bytes.buffer) };
+/** Bytes of a name or a value where they are readable past their end, as copies of whole words need it. */
+class PaddedBytes {
+  readonly bytes = new Uint8Array(HASH_FIELD_BYTES_MAX + VALUE_SLACK_BYTES);
+  readonly view = new DataView(this.bytes.buffer);
+
+  /** Not longer than a field may be. */
+  set(value: Uint8Array): this {
+    this.bytes.set(value);
+    return this;
+  }
 }
