@@ -52,6 +52,26 @@ export function allocateSlot(shard: Shard, units: number, isForced = false): num
   return ref;
 }
 
+/**
+ * Gives a slot that is free already, of any size from `least` to `most` units, the nearest above `units` first; 0 if
+ * there is none. For what can do with another size where no page is to be had for its own.
+ */
+export function reuseSlot(shard: Shard, units: number, least: number, most: number): number {
+  const heads = shard.words, wanted = CLASS_OF_UNITS[units];
+  for (let each = wanted; each < CLASS_UNITS.length && CLASS_UNITS[each] <= most; each++) {
+    if (heads[L.CLASS_HEADS + each] !== 0) return allocateSlot(shard, CLASS_UNITS[each]);
+  }
+  for (let each = wanted - 1; each >= 0 && CLASS_UNITS[each] >= least; each--) {
+    if (heads[L.CLASS_HEADS + each] !== 0) return allocateSlot(shard, CLASS_UNITS[each]);
+  }
+  return 0;
+}
+
+/** Size of a slot that is in use. */
+export function slotUnits(shard: Shard, ref: number): number {
+  return CLASS_UNITS[shard.pages[pageOf(ref) * L.PAGE_WORDS + L.PAGE_KIND] - 1];
+}
+
 /** Takes a slot back. */
 export function freeSlot(shard: Shard, ref: number): void {
   const page = pageOf(ref), meta = page * L.PAGE_WORDS;

@@ -3,7 +3,16 @@
 // The caller holds the shard's lock for changes in every function here. Key bytes are given as a view with
 // offsets (readable to 3 bytes past the end); nothing of them is kept.
 import { noteAccess } from "./access.ts";
-import { allocateSlot, CLASS_UNITS, classOfUnits, dropBlock, evacuate, freeSlot } from "./arena.ts";
+import {
+  allocateSlot,
+  CLASS_UNITS,
+  classOfUnits,
+  dropBlock,
+  evacuate,
+  freeSlot,
+  reuseSlot,
+  slotUnits,
+} from "./arena.ts";
 import { appendToBlock, linkBlock, type StagedBlock } from "./block.ts";
 import {
   bucketNumber,
@@ -168,11 +177,11 @@ export function prepareRecord(
   expiresAtMs: number,
 ): number {
   const units = recordUnits(key.end - key.start, valueBytes, expiresAtMs !== 0);
-  const ref = allocateSlot(shard, units);
+  const ref = allocateRoomy(shard, units);
   if (ref === 0) return 0;
   writeHeader(shard, ref, key, kind & ~L.TYPE_MASK, valueBytes, expiresAtMs);
   shard.i32[ref * 2] = (shard.i32[ref * 2] & ~L.TYPE_MASK) | (kind & L.TYPE_MASK);
-  takeWholeSlot(shard, ref, units);
+  takeWholeSlot(shard, ref);
   return ref;
 }
 
@@ -182,16 +191,23 @@ export function prepareRecord(
  */
 export function remakeRecord(shard: Shard, ref: number, flags: number, valueBytes: number): number {
   const i32 = shard.i32, headBytes = valueStartOf(shard, ref) - ref * 8;
-  const units = (headBytes + valueBytes + 7) >>> 3, made = allocateSlot(shard, units);
+  const units = (headBytes + valueBytes + 7) >>> 3, made = allocateRoomy(shard, units);
   if (made === 0) return 0;
   i32.copyWithin(made * 2, ref * 2, valueStartOf(shard, ref) >>> 2);
   i32[made * 2] = (i32[made * 2] & ~L.FLAGS_ELSEWHERE) | flags;
-  takeWholeSlot(shard, made, units);
+  takeWholeSlot(shard, made);
   return made;
 }
 
-function takeWholeSlot(shard: Shard, ref: number, units: number): void {
-  const slotEnd = (ref + CLASS_UNITS[classOfUnits(units)]) * 8;
+/** A slot of at least so many units; where no page is to be had for it, one that is free and not twice as long. */
+function allocateRoomy(shard: Shard, units: number): number {
+  const ref = allocateSlot(shard, units);
+  if (ref !== 0) return ref;
+  return reuseSlot(shard, units, units, Math.min(units * 2, L.INLINE_VALUE_BYTES_MAX >>> 3));
+}
+
+function takeWholeSlot(shard: Shard, ref: number): void {
+  const slotEnd = (ref + slotUnits(shard, ref)) * 8;
   const valueBytes = Math.min(slotEnd - valueStartOf(shard, ref), L.INLINE_VALUE_BYTES_MAX);
   shard.i32[ref * 2 + 1] = valueBytes;
 }

@@ -45,6 +45,7 @@ export class ChainBuilder {
         ownerHash,
         this.#number,
         Math.max(least, Math.min(wanted, PART_WORDS_MAX)),
+        least,
       );
       if (made === 0) return false;
       setNextPart(shard, made, this.head);

@@ -9,7 +9,7 @@
 //   word 6     where the removal of expired fields goes on; words 7,8 the earliest moment that it has met in this round
 //   word 9...  references to leaves, parts with 64 references to segments each; 0 for a segment without fields
 // Linear hashing (Litwin, 1980) as in the index: one segment is split or merged at a time, and the cursor of HSCAN holds.
-import { CLASS_UNITS, freeSlot } from "../arena.ts";
+import { freeSlot, slotUnits } from "../arena.ts";
 import { bucketWord, nextBucketWord } from "../bucket_index.ts";
 import * as L from "../layout.ts";
 import { typeOf, valueStartOf } from "../record.ts";
@@ -83,12 +83,13 @@ export function mayGoOn(parts: number): boolean {
 
 /** Makes the leaf that segment `number` is the first of; false if there is no memory. The top has room for it. */
 export function addLeaf(shard: Shard, top: number, ownerHash: number, number: number): boolean {
-  const leaf = number >>> LEAF_SHIFT, ref = makePart(shard, ownerHash, -1 - leaf, LEAF_REFS);
+  const leaf = number >>> LEAF_SHIFT,
+    ref = makePart(shard, ownerHash, -1 - leaf, LEAF_REFS, LEAF_REFS);
   if (ref === 0) return false;
   const base = partBase(shard, ref);
   shard.i32.fill(0, base, base + LEAF_REFS);
   shard.i32[top + LEAVES + leaf] = ref;
-  shard.i32[top + UNITS] += unitsOfSlot(shard, ref);
+  shard.i32[top + UNITS] += slotUnits(shard, ref);
   return true;
 }
 
@@ -100,7 +101,7 @@ export function needsLeaf(number: number): boolean {
 /** Frees the leaf that segment `number`, which is gone, was the first of. */
 export function dropLeaf(shard: Shard, top: number, number: number): void {
   const word = top + LEAVES + (number >>> LEAF_SHIFT), ref = shard.i32[word];
-  shard.i32[top + UNITS] -= unitsOfSlot(shard, ref);
+  shard.i32[top + UNITS] -= slotUnits(shard, ref);
   shard.i32[word] = 0;
   freeSlot(shard, ref);
 }
@@ -110,7 +111,7 @@ export function addPart(shard: Shard, top: number, number: number, ref: number):
   const word = segmentWord(shard, top, number);
   setNextPart(shard, ref, shard.i32[word]);
   shard.i32[word] = ref;
-  shard.i32[top + UNITS] += unitsOfSlot(shard, ref);
+  shard.i32[top + UNITS] += slotUnits(shard, ref);
 }
 
 /** Puts `made` (0: nothing) in the place of a part of segment `number`, and frees that. */
@@ -124,10 +125,10 @@ export function replacePart(
   const next = nextPart(shard, old);
   if (made !== 0) {
     setNextPart(shard, made, next);
-    shard.i32[top + UNITS] += unitsOfSlot(shard, made);
+    shard.i32[top + UNITS] += slotUnits(shard, made);
   }
   referFrom(shard, top, number, old, made !== 0 ? made : next);
-  shard.i32[top + UNITS] -= unitsOfSlot(shard, old);
+  shard.i32[top + UNITS] -= slotUnits(shard, old);
   freeSlot(shard, old);
 }
 
@@ -138,7 +139,7 @@ export function dropChain(shard: Shard, top: number, number: number): void {
   shard.i32[word] = 0;
   while (ref !== 0) {
     const next = nextPart(shard, ref);
-    shard.i32[top + UNITS] -= unitsOfSlot(shard, ref);
+    shard.i32[top + UNITS] -= slotUnits(shard, ref);
     freeSlot(shard, ref);
     ref = next;
   }
@@ -148,7 +149,7 @@ export function dropChain(shard: Shard, top: number, number: number): void {
 export function linkChain(shard: Shard, top: number, number: number, head: number): void {
   shard.i32[segmentWord(shard, top, number)] = head;
   for (let part = head; part !== 0; part = nextPart(shard, part)) {
-    shard.i32[top + UNITS] += unitsOfSlot(shard, part);
+    shard.i32[top + UNITS] += slotUnits(shard, part);
   }
 }
 
@@ -250,9 +251,4 @@ function referFrom(shard: Shard, top: number, number: number, old: number, made:
   let part = shard.i32[word];
   while (nextPart(shard, part) !== old) part = nextPart(shard, part);
   setNextPart(shard, part, made);
-}
-
-function unitsOfSlot(shard: Shard, ref: number): number {
-  const page = (ref - L.ARENA_BASE_UNITS) >>> 13;
-  return CLASS_UNITS[shard.pages[page * L.PAGE_WORDS + L.PAGE_KIND] - 1];
 }

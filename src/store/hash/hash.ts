@@ -323,7 +323,7 @@ export class Hash extends HashReader {
       this.index,
       expires,
     );
-    if (made <= 0) return false;
+    if (made === 0) return false;
     const index = this.index;
     this.enter(this.number, made);
     this.index = index;

@@ -77,7 +77,7 @@ function copyChain(
     const base = partBase(shard, part), words = usedWords(shard.i32, base);
     // With room for the next few fields.
     const wanted = Math.min(PART_WORDS_MAX, words + (words >>> 3));
-    const made = makePart(target, ownerHash, number, wanted);
+    const made = makePart(target, ownerHash, number, wanted, words);
     if (made === 0) {
       D.linkChain(target, top, number, head);
       return false;

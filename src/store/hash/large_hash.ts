@@ -12,6 +12,8 @@ import * as S from "./segment.ts";
 export const FIELDS_PER_SEGMENT = 32;
 export const WORDS_PER_SEGMENT = 1024;
 const MERGE_PART = 3;
+/** Parts of one segment: without memory to split it, it takes no more fields; readers follow twice as many. */
+const CHAIN_PARTS_MAX = 512;
 
 const place = new S.FieldPlace();
 const kept = new ChainBuilder();
@@ -47,7 +49,8 @@ export function partWithRoom(
   expires: boolean,
 ): number {
   const i32 = shard.i32, first = D.firstPart(shard, top, number);
-  for (let part = first; part !== 0; part = nextPart(shard, part)) {
+  let parts = 0;
+  for (let part = first; part !== 0; part = nextPart(shard, part), parts++) {
     const base = partBase(shard, part), capacity = partWords(shard, part);
     const need = words + missingWords(i32, base, expires);
     const free = S.freeWords(i32, base, capacity);
@@ -60,7 +63,8 @@ export function partWithRoom(
   }
   if (first !== 0) {
     const grown = growPart(shard, top, ownerHash, number, first, words, -1, expires);
-    if (grown >= 0) return grown;
+    if (grown !== 0) return grown;
+    if (parts >= CHAIN_PARTS_MAX) return 0;
   }
   return partBeside(shard, top, ownerHash, number, words, expires);
 }
@@ -74,7 +78,8 @@ export function partBeside(
   words: number,
   expires: boolean,
 ): number {
-  const made = makePart(shard, ownerHash, number, words + S.HEAD_WORDS + S.EXPIRY_WORDS);
+  const least = words + S.HEAD_WORDS + S.EXPIRY_WORDS;
+  const made = makePart(shard, ownerHash, number, least, least);
   if (made === 0) return 0;
   const base = partBase(shard, made);
   S.clearSegment(shard.i32, base);
@@ -85,7 +90,7 @@ export function partBeside(
 
 /**
  * Puts a longer part in the place of `part`, with `words` free words and without the entry of slot `without` (−1: with
- * all). 0 if there is no memory, −1 if no part is as long as that.
+ * all). 0 if no part is as long as that, or there is no memory.
  */
 export function growPart(
   shard: Shard,
@@ -105,9 +110,9 @@ export function growPart(
   }
   const used = S.slotsAt(i32, base) - base + S.countOf(i32, base) + S.liveWords(i32, base);
   const least = used - goneWords + words + missingWords(i32, base, expires);
-  if (least > PART_WORDS_MAX) return -1;
+  if (least > PART_WORDS_MAX) return 0;
   const wanted = Math.min(PART_WORDS_MAX, Math.max(least, used + (used >>> 2)));
-  const made = makePart(shard, ownerHash, number, wanted);
+  const made = makePart(shard, ownerHash, number, wanted, least);
   if (made === 0) return 0;
   const to = partBase(shard, made);
   S.closeUp(i32, base, capacity, to, partWords(shard, made), without);

@@ -5,7 +5,7 @@
 //   word 2   of a segment: the part that goes on with it, 0 for none
 //   then the segment, or the leaf's references
 // The caller holds the shard's lock for changes, but where it says otherwise.
-import { allocateSlot, CLASS_UNITS, classOfUnits } from "../arena.ts";
+import { allocateSlot, reuseSlot, slotUnits } from "../arena.ts";
 import * as L from "../layout.ts";
 import { recordUnits, valueBytesOf, valueStartOf } from "../record.ts";
 import type { Shard } from "../shard.ts";
@@ -17,21 +17,38 @@ const PART_HEAD_WORDS = 3;
 /** Words of a segment that lies in a part, at most. */
 export const PART_WORDS_MAX = L.INLINE_VALUE_BYTES_MAX / 4 - PART_HEAD_WORDS;
 
-/** Makes a part with at least `words` words for the caller, who fills them; 0 if there is no memory. */
-export function makePart(shard: Shard, ownerHash: number, number: number, words: number): number {
-  const units = recordUnits(0, (PART_HEAD_WORDS + words) * 4, false);
-  const ref = allocateSlot(shard, units);
+/** The longest slot of a part. */
+const PART_UNITS_MAX = (L.RECORD_HEADER_BYTES + L.INLINE_VALUE_BYTES_MAX) >>> 3;
+
+/**
+ * Makes a part with about `words` words for the caller, who fills them; where no page is to be had for them, with at
+ * least `leastWords`, in a slot that is free, however long: what is left of it is for the next fields. 0 if there is no
+ * memory.
+ */
+export function makePart(
+  shard: Shard,
+  ownerHash: number,
+  number: number,
+  words: number,
+  leastWords: number,
+): number {
+  const units = unitsFor(words);
+  let ref = allocateSlot(shard, units);
+  if (ref === 0) ref = reuseSlot(shard, units, unitsFor(leastWords), PART_UNITS_MAX);
   if (ref === 0) return 0;
   const i32 = shard.i32;
   i32[ref * 2] = L.TYPE_PART;
-  const start = valueStartOf(shard, ref);
-  const slotEnd = (ref + CLASS_UNITS[classOfUnits(units)]) * 8;
+  const start = valueStartOf(shard, ref), slotEnd = (ref + slotUnits(shard, ref)) * 8;
   i32[ref * 2 + 1] = Math.min(slotEnd - start, L.INLINE_VALUE_BYTES_MAX);
   const at = start >>> 2;
   i32[at + OWNER] = ownerHash;
   i32[at + NUMBER] = number;
   i32[at + NEXT] = 0;
   return ref;
+}
+
+function unitsFor(words: number): number {
+  return recordUnits(0, (PART_HEAD_WORDS + words) * 4, false);
 }
 
 /** First word of what a part holds; without lock too. */

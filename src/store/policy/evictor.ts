@@ -67,6 +67,8 @@ const MOVES_PER_HOLD = 1024;
 /** After so many tries of a write the emptiest page is cleared, whatever lies in it. */
 const TRIES_BEFORE_PAGE = 6;
 const PAGES_SEARCHED = 1024;
+/** Of these, so many are passed because parts of large hashes lie in them. */
+const PAGES_WITH_PARTS_MAX = 16;
 /** Rounds over all shards in search of memory, beside those that a large value needs. */
 const ROUNDS_MIN = 8;
 /** Free slots are kept ahead of need up to this part of a shard's pages, from that part on. */
@@ -359,15 +361,8 @@ export class Evictor {
   #emptyPage(shard: Shard): number {
     // Not all of a page's entries may be ones that expire.
     if (isVolatile(this.policy) || this.isStarved) return 0;
-    const { words, pages, i32 } = shard;
-    const bump = Math.min(words[L.PAGE_BUMP], PAGES_SEARCHED);
-    let page = -1, leastUnits = Infinity;
-    for (let each = 0; each < bump; each++) {
-      const meta = each * L.PAGE_WORDS, kind = pages[meta + L.PAGE_KIND];
-      if (kind <= 0) continue;
-      const liveUnits = pages[meta + L.PAGE_LIVE] * CLASS_UNITS[kind - 1];
-      if (liveUnits < leastUnits) page = each, leastUnits = liveUnits;
-    }
+    const { pages, i32 } = shard;
+    const page = emptiestPage(shard);
     if (page < 0) return 0;
     const meta = page * L.PAGE_WORDS, size = CLASS_UNITS[pages[meta + L.PAGE_KIND] - 1];
     const filled = pages[meta + L.PAGE_FILLED], start = L.ARENA_BASE_UNITS + page * L.PAGE_UNITS;
@@ -435,6 +430,40 @@ function chooseStalest(shard: Shard, state: Int32Array, tick: number): number {
   }
   state[HAND] = bucket;
   return best;
+}
+
+/**
+ * The slab page with the least in use, −1 if there is none. One with parts of large hashes only if all of a few are such:
+ * for a part that goes, its whole hash goes.
+ */
+function emptiestPage(shard: Shard): number {
+  const { words, pages } = shard, bump = Math.min(words[L.PAGE_BUMP], PAGES_SEARCHED);
+  let emptiest = -1, above = -1;
+  for (let tries = 0; tries < PAGES_WITH_PARTS_MAX; tries++) {
+    // The next one by what is in use, and of equals by their number.
+    let page = -1, least = Infinity;
+    for (let each = 0; each < bump; each++) {
+      const meta = each * L.PAGE_WORDS, kind = pages[meta + L.PAGE_KIND];
+      if (kind <= 0) continue;
+      const rank = pages[meta + L.PAGE_LIVE] * CLASS_UNITS[kind - 1] * PAGES_SEARCHED + each;
+      if (rank > above && rank < least) page = each, least = rank;
+    }
+    if (page < 0) break;
+    if (emptiest < 0) emptiest = page;
+    if (!hasParts(shard, page)) return page;
+    above = least;
+  }
+  return emptiest;
+}
+
+function hasParts(shard: Shard, page: number): boolean {
+  const { pages } = shard, meta = page * L.PAGE_WORDS;
+  const size = CLASS_UNITS[pages[meta + L.PAGE_KIND] - 1];
+  const start = L.ARENA_BASE_UNITS + page * L.PAGE_UNITS, end = start + pages[meta + L.PAGE_FILLED];
+  for (let ref = start; ref < end; ref += size) {
+    if (typeOf(shard, ref) === L.TYPE_PART) return true;
+  }
+  return false;
 }
 
 /** The slot of the entry that expires next, found by the index of expiry; nearly always the very one. */
