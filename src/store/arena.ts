@@ -217,6 +217,11 @@ export function freeBlockPages(shard: Shard, firstPage: number): void {
   giveChain(shard, firstPage, last, count);
 }
 
+/** Whether holes are so many that records should move; without lock. */
+export function isFragmented(shard: Shard): boolean {
+  return hasHoles(shard.words);
+}
+
 function hasHoles(words: Int32Array): boolean {
   return words[L.FREE_SLOT_UNITS] > words[L.SLAB_PAGES] * L.PAGE_UNITS * HOLES_PART;
 }

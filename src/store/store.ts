@@ -14,7 +14,7 @@ import {
 } from "./access.ts";
 import { AccessClock, createAccessClockMemory } from "./access_clock.ts";
 import { Account } from "./account.ts";
-import { beginEvacuation, clearArena } from "./arena.ts";
+import { beginEvacuation, clearArena, isFragmented } from "./arena.ts";
 import { Block, isBlockPinned, pinBlock, PinnedBlock, stageBlock, StagedBlock } from "./block.ts";
 import {
   bucketWord,
@@ -88,6 +88,9 @@ const SWEEP_ENTRIES = 4096;
 /** A cache line, in words. */
 const LINE_WORDS = 16;
 const MOVES_PER_RECLAIM = 4096;
+/** The same in the background, where others wait for the lock; and what looking at a slot costs beside a move. */
+const MOVES_AHEAD = 64;
+const SLOTS_SEEN_PER_MOVE = 8;
 
 /**
  * Reserves the memory of a store. Reservation is not the limit: untouched memory costs nothing, and maxmemory
@@ -377,12 +380,29 @@ export class Store {
     for (const shard of this.shards) {
       lock.lockChange(shard.words);
       removed += sweepExpired(shard, SWEEP_ENTRIES, nowMs);
-      if (shard.words[L.EVACUATING] !== 0 || beginEvacuation(shard)) {
-        entries.moveRecords(shard, this.#k0, this.#k1, MOVES_PER_RECLAIM);
-      }
+      this.#compact(shard, MOVES_PER_RECLAIM);
       lock.unlockChange(shard.words);
     }
     return removed > 0 || this.account.usedBytes < before;
+  }
+
+  /**
+   * A piece of the work ahead of need on one shard: moves records together where holes are many. Takes its lock for
+   * about 50 µs if so. Changes close holes on their way when they need pages; nobody does once they need none.
+   */
+  compactAhead(shard: Shard): void {
+    if (!isFragmented(shard)) return;
+    lock.lockChange(shard.words);
+    this.#compact(shard, MOVES_AHEAD);
+    lock.unlockChange(shard.words);
+  }
+
+  /** Empties one sparse page after the other, for about so many moves; the caller holds the lock. */
+  #compact(shard: Shard, movesMax: number): void {
+    for (let left = movesMax; left > 0;) {
+      if (shard.words[L.EVACUATING] === 0 && !beginEvacuation(shard)) return;
+      left -= 1 + entries.moveRecords(shard, this.#k0, this.#k1, left) / SLOTS_SEEN_PER_MOVE;
+    }
   }
 
   /**
