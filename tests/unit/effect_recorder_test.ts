@@ -44,7 +44,7 @@ Deno.test("EffectRecorder.settle() wakes the log's writer for groups, and not fo
 });
 
 Deno.test("admit() makes memory for a group that is longer than the one it was asked for before", () => {
-  const { access, ring, recorder } = open(), before = access.store.account.usedBytes;
+  const { access, recorder } = open(), before = access.store.account.usedBytes;
   // The first one was asked for and turned out to be short.
   assert.ok(recorder.admit(LONG_BYTES, 0));
   tell(recorder, access, 10_000);

@@ -125,7 +125,7 @@ Deno.test("/v1/keys/{key} stores, gives, tells and deletes bytes of any kind", a
   assert.deepEqual(await problemOf(longPut), [400, "bad-request"]);
 });
 
-Deno.test("/v1/keys/{key} gives large values whole, and tags those of up to 256 KiB", async () => {
+Deno.test("/v1/keys/{key} gives large values whole, and their tags", async () => {
   const http = new HttpPath();
   for (const size of [16_384, 16_385, 70_000, 262_144, 262_145, 3_000_001]) {
     const value = new Uint8Array(size).map((_, i) => (i * 31 + (i >> 8)) & 255);
@@ -134,8 +134,16 @@ Deno.test("/v1/keys/{key} gives large values whole, and tags those of up to 256 
     const got = await http.request("/v1/keys/v"),
       head = await http.request("/v1/keys/v", { method: "HEAD" });
     assert.equal(head.headers.get("content-length"), String(size));
-    assert.equal(got.headers.get("etag") !== null, size <= 262_144, String(size));
-    assert.equal(put.headers.get("etag") ?? null, got.headers.get("etag"));
+    const tag = put.headers.get("etag")!;
+    assert.match(tag, /^"[0-9a-f]{24}"$/);
+    assert.deepEqual([got.headers.get("etag"), head.headers.get("etag")], [tag, tag], String(size));
+    const known = await http.request("/v1/keys/v", { headers: { "if-none-match": `"a", ${tag}` } });
+    assert.deepEqual([known.status, known.headers.get("etag")], [304, tag]);
+    // Without its length said beforehand it is gathered, not staged: the tag is that of the bytes.
+    const stream = new Blob([value]).stream();
+    const gathered = await http.request("/v1/keys/g", { method: "PUT", body: stream });
+    assert.equal(gathered.headers.get("etag"), tag, String(size));
+    await http.request("/v1/keys/g", { method: "DELETE" });
     assert.ok((await got.bytes()).every((byte, i) => byte === value[i]));
     const json = await http.post("/v1/command", ["GET", "v"]);
     const { result } = await json.json();
@@ -211,6 +219,37 @@ Deno.test("PUT and DELETE of a key hold their conditions, and change nothing whe
   assert.equal((await change("PUT", "", { "if-match": `W/${second}` })).status, 412);
   assert.equal((await change("DELETE", "", { "if-match": second })).status, 204);
   assert.equal((await http.request("/v1/keys/a")).status, 404);
+});
+
+Deno.test("PUT and DELETE of a large value hold If-Match, too, and change nothing where it fails", async () => {
+  const http = new HttpPath(), path = "/v1/keys/v?db=2";
+  const value = (fill: number, size = 1_000_000) => new Uint8Array(size).fill(fill);
+  const put = (body: Uint8Array<ArrayBuffer>, tag?: string) =>
+    http.request(path, {
+      method: "PUT",
+      body,
+      headers: tag === undefined ? {} : { "if-match": tag },
+    });
+  const first = (await put(value(1))).headers.get("etag")!;
+  const second = await put(value(2, 1_000_001), first);
+  assert.equal(second.status, 204);
+  assert.deepEqual(await problemOf(await put(value(3), first)), [412, "condition-failed"]);
+  const tag = second.headers.get("etag")!;
+  const both = await Promise.all([put(value(4), tag), put(value(5), tag), put(value(6, 10), tag)]);
+  assert.deepEqual(
+    both.map(({ status }) => status).sort(),
+    [204, 412, 412],
+    "one of them was first",
+  );
+  assert.equal((await put(value(7))).status, 204);
+  const last = (await http.request(path, { method: "HEAD" })).headers.get("etag")!;
+  const remove = (tag: string) =>
+    http.request(path, { method: "DELETE", headers: { "if-match": tag } });
+  assert.equal((await remove(tag)).status, 412);
+  assert.equal((await remove(last)).status, 204);
+  assert.equal((await remove(last)).status, 412, "it is gone");
+  const info = await (await http.post("/v1/command", ["INFO", "memory"])).json();
+  assert.match(info.result, /\r\npinned_blocks:0\r\n/);
 });
 
 Deno.test("of many PUTs with one tag exactly one succeeds", async () => {

@@ -52,7 +52,7 @@ const DATABASE = z.object({
   db: z.int().min(0).max(15).optional().describe("the database, 0 without it"),
 });
 const TAG_HEADERS = {
-  ETag: { description: "of values up to 262,144 bytes", schema: { type: "string" as const } },
+  ETag: { description: "of the value's bytes", schema: { type: "string" as const } },
 };
 const VALUE_HEADERS = {
   ...TAG_HEADERS,

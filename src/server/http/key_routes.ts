@@ -1,31 +1,37 @@
 // A resource per key: GET, HEAD, PUT and DELETE of /v1/keys/{key}, with bodies of any bytes.
 import { MISSING, UNSURE } from "../../commands/single_read.ts";
-import { COMPARE_BYTES_MAX } from "../../limits.ts";
 import type { RawWriter } from "../../protocol/raw_writer.ts";
 import type { ValueSource } from "../../protocol/reply_buffer.ts";
 import { ErrorValue, type ReplyValue, SourceValue } from "../../protocol/value_writer.ts";
 import { StagedBlock } from "../../store/store.ts";
-import { asciiText } from "./byte_text.ts";
 import type { Argument, Command } from "./command_runner.ts";
 import { sourceBytes, sourcePieces } from "./downloads.ts";
-import { entityTag, taggedAscii, tagListHas } from "./entity_tag.ts";
+import {
+  entityTag,
+  LongTag,
+  longTagOf,
+  TAGGED_AT_ONCE_BYTES_MAX,
+  tagListHas,
+  tagOf,
+} from "./entity_tag.ts";
 import type { HttpSession } from "./http_session.ts";
 import type { HttpTools } from "./http_tools.ts";
 import { databaseParameter, percentDecode } from "./percent_decoding.ts";
 import { commandProblem, problem } from "./problem.ts";
-import { readPutOptions } from "./put_options.ts";
+import { type PutOptions, readPutOptions } from "./put_options.ts";
 import { contentLength, headerOf } from "./request_parts.ts";
 import type { BodyFailure, Uploads } from "./uploads.ts";
+import { valueResponse, withEnd } from "./value_response.ts";
 
 export const KEYS_PATH = "/v1/keys/";
 const ALLOW = { allow: "GET, HEAD, PUT, DELETE, OPTIONS" };
-const MS_PER_S = 1000;
 const NO_SUCH_KEY = "the key is not there, or has expired";
 /** Also of the walk over the keys. */
 export const WRONG_DATABASE = "db is a number from 0 to 15";
+/** A value above TAGGED_AT_ONCE_BYTES_MAX. */
+const LONG = "long";
 const CONDITION_FAILED = "the key is not as the condition wants it";
 
-const BYTES_INIT = { headers: { "content-type": "application/octet-stream" } };
 /** Text without percent signs stands for its own bytes. */
 type Key = string | Uint8Array;
 
@@ -82,8 +88,7 @@ export class KeyRoutes {
     if (found === MISSING) return problem("key-not-found", NO_SUCH_KEY);
     const { bytes, start, end, expiresAtMs, nowMs } = runner.single;
     const response = valueResponse(request, bytes, start, end, false);
-    if (expiresAtMs !== 0) appendEnd(response, expiresAtMs - nowMs);
-    return response;
+    return expiresAtMs === 0 ? response : withEnd(response, expiresAtMs - nowMs);
   }
 
   #get(
@@ -100,31 +105,41 @@ export class KeyRoutes {
       : waiting.then(() => this.#gotten(request, writer, isHead));
   }
 
-  #gotten(request: Request, writer: RawWriter, isHead: boolean): Response {
-    const response = this.#found(request, writer, isHead);
-    const { number } = writer;
-    if (number >= 0 && response.status < 400) appendEnd(response, number);
+  #gotten(request: Request, writer: RawWriter, isHead: boolean): Response | Promise<Response> {
+    const answer = this.#found(request, writer, isHead), { number } = writer;
     this.#tools.writers.giveRaw(writer);
-    return response;
+    return answer instanceof Response
+      ? withEnd(answer, number)
+      : answer.then((response) => withEnd(response, number));
   }
 
-  #found(request: Request, writer: RawWriter, isHead: boolean): Response {
+  #found(
+    request: Request,
+    writer: RawWriter,
+    isHead: boolean,
+  ): Response | Promise<Response> {
     const { out } = writer, source = writer.takeSource();
     if (writer.errorText !== null) return commandProblem(writer.errorText);
     if (writer.isNil) return problem("key-not-found", NO_SUCH_KEY);
-    if (source !== null && source.lengthBytes > COMPARE_BYTES_MAX) {
-      return this.#large(source, isHead);
+    if (source !== null && source.lengthBytes > TAGGED_AT_ONCE_BYTES_MAX) {
+      return this.#large(request, source, isHead);
     }
     // The buffer holds the whole value in one chunk: longer ones come as a source.
     const bytes = source === null ? out.bytes : sourceBytes(source);
     return valueResponse(request, bytes, 0, source === null ? out.position : bytes.length, isHead);
   }
 
-  #large(source: ValueSource, isHead: boolean): Response {
+  async #large(request: Request, source: ValueSource, isHead: boolean): Promise<Response> {
+    const known = headerOf(request, "if-none-match"), tag = await longTagOf(source);
+    if (known !== null && tagListHas(known, tag, true)) {
+      source.release();
+      return new Response(null, { status: 304, headers: { etag: tag } });
+    }
     const headers = {
       "content-type": "application/octet-stream",
       "x-content-type-options": "nosniff",
       "content-length": String(source.lengthBytes),
+      "etag": tag,
     };
     if (!isHead) {
       const body = this.#tools.downloads.stream(sourcePieces(source), () => source.release());
@@ -150,19 +165,21 @@ export class KeyRoutes {
         connection: "close",
       });
     if (lengthBytes > valueBytesMax) return tooLarge();
-    // A value that is to have a tag is gathered, a longer one goes straight into the store.
-    const block = lengthBytes > COMPARE_BYTES_MAX
+    // A value that is tagged in one go is gathered, a longer one goes straight into the store.
+    const block = lengthBytes > TAGGED_AT_ONCE_BYTES_MAX
       ? runner.stage(session, ["SET", key], lengthBytes)
       : null;
+    const longTag = new LongTag();
     try {
       const body = block === null
         ? await uploads.read(request, valueBytesMax)
-        : await fill(block, uploads, request);
+        : await fill(block, uploads, request, longTag);
       if (body === "body-too-large") return tooLarge();
       if (typeof body === "string") {
         return problem(body, "the body did not come whole", { connection: "close" });
       }
-      return await this.#store(session, key, body, options.args, options.ifMatch);
+      const tag = body instanceof Uint8Array ? tagOf(body) : longTag.end();
+      return await this.#store(session, key, body, tag, options);
     } finally {
       block?.discard();
     }
@@ -172,11 +189,16 @@ export class KeyRoutes {
     session: HttpSession,
     key: Key,
     body: Uint8Array<ArrayBuffer> | StagedBlock,
-    args: readonly string[],
-    ifMatch: string | null,
+    tag: string,
+    { args, ifMatch }: PutOptions,
   ): Promise<Response> {
+    const headers = { etag: tag };
     const condition = ifMatch === null ? [] : await this.#matching(session, key, ifMatch);
     if (condition instanceof Response) return condition;
+    if (condition === LONG) {
+      const refused = await this.#changeLong(session, key, ifMatch!, ["SET", key, body, ...args]);
+      return refused ?? new Response(null, { status: 204, headers });
+    }
     const [isThere, stored] = await this.#run(session, [
       // Unlike EXISTS it counts neither a hit nor a miss.
       ["OBJECT", "REFCOUNT", key],
@@ -184,28 +206,54 @@ export class KeyRoutes {
     ]);
     if (stored instanceof ErrorValue) return commandProblem(stored.text);
     if (stored === null) return problem("condition-failed", CONDITION_FAILED);
-    const headers = body instanceof Uint8Array && body.length <= COMPARE_BYTES_MAX
-      ? { etag: entityTag(body) }
-      : {};
     return new Response(null, { status: isThere === 1 ? 204 : 201, headers });
   }
 
-  /** The option of SET that holds a change to the value that `If-Match` speaks of, or why there is none. */
-  async #matching(session: HttpSession, key: Key, ifMatch: string): Promise<Argument[] | Response> {
+  /** The option of SET that holds a change to the value that `If-Match` speaks of, LONG, or why there is none. */
+  async #matching(
+    session: HttpSession,
+    key: Key,
+    ifMatch: string,
+  ): Promise<Argument[] | typeof LONG | Response> {
     const [value] = await this.#run(session, [["GET", key]]);
     if (value instanceof ErrorValue) return commandProblem(value.text);
-    if (value instanceof SourceValue && value.source.lengthBytes > COMPARE_BYTES_MAX) {
+    if (value instanceof SourceValue && value.source.lengthBytes > TAGGED_AT_ONCE_BYTES_MAX) {
       value.source.release();
-      return problem(
-        "condition-failed",
-        `values of more than ${COMPARE_BYTES_MAX} bytes have no tag`,
-      );
+      return LONG;
     }
     const bytes = value instanceof SourceValue ? sourceBytes(value.source) : value;
     if (!(bytes instanceof Uint8Array) || !tagListHas(ifMatch, entityTag(bytes), false)) {
       return problem("condition-failed", CONDITION_FAILED);
     }
     return ["IFEQ", bytes];
+  }
+
+  /**
+   * Changes a key whose value is too long to be compared under the lock, if it is the one that `If-Match` speaks of:
+   * it is watched while its tag is made, and changed only if nobody else did. Null, or why it is not.
+   */
+  async #changeLong(
+    { databaseNumber }: HttpSession,
+    key: Key,
+    ifMatch: string,
+    change: Command,
+  ): Promise<Response | null> {
+    const { createSession, runner } = this.#tools, session = createSession().select(databaseNumber);
+    try {
+      const [, value] = await this.#run(session, [["WATCH", key], ["GET", key]]);
+      if (value instanceof ErrorValue) return commandProblem(value.text);
+      // Bytes: it has become a shorter one meanwhile.
+      if (!(value instanceof SourceValue)) return problem("condition-failed", CONDITION_FAILED);
+      const tag = await longTagOf(value.source).finally(() => value.source.release());
+      if (!tagListHas(ifMatch, tag, false)) return problem("condition-failed", CONDITION_FAILED);
+      const replies = await this.#run(session, [["MULTI"], change, ["EXEC"]]);
+      for (const reply of replies) {
+        if (reply instanceof ErrorValue) return commandProblem(reply.text);
+      }
+      return replies.at(-1) === null ? problem("condition-failed", CONDITION_FAILED) : null;
+    } finally {
+      runner.forget(session);
+    }
   }
 
   // ---- DELETE ---------------------------------------------------------------------------------------
@@ -215,6 +263,10 @@ export class KeyRoutes {
     if (ifMatch !== null && ifMatch.trim() !== "*") {
       const condition = await this.#matching(session, key, ifMatch);
       if (condition instanceof Response) return condition;
+      if (condition === LONG) {
+        const refused = await this.#changeLong(session, key, ifMatch, ["DEL", key]);
+        return refused ?? new Response(null, { status: 204 });
+      }
       // What is stored with an end that is past takes with it what was there, if that is the value meant.
       const [removed] = await this.#run(session, [["SET", key, "", ...condition, "PXAT", "1"]]);
       if (removed instanceof ErrorValue) return commandProblem(removed.text);
@@ -230,45 +282,17 @@ export class KeyRoutes {
   }
 }
 
-/** The value `bytes[start..end)` as an answer, or that the client has it already. */
-function valueResponse(
-  request: Request,
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  isHead: boolean,
-): Response {
-  const tag = entityTag(bytes, start, end), known = headerOf(request, "if-none-match");
-  if (known !== null && tagListHas(known, tag, true)) {
-    return new Response(null, { status: 304, headers: { etag: tag } });
-  }
-  const body = isHead
-    ? null
-    : taggedAscii
-    ? asciiText(bytes, start, end)
-    : bytes.subarray(start, end) as Uint8Array<ArrayBuffer>;
-  const response = new Response(body, BYTES_INIT), { headers } = response;
-  // One by one: given at once they cost 3 µs more.
-  headers.append("etag", tag);
-  headers.append("x-content-type-options", "nosniff");
-  if (isHead) headers.append("content-length", String(end - start));
-  return response;
-}
-
-function appendEnd({ headers }: Response, leftMs: number): void {
-  headers.append("mayfly-ttl", String(Math.floor((leftMs + MS_PER_S / 2) / MS_PER_S)));
-  headers.append("mayfly-pttl", String(leftMs));
-}
-
 /** Puts the pieces of a body behind each other into a block; the header said how many bytes there will be. */
 async function fill(
   block: StagedBlock,
   uploads: Uploads,
   request: Request,
+  tag: LongTag,
 ): Promise<StagedBlock | BodyFailure> {
   let filled = 0;
   const failure = await uploads.receive(request, (chunk) => {
     if (filled + chunk.length > block.lengthBytes) return "body-too-large";
+    tag.add(chunk);
     for (let done = 0; done < chunk.length;) {
       const piece = block.piece(filled, chunk.length - done);
       piece.set(chunk.subarray(done, done + piece.length));

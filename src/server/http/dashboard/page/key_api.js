@@ -5,7 +5,7 @@ const FOUND_MAX = 100;
 /** Keys that the server walks over for one request, and requests for one look: 100,000 keys in all. */
 const COUNT_PER_REQUEST = 500;
 const REQUESTS_PER_LOOK = 200;
-/** A longer value is shown in part and not edited: from here on the server gives no tag either. */
+/** A longer value is shown in part and not edited: nobody reads it in a field of a page. */
 const EDIT_BYTES_MAX = 262_144;
 const PREVIEW_BYTES = 2048;
 /** Fields of a hash that are shown. */
