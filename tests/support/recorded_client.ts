@@ -145,12 +145,14 @@ export class RecordedClient {
       keys.flatMap((key) => [["GET", key], ["PEXPIRETIME", key]]),
     )).map(plain);
     const seen: Entries = new Map();
-    keys.forEach((key, i) => {
-      const value = replies[2 * i], expiry = Number(replies[2 * i + 1]);
-      if (value === null) return;
+    for (const [i, key] of keys.entries()) {
+      let value = replies[2 * i];
+      const expiry = Number(replies[2 * i + 1]);
+      if (value === null) continue;
+      if (/^-WRONGTYPE/.test(String(value))) value = await readFields(client, key);
       const atMs = expiry === -1 ? 0 : expiry;
       seen.set(key, { value: String(value), earliestMs: atMs, latestMs: atMs });
-    });
+    }
     return seen;
   }
 
@@ -163,6 +165,7 @@ export class RecordedClient {
       ...own("log", 2),
       ...own("group", GROUP_KEYS),
       ...own("moved", 2),
+      ...own("hash", 2),
     ];
   }
 
@@ -180,7 +183,9 @@ export class RecordedClient {
   /** What to send next, if what was sent before does what it should. */
   #next(planned: Entries): Step {
     const roll = this.random.below(100);
-    if (roll < 25) return this.#set();
+    if (roll < 12) return this.#set();
+    if (roll < 28) return this.#setFields();
+    if (roll < 34) return this.#changeFields(planned);
     if (roll < 40) return this.#increment();
     if (roll < 55) return this.#append(planned);
     if (roll < 65) return this.#setGroup();
@@ -208,6 +213,78 @@ export class RecordedClient {
       args: ["INCR", key],
       apply: (entries) => change(entries, key, String(after(entries))),
       check: (reply, before) => assert.equal(reply, after(before)),
+    };
+  }
+
+  /** One hash of a few fields, and one of some hundreds. */
+  #setFields(): Step {
+    const number = this.random.below(2), key = `${this.name}:hash:${number}`;
+    const most = number === 0 ? 8 : 600, isMany = number === 1 && this.random.below(12) === 0;
+    const count = isMany ? 200 : 1 + this.random.below(4);
+    const names = Array.from({ length: count }, () => `f${this.random.below(most)}`);
+    const pairs = names.map((name) => [name, `${name}#${++this.#count}`]);
+    return {
+      args: ["HSET", key, ...pairs.flat()],
+      apply: (entries) => {
+        const fields = fieldsOf(entries, key);
+        for (const [name, value] of pairs) fields.set(name, { value, atMs: 0 });
+        change(entries, key, textOf(fields));
+      },
+      check: (reply, before) => {
+        const fields = fieldsOf(before, key);
+        assert.equal(reply, new Set(names.filter((name) => !fields.has(name))).size);
+      },
+    };
+  }
+
+  #changeFields(planned: Entries): Step {
+    const key = this.#key("hash", 2), names = [...fieldsOf(planned, key).keys()];
+    const roll = this.random.below(10);
+    if (names.length === 0 || roll < 3) return this.#incrementField(key);
+    const chosen = names.filter((_, i) => i === 0 || this.random.below(names.length) < 3);
+    if (roll < 7) return this.#expireFields(key, chosen, this.#moment());
+    const gone = roll === 9 ? names : chosen;
+    // A moment that is over removes them as well.
+    if (roll === 7) return this.#expireFields(key, gone, 1);
+    return {
+      args: ["HDEL", key, ...gone],
+      apply: (entries) => removeFields(entries, key, gone),
+      check: (reply, before) => {
+        const fields = fieldsOf(before, key);
+        assert.equal(reply, gone.filter((name) => fields.has(name)).length);
+      },
+    };
+  }
+
+  #incrementField(key: string): Step {
+    const after = (fields: Fields) => Number(fields.get("n")?.value ?? "0") + 1;
+    return {
+      args: ["HINCRBY", key, "n", "1"],
+      apply: (entries) => {
+        const fields = fieldsOf(entries, key);
+        fields.set("n", { value: String(after(fields)), atMs: fields.get("n")?.atMs ?? 0 });
+        change(entries, key, textOf(fields));
+      },
+      check: (reply, before) => assert.equal(reply, after(fieldsOf(before, key))),
+    };
+  }
+
+  #expireFields(key: string, names: readonly string[], atMs: number): Step {
+    return {
+      args: ["HPEXPIREAT", key, String(atMs), "FIELDS", String(names.length), ...names],
+      apply: (entries) => {
+        if (atMs === 1) return removeFields(entries, key, names);
+        const fields = fieldsOf(entries, key);
+        for (const name of names) {
+          const field = fields.get(name);
+          if (field !== undefined) fields.set(name, { ...field, atMs });
+        }
+        if (fields.size > 0) change(entries, key, textOf(fields));
+      },
+      check: (reply, before) => {
+        const fields = fieldsOf(before, key), done = atMs === 1 ? 2 : 1;
+        assert.deepEqual(reply, names.map((name) => fields.has(name) ? done : -2));
+      },
     };
   }
 
@@ -309,6 +386,36 @@ export class RecordedClient {
   #moment(): number {
     return Date.now() + EXPIRY_MS_MIN + this.random.below(SPAN_MS);
   }
+}
+
+type Fields = Map<string, { value: string; atMs: number }>;
+
+/** A hash stands among the entries as a text: its fields in order, each with its value and its moment. */
+function textOf(fields: Fields): string {
+  return JSON.stringify([...fields].sort(([a], [b]) => a < b ? -1 : 1));
+}
+
+function fieldsOf(entries: Entries, key: string): Fields {
+  return new Map(JSON.parse(entries.get(key)?.value ?? "[]"));
+}
+
+function removeFields(entries: Entries, key: string, names: readonly string[]): void {
+  const fields = fieldsOf(entries, key);
+  for (const name of names) fields.delete(name);
+  if (fields.size === 0) entries.delete(key);
+  else change(entries, key, textOf(fields));
+}
+
+/** What the server has of a hash, as the same text. */
+async function readFields(client: RespClient, key: string): Promise<string> {
+  const flat = plain(await client.command("HGETALL", key)) as string[], fields: Fields = new Map();
+  for (let i = 0; i < flat.length; i += 2) fields.set(flat[i], { value: flat[i + 1], atMs: 0 });
+  const names = [...fields.keys()], count = String(names.length);
+  const moments = plain(await client.command("HPEXPIRETIME", key, "FIELDS", count, ...names));
+  names.forEach((name, i) => {
+    fields.get(name)!.atMs = Math.max(0, (moments as number[])[i]);
+  });
+  return textOf(fields);
 }
 
 /** A new value with the old one's expiry. */
