@@ -39,6 +39,7 @@ import { ProcessState } from "./settings.ts";
 import {
   accessStamp,
   Evictor,
+  NO_HASH,
   NOT_NOTED,
   setCounting,
   type Shard,
@@ -627,7 +628,10 @@ export class Engine {
     const c = this.#context, evictor = this.#evictor, log = this.#evictionLog;
     if (log !== null) log.keptBytes = this.#effectBytes(c.first, c.argCount);
     for (let tries = 0; tries < EVICTION_TRIES_MAX; tries++) {
+      // What it writes to is not what has to go for it: a large hash may be most of its shard.
+      evictor.sparedHash = c.batch.argHash[c.first + row.firstKey];
       const isMade = evictor.makeRoom(shard, tries);
+      evictor.sparedHash = NO_HASH;
       // Removals, and the commands before this one, are a group of their own: this one's room is its own.
       this.#effects?.publish();
       if (!isMade) return;
@@ -729,7 +733,15 @@ export class Engine {
         c.staging.discard();
         if (!c.stageResult(row.firstKey)) break;
         c.needsBlock = 0;
-      } else if (!(c.needsLogBytes !== 0 ? this.#admitMore() : this.#reclaim())) break;
+      } else if (c.needsLogBytes !== 0) {
+        if (!this.#admitMore()) break;
+      } else {
+        // What it writes to goes only where nothing else does.
+        this.#evictor.sparedHash = c.batch.argHash[c.first + row.firstKey];
+        const isMade = this.#reclaim();
+        this.#evictor.sparedHash = NO_HASH;
+        if (!isMade && !this.#reclaim()) break;
+      }
       c.reply.rewind();
       c.isOutOfMemory = false;
       store.lockChange(shard);

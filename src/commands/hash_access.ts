@@ -294,11 +294,13 @@ export class HashAccess {
   admitPairs(keyIndex: number, from: number, count: number, expires = false): boolean {
     const c = this.c, { argStart, argEnd, view } = c.batch, hash = this.#hash;
     const first = c.first + from, end = first + count * 2;
-    let words = 0;
+    let words = 0, wordsEach = 0;
     for (let at = first; at < end; at += 2) {
       const nameBytes = argEnd[at] - argStart[at], valueBytes = argEnd[at + 1] - argStart[at + 1];
       if (!this.#isShort(nameBytes, c.argLength(at + 1 - c.first))) return false;
-      words += hash.wordsFor(nameBytes, valueBytes, expires);
+      const each = hash.wordsFor(nameBytes, valueBytes, expires);
+      words += each;
+      if (each > wordsEach) wordsEach = each;
     }
     if (!this.#isThere) return this.#make(keyIndex, words);
     if (hash.hasRoom(words)) return true;
@@ -307,23 +309,26 @@ export class HashAccess {
       const valueBytes = argEnd[at + 1] - argStart[at + 1];
       words += hash.wordsToSet(view, argStart[at], argEnd[at], valueBytes, expires);
     }
-    return this.#admit(words, count);
+    return this.#admit(words, wordsEach, count);
   }
 
   /** The same for moments of expiry of the fields named by `count` arguments from `from` on. */
   admitFields(_keyIndex: number, from: number, count: number): boolean {
     if (!this.#isThere) return true;
     const c = this.c, { argStart, argEnd, view } = c.batch, hash = this.#hash;
-    let words = 0;
+    let words = 0, wordsEach = 0;
     for (let at = c.first + from; at < c.first + from + count; at++) {
       if (!hash.find(view, argStart[at], argEnd[at])) continue;
-      words += hash.wordsToSet(view, argStart[at], argEnd[at], hash.place.valueBytes, true);
+      const { valueBytes } = hash.place;
+      const each = hash.wordsToSet(view, argStart[at], argEnd[at], valueBytes, true);
+      words += each;
+      if (each > wordsEach) wordsEach = each;
     }
-    return this.#admit(words, 0);
+    return this.#admit(words, wordsEach, count);
   }
 
-  #admit(words: number, fields: number): boolean {
-    if (words === 0 || this.#hash.makeRoom(words, fields)) return true;
+  #admit(words: number, wordsEach: number, fields: number): boolean {
+    if (words === 0 || this.#hash.makeRoom(words, wordsEach, fields)) return true;
     return this.#wantMemory(words * 4);
   }
 

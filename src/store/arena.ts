@@ -67,6 +67,21 @@ export function reuseSlot(shard: Shard, units: number, least: number, most: numb
   return 0;
 }
 
+/** How many slots of `least` to `most` units are free, counted up to `enough`; looks at that many pages at most. */
+export function countFreeSlots(shard: Shard, least: number, most: number, enough: number): number {
+  const { words, pages } = shard;
+  let free = 0, seen = 0;
+  for (let each = CLASS_OF_UNITS[least]; CLASS_UNITS[each] <= most; each++) {
+    const slots = Math.floor(L.PAGE_UNITS / CLASS_UNITS[each]);
+    for (let page = words[L.CLASS_HEADS + each] - 1; page >= 0 && free < enough;) {
+      free += slots - pages[page * L.PAGE_WORDS + L.PAGE_LIVE];
+      if (++seen > enough) return free;
+      page = pages[page * L.PAGE_WORDS + L.PAGE_NEXT] - 1;
+    }
+  }
+  return free;
+}
+
 /** Size of a slot that is in use. */
 export function slotUnits(shard: Shard, ref: number): number {
   return CLASS_UNITS[shard.pages[pageOf(ref) * L.PAGE_WORDS + L.PAGE_KIND] - 1];

@@ -39,11 +39,11 @@ import * as record from "./record.ts";
 import { createShardMemory, Shard, type ShardMemory } from "./shard.ts";
 import * as lock from "./shard_lock.ts";
 import { createEvictionMemory, EvictionState } from "./policy/eviction_state.ts";
-import { Evictor, type VictimSink } from "./policy/evictor.ts";
+import { Evictor, NO_HASH, type VictimSink } from "./policy/evictor.ts";
 import { addWatch, hasChanged, noteChange, removeWatch, type WatchMark } from "./watch_table.ts";
 
 export type { Block, KeyRange, PinnedBlock, Shard, StagedBlock, ValueRange, VictimSink };
-export { accessStamp, countAt, Evictor, NOT_NOTED, setCounting, stampWithCount };
+export { accessStamp, countAt, Evictor, NO_HASH, NOT_NOTED, setCounting, stampWithCount };
 /** Hashes: `store.createHash()` gives a thread its own to open them with. */
 export { earliestFieldMs, Hash, KEEP_EXPIRY };
 /** What a record says, and changes of entries: for use within a section. */

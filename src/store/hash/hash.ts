@@ -17,6 +17,7 @@ import { prepareCopy } from "./hash_copy.ts";
 import { makeLarge, makeSmall } from "./hash_forms.ts";
 import { HashReader } from "./hash_reader.ts";
 import * as large from "./large_hash.ts";
+import { hasFreeParts } from "./part.ts";
 import * as S from "./segment.ts";
 
 /** A hash lies in one piece up to here, as in Redis up to its `hash-max-listpack-entries`. */
@@ -30,6 +31,9 @@ const STEPS_PER_CHANGE = 4;
 /** A segment that is this much longer than what it holds is made shorter. */
 const SHRINK_SHIFT = 2;
 const SHRINK_WORDS_MIN = 64;
+/** Pages for this many times what is stored, and slots for the segments that are split meanwhile. */
+const ROOM_FACTOR = 3;
+const SLOTS_BESIDE = 8;
 /** Below that many words, copying one by one is faster than a call of set(). */
 const WORD_COPY_BYTES_MAX = 320;
 /** In the place of a moment of expiry: what the field has now stays. */
@@ -218,21 +222,24 @@ export class Hash extends HashReader {
   }
 
   /**
-   * Makes room for entries of `words` more in `fields` more, so that setting them does not stop midway; false: there is
-   * no memory for them. For a large hash it is no more than a look at what the shard has.
+   * Makes room for entries of `words` more, each of at most `wordsEach`, in `fields` more, so that setting them does not
+   * stop midway; false: there is no memory for them. For a large hash it is a look at what the shard has: pages, or as
+   * many free slots as there may be fields that need one.
    */
-  makeRoom(words: number, fields: number): boolean {
+  makeRoom(words: number, wordsEach: number, fields: number): boolean {
     const { shard } = this, i32 = shard.i32;
     if (!this.isInParts) {
-      const need = words + 2, free = S.freeWords(i32, this.base, this.capacity);
+      const need = words + S.EXPIRY_WORDS, free = S.freeWords(i32, this.base, this.capacity);
       if (free + S.deadWords(i32, this.base) >= need) return true;
       const wanted = this.#usedWords() + need;
       if (this.fieldCount + fields <= SMALL_FIELDS_MAX && wanted <= SMALL_WORDS_MAX) {
         return this.#resize(wanted, -1);
       }
     }
-    const units = Math.ceil(words / (L.PAGE_BYTES / 8)) * L.PAGE_ACCOUNT_UNITS;
-    return shard.words[L.FREE_SLOT_UNITS] >= words * 2 || shard.account.hasRoom(units);
+    const pages = Math.ceil(words * 4 * ROOM_FACTOR / L.PAGE_BYTES) + 1;
+    if (shard.account.hasRoom(pages * L.PAGE_ACCOUNT_UNITS)) return true;
+    const slots = fields + (fields >>> 2) + SLOTS_BESIDE;
+    return hasFreeParts(shard, wordsEach + S.HEAD_WORDS + S.EXPIRY_WORDS, slots);
   }
 
   /** After removals: gives memory back that is no longer needed, if that can be done. */

@@ -5,7 +5,7 @@
 //   word 2   of a segment: the part that goes on with it, 0 for none
 //   then the segment, or the leaf's references
 // The caller holds the shard's lock for changes, but where it says otherwise.
-import { allocateSlot, reuseSlot, slotUnits } from "../arena.ts";
+import { allocateSlot, countFreeSlots, reuseSlot, slotUnits } from "../arena.ts";
 import * as L from "../layout.ts";
 import { recordUnits, valueBytesOf, valueStartOf } from "../record.ts";
 import type { Shard } from "../shard.ts";
@@ -49,6 +49,11 @@ export function makePart(
 
 function unitsFor(words: number): number {
   return recordUnits(0, (PART_HEAD_WORDS + words) * 4, false);
+}
+
+/** Whether as many parts of at least so many words find a slot that is free already. */
+export function hasFreeParts(shard: Shard, words: number, count: number): boolean {
+  return countFreeSlots(shard, unitsFor(words), PART_UNITS_MAX, count) >= count;
 }
 
 /** First word of what a part holds; without lock too. */

@@ -79,6 +79,9 @@ const TENDED_PER_TURN = 8;
 /** Holds of one shard's lock by one turn of the background's work. */
 const HOLDS_PER_TURN = 8;
 
+/** In the place of a key's hash: no key has it. */
+export const NO_HASH = 2 ** 32;
+
 /** Who is told of what goes, so that it can be logged. Called under the shard's lock. */
 export interface VictimSink {
   /** Whether there is room to log the removal of a key of so many bytes. */
@@ -96,6 +99,8 @@ export class Evictor {
   policy = NO_EVICTION;
   /** Set when the last call stopped because the log had no room for removals. */
   isStarved = false;
+  /** The key with this hash stays, because it is what room is made for; NO_HASH: all may go. */
+  sparedHash = NO_HASH;
   /** Whether new entries have to show that they are used more often than what would go for them. */
   #isAdmitting = false;
 
@@ -328,8 +333,9 @@ export class Evictor {
     return best;
   }
 
-  /** Removes the entry at `slot`; false if there is no room to log that. */
+  /** Removes the entry at `slot`; false if there is no room to log that, or it is to stay. */
   #remove(shard: Shard, slot: number): boolean {
+    if (shard.buckets[slot] === this.sparedHash) return false;
     const ref = shard.buckets[slot + L.BUCKET_REFS], sink = this.#sink;
     if (isExpired(shard, ref, this.#nowMs)) {
       // It had gone already, as far as anybody could see: that is not logged.
