@@ -97,7 +97,12 @@ export function noteAccess(shard: Shard, slot: number, stamp: number): void {
   const at = clockOf(slot), cell = shard.clocks[at];
   if (cell === stamp) return;
   if (stamp >>> 0 <= CELL_MASK) shard.clocks[at] = stamp;
-  else if (stamp >= 0) noteUse(shard, at, cell, stamp);
+  else noteOtherwise(shard, slot, at, cell, stamp);
+}
+
+/** Apart from it, so that it stays small enough to become part of who calls it. */
+function noteOtherwise(shard: Shard, slot: number, at: number, cell: number, stamp: number): void {
+  if (stamp >= 0) noteUse(shard, at, cell, stamp);
   else if (stamp !== NOT_NOTED) noteCounted(shard, slot, at, cell, stamp);
 }
 
