@@ -15,6 +15,7 @@ async function fill(port: number): Promise<void> {
   using client = await connect(port);
   await client.command("SET", "before", "snapshot");
   await client.command("SET", "moment", "v", "PXAT", String(EXPIRES_AT_MS));
+  await client.command("HSET", "hash", "f", "1", "g", "2");
   await client.command("SAVE");
   await client.command("SET", "binary", BINARY);
   await client.command("SET", "large", LARGE);
@@ -22,6 +23,10 @@ async function fill(port: number): Promise<void> {
   await client.command("DEL", "before");
   await client.command("SELECT", "5");
   await client.command("SET", "fifth", "5");
+  await client.command("SELECT", "0");
+  await client.command("HSET", "hash", "f", "3", "binary", BINARY);
+  await client.command("HPEXPIREAT", "hash", String(EXPIRES_AT_MS), "FIELDS", "1", "f");
+  await client.command("HDEL", "hash", "g");
 }
 
 async function contents(port: number): Promise<unknown[]> {
@@ -32,6 +37,9 @@ async function contents(port: number): Promise<unknown[]> {
     plain(await client.command("STRLEN", "binary")),
     plain(await client.command("BITCOUNT", "binary")),
     plain(await client.command("DBSIZE")),
+    plain(await client.command("HMGET", "hash", "f", "g")),
+    plain(await client.command("HSTRLEN", "hash", "binary")),
+    plain(await client.command("HPEXPIRETIME", "hash", "FIELDS", "2", "f", "binary")),
   ];
   await client.command("SELECT", "5");
   return [...found, plain(await client.command("GET", "fifth"))];
@@ -52,21 +60,43 @@ Deno.test("mayfly wal dumps a stopped server's directory, and loads one that a s
   }
   const verified = await runMayfly(["wal", "verify", dataDir]);
   assert.equal(verified.code, 0, verified.stderr);
-  assert.match(verified.stdout, /^snapshot-0{15}3\.mfs: 2 frames, 1 groups, 3 effects.*; whole$/m);
-  assert.match(verified.stdout, /^wal-0{15}3\.log: .*, 5 groups, 6 effects, .*closed in order$/m);
-  assert.match(verified.stdout, /^a start takes snapshot-.* goes on with sequence 8$/m);
+  assert.match(verified.stdout, /^snapshot-0{15}4\.mfs: 2 frames, 1 groups, 4 effects.*; whole$/m);
+  assert.match(verified.stdout, /^wal-0{15}4\.log: .*, 8 groups, 9 effects, .*closed in order$/m);
+  assert.match(verified.stdout, /^a start takes snapshot-.* goes on with sequence 12$/m);
 
   const dump = await runMayfly(["wal", "dump", dataDir]);
   assert.equal(dump.code, 0, dump.stderr);
   const lines = dump.stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
-  assert.deepEqual(lines.map(({ sequence }) => sequence), [0, 0, 0, 3, 4, 5, 5, 6, 7]);
-  assert.deepEqual(lines[3].value, { base64: BINARY.toBase64() });
-  assert.deepEqual(lines[7], { sequence: 6, effect: "remove", database: 0, key: "before" });
+  assert.deepEqual(lines.map(({ sequence }) => sequence), [
+    0,
+    0,
+    0,
+    0,
+    4,
+    5,
+    6,
+    6,
+    7,
+    8,
+    9,
+    10,
+    11,
+  ]);
+  assert.deepEqual(lines[4].value, { base64: BINARY.toBase64() });
+  assert.deepEqual(lines[8], { sequence: 7, effect: "remove", database: 0, key: "before" });
+  assert.deepEqual(lines.slice(-3).map(({ effect, fields }) => [effect, fields]), [
+    ["setFields", [{ name: "f", value: "3" }, {
+      name: "binary",
+      value: { base64: BINARY.toBase64() },
+    }]],
+    ["expireFields", [{ name: "f", expiresAtMs: EXPIRES_AT_MS }]],
+    ["removeFields", ["g"]],
+  ]);
 
   await Deno.writeTextFile(`${folder}/lines`, dump.stdout);
   const load = await runMayfly(["wal", "load", `${folder}/lines`, loaded]);
   assert.deepEqual([load.code, load.stderr], [0, ""]);
-  assert.match(load.stdout, /5 groups of the log behind a snapshot, next sequence 8\n$/);
+  assert.match(load.stdout, /8 groups of the log behind a snapshot, next sequence 12\n$/);
   assert.equal((await runMayfly(["wal", "dump", loaded])).stdout, dump.stdout);
   {
     await using server = await startServer(persistent(loaded));
