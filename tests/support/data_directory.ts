@@ -1,5 +1,5 @@
 // A temporary data directory for servers with a log, and the whole state of one to compare.
-import { connect, type RespClient } from "./resp_client.ts";
+import { connect, plain, type RespClient } from "./resp_client.ts";
 
 /** Removed when it goes out of scope. */
 export class DataDirectory {
@@ -27,7 +27,7 @@ export async function wholeState(port: number): Promise<string[]> {
     const keys = (await client.command("KEYS", "*")) as Uint8Array[];
     for (const key of keys) {
       const at = Number(await client.command("PEXPIRETIME", key));
-      if (text(await client.command("TYPE", key) as Uint8Array) === "hash") {
+      if (plain(await client.command("TYPE", key)) === "+hash") {
         for (const field of await fieldLines(client, key, at)) lines.push(`${database} ${field}`);
         continue;
       }
