@@ -205,7 +205,7 @@ Deno.test("mayfly wal leaves alone what a newer mayfly wrote, and says so", asyn
   Deno.writeFileSync(`${data}/${FIRST}`, whole);
   // A whole frame with an effect of another kind, behind what is known.
   const log = new LogMaker(new DirectoryDisk(data), 7);
-  log.effects(Uint8Array.of(0x92, 16, 0xc0));
+  log.effects(Uint8Array.of(0x92, 63, 0xc0));
   log.sync();
   for (const args of [["verify", data], ["repair", data, `${folder}/new`]]) {
     const end = await runHere("wal", ...args);
