@@ -73,6 +73,19 @@ Deno.test("a key's look-up counts as the command GET, and is timed now and then"
   assert.equal(commands.latency(number).timed, before + 20, "the first ones are all timed");
 });
 
+Deno.test("a key's look-up waits while clients are paused, and is timed by itself where each command is", async () => {
+  const http = new HttpPath(), { counters } = http.path.engine.metrics;
+  await http.request("/v1/keys/k", { method: "PUT", body: "1" });
+  await (await http.post("/v1/command", ["CLIENT", "PAUSE", "200"])).text();
+  const pausedAtMs = performance.now();
+  assert.equal(await (await http.request("/v1/keys/k")).text(), "1");
+  assert.ok(performance.now() - pausedAtMs > 100, "it was held back");
+  http.services.settings.slowLogSlowerThanUs = 0;
+  const before = counters[COUNTER.slowCommands];
+  await (await http.request("/get?key=k")).text();
+  assert.equal(counters[COUNTER.slowCommands], before + 1, "each command is slow now");
+});
+
 Deno.test("parsePut() reads plain bodies as JSON.parse does, however they are spaced or broken", () => {
   const plain = [
     '{"key":"a","value":"b"}',
