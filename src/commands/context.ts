@@ -503,10 +503,35 @@ export class CommandContext {
     );
     if (!isOverwritten) return this.#putElsewhere(keyIndex, valueIndex, expiresAtMs);
     if (this.effects !== null) {
-      const key = this.#setKey(keyIndex);
-      this.effects.put(this.store.shardOf(key.hash).number, key);
+      this.#tellString(keyIndex, expiresAtMs, view, argStart[valueAt], argEnd[valueAt]);
     }
     return true;
+  }
+
+  /** The key has this string now. */
+  #tellString(
+    keyIndex: number,
+    expiresAtMs: number,
+    valueView: DataView,
+    valueStart: number,
+    valueEnd: number,
+  ): void {
+    const { argStart, argEnd, argHash, view } = this.batch, keyAt = this.first + keyIndex;
+    if (this.isInTransaction) {
+      const { number } = this.store.shardOf(argHash[keyAt]);
+      this.effects!.put(number, this.#setKey(keyIndex));
+      return;
+    }
+    this.effects!.putString(
+      this.session.database,
+      view,
+      argStart[keyAt],
+      argEnd[keyAt],
+      expiresAtMs,
+      valueView,
+      valueStart,
+      valueEnd,
+    );
   }
 
   #putElsewhere(keyIndex: number, valueIndex: number, expiresAtMs: number): boolean {
@@ -524,7 +549,9 @@ export class CommandContext {
       this.isOutOfMemory = true;
       return false;
     }
-    if (this.effects !== null) this.effects.put(shard.number, key);
+    if (this.effects !== null) {
+      this.#tellString(keyIndex, expiresAtMs, value.view, value.start, value.end);
+    }
     return true;
   }
 
@@ -834,7 +861,9 @@ export class CommandContext {
         this.accessClock,
       );
       if (isOverwritten) {
-        if (this.effects !== null) this.effects.put(this.shard.number, this.#setKey(keyIndex));
+        if (this.effects !== null) {
+          this.#tellString(keyIndex, expiresAtMs, this.#digitsView, 0, count);
+        }
         return true;
       }
     }

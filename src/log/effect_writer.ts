@@ -3,6 +3,7 @@ import {
   ARRAY_0,
   ARRAY_16,
   ARRAY_32,
+  ARRAY_6,
   BIN_16,
   BIN_32,
   BIN_8,
@@ -20,9 +21,10 @@ import {
   UINT_32,
   UINT_64,
   VALUE_HASH,
+  VALUE_STRING,
 } from "./record.ts";
 
-const ARRAY_2 = 0x92, ARRAY_3 = 0x93, ARRAY_4 = 0x94, ARRAY_5 = 0x95, ARRAY_6 = 0x96;
+const ARRAY_2 = 0x92, ARRAY_3 = 0x93, ARRAY_4 = 0x94, ARRAY_5 = 0x95;
 
 /** Writes effects one behind the other into a buffer that grows; `length` is what is written. */
 export class EffectWriter {
@@ -62,6 +64,24 @@ export class EffectWriter {
     this.bytes[this.length++] = type;
     this.moment(expiresAtMs);
     this.binHead(valueBytes);
+  }
+
+  /** A put of a string. Call `reserve()` for all of it before. */
+  putString(
+    database: number,
+    keyView: DataView,
+    keyStart: number,
+    keyEnd: number,
+    expiresAtMs: number,
+    valueView: DataView,
+    valueStart: number,
+    valueEnd: number,
+  ): void {
+    this.#head(ARRAY_6, PUT, database);
+    this.bin(keyView, keyStart, keyEnd);
+    this.bytes[this.length++] = VALUE_STRING;
+    this.moment(expiresAtMs);
+    this.bin(valueView, valueStart, valueEnd);
   }
 
   /**

@@ -18,6 +18,21 @@ export interface EffectSink {
   begin(): void;
   /** The key has a new value, or a new length of it. */
   put(shardNumber: number, key: EffectKey): void;
+  /**
+   * `put()` of a string that is what the command brought, as the only change that it makes, outside of transactions: it
+   * may become a group of its own, so that nothing has to be looked up or gathered. Views are readable to 3 bytes past
+   * an end.
+   */
+  putString(
+    database: number,
+    keyView: DataView,
+    keyStart: number,
+    keyEnd: number,
+    expiresAtMs: number,
+    valueView: DataView,
+    valueStart: number,
+    valueEnd: number,
+  ): void;
   /** Bytes `[from, to)` of a value that was there before have changed; what it grew by ends at `to`. */
   range(shardNumber: number, key: EffectKey, from: number, to: number): void;
   remove(shardNumber: number, key: EffectKey): void;

@@ -47,7 +47,7 @@ export const EFFECT_OVERHEAD_BYTES = 32;
 export const FIELD_OVERHEAD_BYTES = 19;
 
 /** First bytes of what effects are made of. */
-export const ARRAY_0 = 0x90, ARRAY_16 = 0xdc, ARRAY_32 = 0xdd;
+export const ARRAY_0 = 0x90, ARRAY_6 = 0x96, ARRAY_16 = 0xdc, ARRAY_32 = 0xdd;
 export const BIN_8 = 0xc4, BIN_16 = 0xc5, BIN_32 = 0xc6;
 export const UINT_32 = 0xce, UINT_64 = 0xcf;
 export const MINUS_ONE = 0xff;

@@ -63,12 +63,14 @@ export class Ring extends LogBoard {
   readonly capacityUnits: number;
   readonly data: Int32Array;
   readonly bytes: Uint8Array<SharedArrayBuffer>;
+  readonly view: DataView<SharedArrayBuffer>;
   readonly #mask: number;
 
   constructor(memory: SharedArrayBuffer) {
     super(memory);
     this.data = new Int32Array(memory, CONTROL_BYTES);
     this.bytes = new Uint8Array(memory, CONTROL_BYTES);
+    this.view = new DataView(memory, CONTROL_BYTES);
     this.capacityUnits = this.bytes.length / UNIT_BYTES;
     this.#mask = this.capacityUnits - 1;
   }
@@ -117,8 +119,41 @@ export class Ring extends LogBoard {
    * The caller has taken credit for `unitsOf()` it. Gives the units used.
    */
   append(from: Uint8Array, view: DataView, lengthBytes: number, isWithParts: boolean): number {
-    const units = unitsOf(lengthBytes), start = Atomics.add(this.words, TAIL, units);
-    const data = this.data, mask = this.#mask * 2 + 1, first = start << 1;
+    const units = unitsOf(lengthBytes);
+    this.fill(this.reserve(units), from, view, lengthBytes, isWithParts);
+    return units;
+  }
+
+  /** Takes the place of a group of so many units, which is published by `fill()` or `publish()`; the caller has credit. */
+  reserve(units: number): number {
+    return Atomics.add(this.words, TAIL, units);
+  }
+
+  /** Where the effects of the group reserved at `start` begin in `view`; −1 if they do not lie there in one piece. */
+  placeOf(start: number, units: number): number {
+    const first = (start & this.#mask) * UNIT_BYTES;
+    return first + units * UNIT_BYTES <= this.bytes.length ? first + UNIT_BYTES : -1;
+  }
+
+  /** Publishes the group whose effects, and the nils behind them, were written at its place. */
+  publish(start: number, lengthBytes: number): void {
+    const first = (start & this.#mask) << 1;
+    this.data[first + 1] = groupSecondWord(lengthBytes);
+    Atomics.store(this.data, first, groupFirstWord(lengthBytes, false));
+  }
+
+  /** Publishes the group reserved at `start`, out of `from`. */
+  fill(
+    start: number,
+    from: Uint8Array,
+    view: DataView,
+    lengthBytes: number,
+    isWithParts: boolean,
+  ): void {
+    const units = unitsOf(lengthBytes),
+      data = this.data,
+      mask = this.#mask * 2 + 1,
+      first = start << 1;
     let word = first + 2;
     const whole = lengthBytes & ~3;
     let at = 0;
@@ -138,7 +173,6 @@ export class Ring extends LogBoard {
     }
     data[(first + 1) & mask] = groupSecondWord(lengthBytes);
     Atomics.store(data, first & mask, groupFirstWord(lengthBytes, isWithParts));
-    return units;
   }
 
   /** Wakes the log's writer if it sleeps, or gathers and has enough. */

@@ -13,6 +13,7 @@ import {
   REMOVE_FIELDS,
   SET_FIELDS,
 } from "../log/record.ts";
+import { SHORT_BYTES_END, stringEffectBytes, writeStringEffect } from "../log/string_effect.ts";
 import { FSYNC_INTERVAL } from "../log/log_board.ts";
 import { type Ring, type RingPart, unitsOf } from "../log/ring.ts";
 import {
@@ -146,6 +147,73 @@ export class EffectRecorder implements EffectLog {
     );
     if (isBlock) this.#refer(shard, ref, 0, valueBytes);
     else writer.words(shard.i32, record.valueStartOf(shard, ref) >>> 2, valueBytes);
+  }
+
+  putString(
+    database: number,
+    keyView: DataView,
+    keyStart: number,
+    keyEnd: number,
+    expiresAtMs: number,
+    valueView: DataView,
+    valueStart: number,
+    valueEnd: number,
+  ): void {
+    const writer = this.#writer, ring = this.#ring;
+    const keyBytes = keyEnd - keyStart, valueBytes = valueEnd - valueStart;
+    // What was told before lies before it.
+    const isShort = writer.length === 0 && keyBytes < SHORT_BYTES_END &&
+      valueBytes < SHORT_BYTES_END;
+    const lengthBytes = stringEffectBytes(keyBytes, expiresAtMs, valueBytes);
+    const units = unitsOf(lengthBytes);
+    if (isShort && units <= this.#creditUnits) {
+      const start = ring.reserve(units), at = ring.placeOf(start, units);
+      this.#creditUnits -= units;
+      this.published++;
+      if (at >= 0) {
+        writeStringEffect(
+          ring.view,
+          at,
+          at + units * 8 - 8,
+          database,
+          keyView,
+          keyStart,
+          keyEnd,
+          expiresAtMs,
+          valueView,
+          valueStart,
+          valueEnd,
+        );
+        ring.publish(start, lengthBytes);
+        return;
+      }
+      // It lies at both ends of the ring.
+      writer.reserve(EFFECT_OVERHEAD_BYTES + lengthBytes);
+      writer.putString(
+        database,
+        keyView,
+        keyStart,
+        keyEnd,
+        expiresAtMs,
+        valueView,
+        valueStart,
+        valueEnd,
+      );
+      ring.fill(start, writer.bytes, writer.view, writer.length, false);
+      writer.length = 0;
+      return;
+    }
+    writer.reserve(EFFECT_OVERHEAD_BYTES + lengthBytes);
+    writer.putString(
+      database,
+      keyView,
+      keyStart,
+      keyEnd,
+      expiresAtMs,
+      valueView,
+      valueStart,
+      valueEnd,
+    );
   }
 
   range(shardNumber: number, key: EffectKey, from: number, to: number): void {

@@ -20,6 +20,9 @@ export class EffectLines implements EffectLog {
   put(_shard: number, key: EffectKey): void {
     this.#tell(`put ${name(key)}`);
   }
+  putString(database: number, keyView: DataView, keyStart: number, keyEnd: number): void {
+    this.#tell(`put ${database}:${text(keyView, keyStart, keyEnd)}`);
+  }
   range(_shard: number, key: EffectKey, from: number, to: number): void {
     this.#tell(`range ${name(key)} ${from} ${to}`);
   }
