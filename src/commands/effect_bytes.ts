@@ -1,4 +1,5 @@
 // How much the effects of a command may take in the log: a bound that is asked for before anything is locked.
+import { KEY_BYTES_BOUND } from "../config_flags.ts";
 import type { RequestBatch } from "../protocol/request_batch.ts";
 import { INLINE_VALUE_BYTES_MAX } from "../store/store.ts";
 
@@ -14,11 +15,11 @@ export function effectBytes(batch: RequestBatch, first: number, argCount: number
   const fixed = argCount * EFFECT_BYTES_PER_ARGUMENT + EFFECT_BYTES_PER_COMMAND;
   const bytes = argEnd[first + argCount - 1] - argStart[first];
   if (bytes <= EFFECT_BYTES_GUESSED_MAX) return bytes + fixed;
-  // Large values are referred to, not copied.
+  // Large values are referred to, not copied. What may be a key is copied, however long.
   let sum = 0;
   for (let at = first; at < first + argCount; at++) {
     const length = argEnd[at] - argStart[at];
-    if (length <= INLINE_VALUE_BYTES_MAX) sum += length;
+    if (length <= KEY_BYTES_BOUND) sum += length;
   }
   return sum + fixed;
 }

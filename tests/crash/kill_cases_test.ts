@@ -56,6 +56,29 @@ Deno.test("MSET of 1,000 keys is there whole or not at all wherever the kill fal
   assert.ok(acknowledged > 0, "no group was ever written");
 });
 
+Deno.test("MSET, EXEC and DEL of the longest keys, more than the ring takes as one group, are logged whole", async () => {
+  using data = new DataDirectory();
+  const flags = data.flags("always"), server = await startServer({ workers: 1, flags });
+  const keys = Array.from({ length: 150 }, (_, i) => `${i}:`.padEnd(32_768, "k"));
+  const [set, queued, gone] = [keys.slice(0, 100), keys.slice(50), keys.slice(0, 70)];
+  try {
+    using client = await connect(server.port);
+    const pairs = (names: readonly string[]) => names.flatMap((name) => [name, "v"]);
+    assert.equal(plain(await client.command("MSET", ...pairs(set))), "+OK");
+    await client.command("MULTI");
+    await client.command("MSET", ...pairs(queued));
+    assert.deepEqual(plain(await client.command("EXEC")), ["+OK"]);
+    assert.equal(plain(await client.command("DEL", ...gone)), gone.length);
+    await server.kill();
+    await using again = await startServer({ workers: 1, flags });
+    using reader = await connect(again.port);
+    const left = plain(await reader.command("MGET", ...keys));
+    assert.deepEqual(left, keys.map((_, i) => i < gone.length ? null : "v"));
+  } finally {
+    await server.kill();
+  }
+});
+
 Deno.test("a key that expired or was removed and was made again shows nothing of its older life", async () => {
   using data = new DataDirectory();
   const flags = data.flags("always"), old = "old".repeat(10), large = "old".repeat(10_000);
