@@ -86,10 +86,12 @@ export class HashLoad {
   #writePair(number: number): void {
     const key = this.#keys[number], shard = this.#store.shardOf(key.hash), hash = this.#hash;
     const pair = this.#random.below(this.#fieldsOf(number) / 2) * 2, counter = ++this.#counter;
-    const expiresAtMs = this.#random.below(4) === 0 ? Date.now() + this.#random.below(200) : 0;
     this.#store.lockChange(shard);
-    const isNew = !this.#open(shard, key);
-    let isStored = !isNew || hash.prepare(shard, key, 200, 0, Date.now());
+    // Later than the moment at which the hash is opened: what has expired by then is not removed by its name.
+    const nowMs = Date.now();
+    const expiresAtMs = this.#random.below(4) === 0 ? nowMs + 1 + this.#random.below(200) : 0;
+    const isNew = !this.#open(shard, key, nowMs);
+    let isStored = !isNew || hash.prepare(shard, key, 200, 0, nowMs);
     const isMade = isNew && isStored;
     for (const field of [pair, pair + 1]) {
       if (!isStored) break;
@@ -111,7 +113,7 @@ export class HashLoad {
     const key = this.#keys[number], shard = this.#store.shardOf(key.hash), hash = this.#hash;
     const pair = this.#random.below(this.#fieldsOf(number) / 2) * 2;
     this.#store.lockChange(shard);
-    if (this.#open(shard, key)) {
+    if (this.#open(shard, key, Date.now())) {
       this.#removeBoth(hash, pair);
       if (hash.fieldCount === 0) entries.removeAt(shard, hash.slot, hash.ref);
       this.#count("removals");
@@ -135,8 +137,8 @@ export class HashLoad {
   }
 
   /** Opens a shared hash for changes, its expired fields removed; false if there is none. */
-  #open(shard: Shard, key: KeyRange): boolean {
-    const hash = this.#hash, nowMs = Date.now(), ref = this.#store.findForChange(shard, key, nowMs);
+  #open(shard: Shard, key: KeyRange, nowMs: number): boolean {
+    const hash = this.#hash, ref = this.#store.findForChange(shard, key, nowMs);
     if (ref === 0) return false;
     hash.openForChange(shard, ref, shard.slot, key.hash, nowMs);
     if (hash.reap() > 0) this.#count("reaps");

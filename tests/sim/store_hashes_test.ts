@@ -126,6 +126,29 @@ Deno.test("fields expire by a clock, swept or met by a change, and the key goes 
   }
 });
 
+Deno.test("fields that were to expire, and are not any more, expire again in whatever form the hash is by then", () => {
+  const access = openStore(SMALL_STORE), random = randomFrom(11);
+  for (const [few, many] of [[20, 200], [200, 900], [300, 60], [100, 20]]) {
+    const model = new HashModel(access, `from ${few} to ${many}`), value = () => random.bytes(9);
+    const check = () => {
+      model.compare(0);
+      checkInvariants(access.store);
+    };
+    // Their entries keep the room for a moment, and none of the others has it.
+    for (let i = 0; i < few; i++) assert.ok(model.set(bytesOf(`field:${i}`), value(), 5_000));
+    for (let i = 0; i < few; i++) model.expire(bytesOf(`field:${i}`), 0);
+    check();
+    for (let i = few; i < many; i++) assert.ok(model.set(bytesOf(`field:${i}`), value(), 0));
+    for (let i = few - 1; i >= many; i--) model.remove(bytesOf(`field:${i}`));
+    check();
+    for (let i = 0; i < many; i++) {
+      model.expire(bytesOf(`field:${i}`), 6_000 + i);
+      if (i % 16 === 0) check();
+    }
+    check();
+  }
+});
+
 Deno.test("a hash whose fields have expired is made anew by the next change", () => {
   const access = openStore(SMALL_STORE), model = new HashModel(access, "hash");
   model.set(bytesOf("a"), bytesOf("1"), 1_000);

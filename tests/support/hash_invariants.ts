@@ -43,6 +43,7 @@ export function checkSegment(
       nameBytes = head & 0x3fff;
       valueBytes = (head >>> 14) & 0x3fff;
       if ((head & (1 << 28)) !== 0) {
+        if (!expires) throw new Error(`${at}: room for a moment, and none in the segment`);
         const expiresAtMs = moment(i32, word);
         word += 2;
         if (expiresAtMs !== 0) {

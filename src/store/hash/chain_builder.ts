@@ -55,8 +55,8 @@ export class ChainBuilder {
       S.clearSegment(i32, this.#base);
     }
     const { expiresAtMs } = place;
+    if (place.hasExpiry) S.giveExpiryWords(i32, this.#base);
     if (expiresAtMs !== 0) {
-      S.giveExpiryWords(i32, this.#base);
       S.lowerEarliest(i32, this.#base, expiresAtMs);
       if (this.earliestMs === 0 || expiresAtMs < this.earliestMs) this.earliestMs = expiresAtMs;
     }
@@ -77,7 +77,6 @@ export class ChainBuilder {
   }
 
   #need(i32: Int32Array, place: S.FieldPlace): number {
-    const isFirst = place.expiresAtMs !== 0 && !S.hasExpiryWords(i32, this.#base);
-    return place.entryWords + 1 + (isFirst ? 2 : 0);
+    return place.entryWords + 1 + S.missingWords(i32, this.#base, place.hasExpiry);
   }
 }

@@ -266,7 +266,7 @@ export class Hash extends HashReader {
     const { shard, name, place } = this, i32 = shard.i32, expires = expiresAtMs !== 0;
     const words = S.entryWordsFor(name.bytes, valueBytes, expires) + 1;
     if (!this.isInParts) {
-      const need = words + large.missingWords(i32, this.base, expires);
+      const need = words + S.missingWords(i32, this.base, expires);
       if (S.countOf(i32, this.base) >= SMALL_FIELDS_MAX) {
         if (!this.#becomeLarge()) return false;
       } else if (!this.#makeSmallRoom(need, -1)) return false;
@@ -288,7 +288,7 @@ export class Hash extends HashReader {
   #replace(valueBytes: number, expiresAtMs: number): boolean {
     const { shard, name, place } = this, i32 = shard.i32, expires = expiresAtMs !== 0;
     const words = S.entryWordsFor(name.bytes, valueBytes, expires);
-    const need = words + large.missingWords(i32, this.base, expires);
+    const need = words + S.missingWords(i32, this.base, expires);
     if (S.freeWords(i32, this.base, this.capacity) >= need) {
       S.dropEntry(i32, this.base, place);
     } else if (!this.isInParts) {

@@ -32,8 +32,8 @@ export function makeLarge(
   for (let index = 0; index < count && isMade; index++) {
     S.readEntry(i32, base, capacity, index, place);
     const hash = hashKeyWords(i32, place.nameWord, place.nameBytes, k0, k1, 0);
-    const number = D.segmentNumber(hash, segments), expires = place.expiresAtMs !== 0;
-    const part = partWithRoom(shard, top, ownerHash, number, place.entryWords + 1, expires);
+    const number = D.segmentNumber(hash, segments), needed = place.entryWords + 1;
+    const part = partWithRoom(shard, top, ownerHash, number, needed, place.hasExpiry);
     isMade = part !== 0;
     if (isMade) {
       const bits = S.slotBits(i32, base, index);
@@ -75,9 +75,7 @@ export function makeSmall(shard: Shard, ref: number): number {
 
 /** Adds a copy of the entry that `place` describes to a segment that has room for it. */
 function addCopy(i32: Int32Array, to: number, capacity: number, bits: number): void {
-  if (place.expiresAtMs !== 0) {
-    S.giveExpiryWords(i32, to);
-    S.lowerEarliest(i32, to, place.expiresAtMs);
-  }
+  if (place.hasExpiry) S.giveExpiryWords(i32, to);
+  if (place.expiresAtMs !== 0) S.lowerEarliest(i32, to, place.expiresAtMs);
   S.addCopy(i32, to, capacity, bits, i32, place.entryWord, place.entryWords);
 }

@@ -52,7 +52,7 @@ export function partWithRoom(
   let parts = 0;
   for (let part = first; part !== 0; part = nextPart(shard, part), parts++) {
     const base = partBase(shard, part), capacity = partWords(shard, part);
-    const need = words + missingWords(i32, base, expires);
+    const need = words + S.missingWords(i32, base, expires);
     const free = S.freeWords(i32, base, capacity);
     if (free < need) {
       if (free + S.deadWords(i32, base) < need) continue;
@@ -109,7 +109,7 @@ export function growPart(
     goneWords = place.entryWords;
   }
   const used = S.slotsAt(i32, base) - base + S.countOf(i32, base) + S.liveWords(i32, base);
-  const least = used - goneWords + words + missingWords(i32, base, expires);
+  const least = used - goneWords + words + S.missingWords(i32, base, expires);
   if (least > PART_WORDS_MAX) return 0;
   const wanted = Math.min(PART_WORDS_MAX, Math.max(least, used + (used >>> 2)));
   const made = makePart(shard, ownerHash, number, wanted, least);
@@ -119,10 +119,6 @@ export function growPart(
   if (expires) S.giveExpiryWords(i32, to);
   D.replacePart(shard, top, number, part, made);
   return made;
-}
-
-export function missingWords(i32: Int32Array, base: number, expires: boolean): number {
-  return expires && !S.hasExpiryWords(i32, base) ? 2 : 0;
 }
 
 /** Splits one segment; the top has room for the leaf that the new one may need. False: no memory, all is as it was. */

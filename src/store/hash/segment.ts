@@ -3,7 +3,8 @@
 // A slotted page, as databases have them, in words of 32 bits from `base` on:
 //   word 0   fields (16) | words of the heap, dead ones too (16)
 //   word 1   dead words of the heap (16) | flags
-//   with FLAG_EXPIRES two words more: the earliest moment at which a field expires may be no sooner than this, 0 for none
+//   with FLAG_EXPIRES two words more: the earliest moment at which a field expires may be no sooner than this, 0 for none;
+//   every segment has them in which an entry has room for a moment, be it one that no longer expires
 //   then a slot for each field, in the order of insertion:
 //            distance of its entry from the segment's end (12) | tag (8) | name bytes (5) | value bytes (7)
 //   the heap grows downwards from the end. An entry is the name and then the value, each padded to whole words; where
@@ -339,6 +340,11 @@ export function removeField(
   if (place.entryWord === base + capacity - heap) {
     i32[base] = (i32[base] & COUNT_MASK) | ((heap - place.entryWords) << HEAP_SHIFT);
   } else i32[base + 1] += place.entryWords;
+}
+
+/** Words that a segment needs beside an entry's own, before it may take one that has room for a moment. */
+export function missingWords(i32: Int32Array, base: number, hasExpiry: boolean): number {
+  return hasExpiry && !hasExpiryWords(i32, base) ? EXPIRY_WORDS : 0;
 }
 
 /** Makes room for the moment at which the first field expires; takes 2 of the free words. */
