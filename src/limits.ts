@@ -204,6 +204,11 @@ export const MONITOR_ARGUMENT_BYTES_MAX = 16_384;
 export const GATHER_PART = 0.75;
 export const GATHER_MS_MAX = 0.3;
 export const GATHER_LEARN = 0.25;
+/**
+ * Under `always`, a worker writes and syncs in its own thread while a sync takes less than this on average: waking the
+ * log's thread and being woken by it takes 0.1 ms. Above it, others are served while the disk works.
+ */
+export const IN_PLACE_SYNC_MS_MAX = 0.5;
 /** What a client may queue between MULTI and EXEC; each worker's clients together, this or a share of maxmemory. */
 export const TRANSACTION_BYTES_MAX = 67_108_864;
 /** Beside its bytes, a queued command and each of its arguments take about so many. */

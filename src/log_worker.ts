@@ -26,7 +26,7 @@ import {
   FSYNC_ALWAYS,
   FSYNC_INTERVAL,
 } from "./log/log_board.ts";
-import { LOG_WORKING, Ring } from "./log/ring.ts";
+import { LOG_WORKING, Ring, ROLE_OF_LOG } from "./log/ring.ts";
 import type { LogThreadStart, MessageFromLog } from "./log_messages.ts";
 import { EffectRecorder } from "./persistence/effect_recorder.ts";
 import { EntryLoader } from "./persistence/entry_loader.ts";
@@ -210,10 +210,18 @@ function serve(ring: Ring, writer: LogWriter): void {
       if (!heal(ring, writer)) return;
       continue;
     }
+    if (ring.fsync === FSYNC_ALWAYS && !ring.isEmpty) {
+      ring.gather(Math.floor(inFlightUnits * GATHER_PART), GATHER_MS_MAX);
+    }
+    ring.waitForRole(ROLE_OF_LOG);
     try {
-      if (ring.fsync === FSYNC_ALWAYS && !ring.isEmpty) {
-        ring.gather(Math.floor(inFlightUnits * GATHER_PART), GATHER_MS_MAX);
+      if (ring.hasFailedInPlace) {
+        writer.abandon();
+        ring.clearFailedInPlace();
+        tellFailure(ring.reason);
+        continue;
       }
+      writer.resume();
       const wrote = writer.drain();
       const fsync = ring.fsync, nowMs = Date.now();
       if (wrote && ring.number("unsyncedSinceMs") === 0) ring.setNumber("unsyncedSinceMs", nowMs);
@@ -233,16 +241,20 @@ function serve(ring: Ring, writer: LogWriter): void {
         inFlightUnits += (inFlight - inFlightUnits) * GATHER_LEARN;
         writer.sync();
         syncedAtMs = nowMs;
-        ring.setNumber("unsyncedSinceMs", 0);
       }
       if (wrote || isAsked) idleRounds = 0;
       else idleRounds++;
-      rest(ring, writer, fsync, idleRounds);
     } catch (error) {
       // Mistakes of this program are no trouble of the disk: main ends the process, the log brings the data back.
       if (error instanceof TypeError || error instanceof RangeError) throw error;
-      failed(ring, writer, error as Error);
+      writer.abandon();
+      ring.setFailed((error as Error).message);
+      tellFailure(ring.reason);
+      continue;
+    } finally {
+      ring.giveRole();
     }
+    rest(ring, writer, ring.fsync, idleRounds);
   }
 }
 
@@ -269,7 +281,6 @@ function answer(ring: Ring, writer: LogWriter): boolean {
     isAsked = true;
     writer.drain();
     if (writer.hasUnsynced) writer.sync();
-    ring.setNumber("unsyncedSinceMs", 0);
     ring.done(ASK_SYNC, sync);
   }
   const healed = ring.asked(ASK_HEALED);
@@ -297,11 +308,8 @@ function rest(ring: Ring, writer: LogWriter, fsync: number, idleRounds: number):
   } else ring.sleep(1000, isNeeded);
 }
 
-function failed(ring: Ring, writer: LogWriter, error: Error): void {
-  writer.abandon();
-  ring.setFailed(error.message);
-  ring.setNumber("unsyncedSinceMs", 0);
-  log("error", `the log cannot be written, writes are refused: ${error.message}`);
+function tellFailure(reason: string): void {
+  log("error", `the log cannot be written, writes are refused: ${reason}`);
 }
 
 /** While the disk fails: drains into nothing, and tries a new segment now and then. False: told to stop. */

@@ -17,7 +17,7 @@ import {
 } from "./limits.ts";
 import { type DirectoryLock, lockDirectory } from "./log/disk.ts";
 import { ASK_STOP, FSYNC_NAMES } from "./log/log_board.ts";
-import { createRingMemory, Ring } from "./log/ring.ts";
+import { createRingMemory, Ring, ROLE_OF_WORKERS } from "./log/ring.ts";
 import { openLogOutput } from "./log_output.ts";
 import { LogThreads } from "./log_threads.ts";
 import { Logger, singleLine } from "./logger.ts";
@@ -99,7 +99,10 @@ async function serve(): Promise<void> {
     end: Deno.exit,
     waitsForLoad: ring !== null,
     beforeEnd: () => log?.stop() ?? Promise.resolve(true),
-    ...ring === null ? {} : { snapshot: () => log?.snapshot() ?? Promise.resolve("starting") },
+    ...ring === null ? {} : {
+      snapshot: () => log?.snapshot() ?? Promise.resolve("starting"),
+      waitsForDisk: (workerIndex: number) => ring.role === ROLE_OF_WORKERS + workerIndex,
+    },
     rewriteConfig: (values) => {
       if (config.configPath === null) {
         throw new Error("The server is running without a config file");

@@ -34,6 +34,8 @@ export interface SupervisorOptions {
   readonly waitsForLoad?: boolean;
   /** Runs when all workers have stopped, before the process ends; resolves with whether all went well. */
   readonly beforeEnd?: () => Promise<boolean>;
+  /** Whether a worker waits for the disk, which is no reason to think it dead. */
+  readonly waitsForDisk?: (workerIndex: number) => boolean;
   /** Makes a snapshot; resolves with why not, or null. */
   readonly snapshot?: () => Promise<string | null>;
   /** For tests; the heartbeat is looked at this often. */
@@ -191,13 +193,14 @@ export class Supervisor {
   }
 
   #watchHeartbeats(checkIntervalMs: number): void {
-    const { settings } = this.#options;
+    const { settings, waitsForDisk } = this.#options;
     const last = new Int32Array(this.#workerCount);
     const silentChecks = new Int32Array(this.#workerCount);
     this.#checks = setInterval(() => {
       for (let i = 0; i < this.#workerCount; i++) {
         const beat = settings.heartbeat(i);
-        silentChecks[i] = beat === last[i] ? silentChecks[i]! + 1 : 0;
+        const isSilent = beat === last[i] && waitsForDisk?.(i) !== true;
+        silentChecks[i] = isSilent ? silentChecks[i]! + 1 : 0;
         last[i] = beat;
         if (silentChecks[i]! <= SILENT_CHECKS_MAX) continue;
         this.#fail(

@@ -17,7 +17,8 @@ import { isLoopback } from "./loopback.ts";
 import { createWorkerLogger } from "./logger.ts";
 import { DirectoryDisk } from "./log/disk.ts";
 import { LoadTurns } from "./log/load_turns.ts";
-import { Ring } from "./log/ring.ts";
+import { InPlaceWriter } from "./log/in_place_writer.ts";
+import { Ring, ROLE_OF_WORKERS } from "./log/ring.ts";
 import { watchLoopLag } from "./loop_lag.ts";
 import { Metrics, type MetricsMemory, WorkerMetrics } from "./metrics.ts";
 import { EffectRecorder } from "./persistence/effect_recorder.ts";
@@ -77,7 +78,12 @@ function start(message: StartMessage): void {
     (log) => scope.postMessage(log),
   );
   const ring = message.ringMemory === null ? null : new Ring(message.ringMemory);
-  const recorder = ring === null ? null : new EffectRecorder(store, ring);
+  const inPlace = ring === null
+    ? null
+    : new InPlaceWriter(new DirectoryDisk(config.dataDir), ring, ROLE_OF_WORKERS + workerIndex);
+  const recorder = ring === null ? null : new EffectRecorder(store, ring, () => inPlace!.isFast);
+  const createGate = () =>
+    ring === null ? null : new ReplyGate(ring, () => recorder!.published, inPlace);
   const brake = new PasswordBrake(metrics.counters);
   const services: Services = {
     config,
@@ -110,14 +116,14 @@ function start(message: StartMessage): void {
     sessions,
     counters: metrics.counters,
     hasPassword: services.hasPassword,
-    gate: ring === null ? null : new ReplyGate(ring, () => recorder!.published),
+    gate: createGate(),
     log: (level, text, client) => logger[level](text, client === "" ? {} : { client }),
   });
   const http = new HttpServer({
     services,
     engine,
     counters: metrics.counters,
-    gate: ring === null ? null : new ReplyGate(ring, () => recorder!.published),
+    gate: createGate(),
     notReadyReason: () => notReadyReason(settings, ring),
     log: (level, text) => logger[level](text),
     fail: reportError,
@@ -134,7 +140,10 @@ function start(message: StartMessage): void {
     scope.postMessage({ type: "failed", error: (error as Error).message, environment: true });
     return;
   }
-  const heartbeat = setInterval(() => settings.beat(workerIndex), HEARTBEAT_MS);
+  const heartbeat = setInterval(() => {
+    settings.beat(workerIndex);
+    inPlace?.tidy();
+  }, HEARTBEAT_MS);
   const endSweeping = startSweeping({
     store,
     settings,

@@ -266,6 +266,7 @@ function persistenceLines({ services, nowMs }: Source): InfoLine[] {
       ["log_frames", of("frames")],
       ["log_bytes", of("bytes")],
       ["log_syncs", syncs],
+      ["log_syncs_in_place", of("syncsInPlace")],
       ["log_sync_usec_avg", syncs === 0 ? 0 : Math.round((of("syncMsTotal") / syncs) * 1000)],
       ["log_sync_usec_last", Math.round(of("syncMsLast") * 1000)],
       [

@@ -27,6 +27,9 @@ export const FSYNC_INTERVAL = 1;
 export const FSYNC_NEVER = 2;
 export const FSYNC_NAMES = ["always", "interval", "never"] as const;
 
+/** How much the latest sync counts in the mean. */
+export const SYNC_MEAN_PART = 1 / 8;
+
 /** What others ask of the log's writer, each a counter of askings and one of doings. */
 export const ASK_SYNC = 0;
 export const ASK_ROTATE = 1;
@@ -76,6 +79,10 @@ export const LOG_NUMBER = {
   /** A snapshot is made when the log has so many bytes, and so many percent more than the last one; 0: never. */
   compactBytesMin: 30,
   compactPercent: 31,
+  /** What a sync takes, as a moving mean. */
+  syncMsMean: 32,
+  /** Of `syncs`, those of workers that wrote in place. */
+  syncsInPlace: 33,
 } as const;
 export type LogNumber = keyof typeof LOG_NUMBER;
 

@@ -46,10 +46,13 @@ export class EffectRecorder implements EffectLog {
   /** Memory for a group that is too long for the ring. */
   #carrier: StagedBlock | null = null;
   readonly #partsBytes: number;
+  readonly #isWrittenInPlace: () => boolean;
 
-  constructor(store: Store, ring: Ring) {
+  /** `isWrittenInPlace`: whether who waits for the log writes it, so that its own thread need not be woken. */
+  constructor(store: Store, ring: Ring, isWrittenInPlace: () => boolean = () => false) {
     this.#store = store;
     this.#ring = ring;
+    this.#isWrittenInPlace = isWrittenInPlace;
     this.#hashes = new HashEffects(store.createHash());
     this.#partsBytes = ring.capacityBytes / 4;
   }
@@ -319,7 +322,7 @@ export class EffectRecorder implements EffectLog {
     // A batch of reads wakes nobody: two wakes of a thread cost as much as the rest of such a batch.
     if (this.#settledGroups === this.published) return;
     this.#settledGroups = this.published;
-    this.#ring.wake();
+    if (!this.#isWrittenInPlace()) this.#ring.wake();
   }
 
   /** Gives all credit back: the worker ends. */

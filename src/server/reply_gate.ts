@@ -11,6 +11,13 @@ export const LOST = NaN;
 /** A wait is looked after this often even if nobody wakes it. */
 const WAIT_MS = 1000;
 
+/** Who writes the log in this thread while that is faster than to wake another. */
+export interface LogInPlace {
+  readonly isFast: boolean;
+  /** Writes and syncs what is in the ring; false if somebody else does. */
+  write(): boolean;
+}
+
 /** What waits: a connection's queue, or a promise. */
 interface Waiter {
   /** The log went on; gives whether there is still something to wait for. */
@@ -21,6 +28,7 @@ interface Waiter {
 
 export class ReplyGate implements ReplyHold {
   readonly #ring: Ring;
+  readonly #inPlace: LogInPlace | null;
   /** Groups that this worker has put into the ring. */
   readonly #published: () => number;
   /** Connections with replies that wait, and how often the log had failed before those were made. */
@@ -29,8 +37,9 @@ export class ReplyGate implements ReplyHold {
   #publishedAtBegin = 0;
   #failuresAtBegin = 0;
 
-  constructor(ring: Ring, published: () => number) {
+  constructor(ring: Ring, published: () => number, inPlace: LogInPlace | null = null) {
     this.#ring = ring;
+    this.#inPlace = inPlace;
     this.#published = published;
   }
 
@@ -87,9 +96,22 @@ export class ReplyGate implements ReplyHold {
         this.#waiting.delete(queue);
       }
       if (this.#waiting.size > 0 && ring.synced === seen && ring.failures === failures) {
-        await ring.syncedChanged(seen, WAIT_MS);
+        if (!await this.#writeInPlace()) await ring.syncedChanged(seen, WAIT_MS);
       }
     }
     this.#isRunning = false;
+  }
+
+  /** Writes what all connections have put into the ring in this turn of the event loop; false if another thread does. */
+  async #writeInPlace(): Promise<boolean> {
+    const inPlace = this.#inPlace;
+    if (inPlace === null) return false;
+    if (inPlace.isFast) {
+      await new Promise((resolve) => setImmediate(resolve));
+      return inPlace.write();
+    }
+    // It was fast a moment ago, when nobody was woken.
+    this.#ring.wake();
+    return false;
   }
 }

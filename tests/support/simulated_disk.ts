@@ -41,17 +41,16 @@ function changed(bytes: Uint8Array, change: Change): Uint8Array<ArrayBuffer> {
 
 type NameChange =
   | { readonly made: string; readonly inode: Inode }
-  | { readonly from: string; readonly to: string }
+  | { readonly from: string; readonly to: string; readonly inode: Inode }
   | { readonly removed: string };
 
 function renamed(names: Map<string, Inode>, change: NameChange): void {
   if ("made" in change) names.set(change.made, change.inode);
   else if ("removed" in change) names.delete(change.removed);
   else {
-    const inode = names.get(change.from);
-    if (inode === undefined) return; // Its making was forgotten.
-    names.delete(change.from);
-    names.set(change.to, inode);
+    // A directory holds names and inodes: another file that has the old name is not meant.
+    if (names.get(change.from) === change.inode) names.delete(change.from);
+    names.set(change.to, change.inode);
   }
 }
 
@@ -106,8 +105,7 @@ export class SimulatedDisk implements Disk {
 
   rename(from: string, to: string): void {
     this.begin("rename", from);
-    this.#of(from);
-    this.#change({ from, to });
+    this.#change({ from, to, inode: this.#of(from) });
   }
 
   remove(name: string): void {

@@ -7,7 +7,14 @@ import assert from "node:assert/strict";
 import { cleanUp } from "../../src/log/clean_up.ts";
 import { LogWriter, makeSpare } from "../../src/log/log_writer.ts";
 import { recover, type Recovered } from "../../src/log/recovery.ts";
-import { createRingMemory, LOG_WORKING, Ring } from "../../src/log/ring.ts";
+import { InPlaceWriter } from "../../src/log/in_place_writer.ts";
+import {
+  createRingMemory,
+  LOG_WORKING,
+  Ring,
+  ROLE_OF_LOG,
+  ROLE_OF_WORKERS,
+} from "../../src/log/ring.ts";
 import { EffectRecorder } from "../../src/persistence/effect_recorder.ts";
 import { EntryLoader } from "../../src/persistence/entry_loader.ts";
 import { StoreParts } from "../../src/persistence/ring_parts.ts";
@@ -43,6 +50,8 @@ export class Promises {
 export class SimulatedLog {
   readonly ring = new Ring(createRingMemory(RING_BYTES, -3000));
   readonly writer: LogWriter;
+  /** A worker's, which writes to the same segments. */
+  readonly inPlace: InPlaceWriter;
   readonly keeper: SnapshotKeeper;
   readonly #recorder: EffectRecorder;
   readonly #hashes: StoreHashes;
@@ -69,6 +78,7 @@ export class SimulatedLog {
       segmentBytesMax: SEGMENT_BYTES_MAX,
     });
     const ring = this.ring;
+    this.inPlace = new InPlaceWriter(disk, ring, ROLE_OF_WORKERS, SEGMENT_BYTES_MAX);
     this.keeper = new SnapshotKeeper({
       disk,
       store,
@@ -128,7 +138,8 @@ export class SimulatedLog {
     if (this.ring.state !== LOG_WORKING) this.heal();
     else if (roll < 60) this.command();
     else if (roll < 75) this.#asWriter(() => this.writer.drain());
-    else if (roll < 88) this.sync();
+    else if (roll < 82) this.sync();
+    else if (roll < 88) this.#writeInPlace();
     else if (roll < 94) this.snapshot();
     else this.#prefill();
     this.noteSynced();
@@ -140,6 +151,17 @@ export class SimulatedLog {
       if (this.writer.hasUnsynced) this.writer.sync();
     });
     this.noteSynced();
+  }
+
+  /** What a worker does whose replies wait. */
+  #writeInPlace(): void {
+    if (this.random.below(4) === 0) this.inPlace.tidy();
+    const before = this.ring.head, isWritten = this.inPlace.write();
+    // It takes any error for the disk's.
+    if (this.disk.operations >= this.disk.stopAt) throw new Stopped();
+    this.noteSynced();
+    const { head } = this.ring;
+    assert.equal(isWritten, head !== before && this.ring.isSynced(head), "written is synced");
   }
 
   /** Why not, or null. */
@@ -170,6 +192,7 @@ export class SimulatedLog {
   /** As the log's thread and the keeper do after a failure. */
   heal(): void {
     const { ring, writer } = this;
+    if (ring.hasFailedInPlace) this.#asWriter(() => {});
     if (!writer.isOpen) {
       writer.discard();
       try {
@@ -303,13 +326,22 @@ export class SimulatedLog {
       this.writer.discard();
       return true;
     }
+    this.ring.waitForRole(ROLE_OF_LOG);
     try {
+      if (this.ring.hasFailedInPlace) {
+        this.writer.abandon();
+        this.ring.clearFailedInPlace();
+        return true;
+      }
+      this.writer.resume();
       run();
     } catch (error) {
       if (error instanceof Stopped || error instanceof assert.AssertionError) throw error;
       this.noteSynced();
       this.writer.abandon();
       this.ring.setFailed((error as Error).message);
+    } finally {
+      this.ring.giveRole();
     }
     return true;
   }

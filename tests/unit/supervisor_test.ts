@@ -17,7 +17,7 @@ class PretendedWorker extends EventTarget {
   }
 }
 
-function open(checkIntervalMs = 60_000) {
+function open(checkIntervalMs = 60_000, waitsForDisk = (_worker: number) => false) {
   const parsed = parseConfig(["--workers", "2"], {}, { coreCount: 2, memoryBytes: 2 ** 30 });
   assert.ok("ok" in parsed);
   const config = parsed.ok;
@@ -52,6 +52,7 @@ function open(checkIntervalMs = 60_000) {
     writeRecord: (record) => lines.push(`${record.source} ${record.message}`),
     end: (exitCode) => ended(exitCode),
     checkIntervalMs,
+    waitsForDisk,
   });
   return { supervisor, settings, workers, lines, end };
 }
@@ -131,6 +132,22 @@ Deno.test("Supervisor ends with 70 when one heartbeat stands still, and not befo
     assert.equal(exitCode, 70);
     assert.match(lines[0]!, /^error worker-1 gave no sign of life/);
     assert.match(lines[0]!, new RegExp(` ${SILENT_CHECKS_MAX + 1} checks`));
+  } finally {
+    clearInterval(beating);
+  }
+});
+
+Deno.test("Supervisor bears with a worker that waits for the disk, as long as it does", async () => {
+  let looks = 0;
+  const { supervisor, settings, lines, end } = open(1, (worker) => {
+    return worker === 1 && looks++ < SILENT_CHECKS_MAX * 3;
+  });
+  const beating = setInterval(() => settings.beat(0), 1);
+  try {
+    supervisor.start();
+    assert.equal(await end, 70);
+    assert.match(lines[0]!, /^error worker-1 gave no sign of life/);
+    assert.ok(looks > SILENT_CHECKS_MAX * 3, `ended after ${looks} looks`);
   } finally {
     clearInterval(beating);
   }
