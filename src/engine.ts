@@ -14,7 +14,8 @@ import type { Services } from "./commands/services.ts";
 import { get, set } from "./commands/strings.ts";
 import { CommandLookup, ROWS } from "./commands/table.ts";
 import { EvictionLog } from "./commands/eviction_log.ts";
-import { EXEC, RUNS_IN_MULTI, TransactionRunner } from "./commands/transaction_runner.ts";
+import { RUNS_IN_MULTI } from "./commands/transaction_queue.ts";
+import { EXEC, TransactionRunner } from "./commands/transaction_runner.ts";
 import { SingleReader } from "./commands/single_read.ts";
 import * as errors from "./errors.ts";
 import { BY_FREQUENCY, clockKindOf } from "./eviction_policies.ts";
@@ -195,7 +196,7 @@ export class Engine {
       if (
         isPaused && rowIndex >= 0 &&
         (isHeldBack(ROWS[rowIndex], pausesOnlyWrites) ||
-          (rowIndex === EXEC && this.#transactions.writes(session)))
+          (rowIndex === EXEC && this.#transactions.queue.writes(session)))
       ) {
         this.parked = pauseOver(pauseEndsAtMs - nowMs);
         this.outcome = PARKED;
@@ -238,18 +239,18 @@ export class Engine {
         groupEnd = next;
         if (this.#isTextTooLong(c)) {
           reply.error(errors.TEXT_TOO_LONG);
-          if (isQueueing) this.#transactions.abort(session);
+          if (isQueueing) this.#transactions.queue.abort(session);
           continue;
         }
       }
       if (rowIndex < 0) {
         this.#unknown(c);
-        if (isQueueing) this.#transactions.abort(session);
+        if (isQueueing) this.#transactions.queue.abort(session);
         continue;
       }
       const row = ROWS[rowIndex], kind = row.kind;
       if (row.arity > 0 ? c.argCount !== row.arity : c.argCount < -row.arity) {
-        if (rowIndex === EXEC) isQueueing = this.#transactions.refuseExec(c, row.name);
+        if (rowIndex === EXEC) isQueueing = this.#transactions.queue.refuseExec(c, row.name);
         else reply.error(errors.wrongArity(row.name));
         isRefused = true;
       } else if (!session.isAuthenticated && (row.flags & R.NO_AUTH) === 0) {
@@ -268,10 +269,10 @@ export class Engine {
         reply.error(errors.OUT_OF_MEMORY);
         isRefused = true;
       } else if (isQueueing && RUNS_IN_MULTI[rowIndex] === 0) {
-        if (this.#areKeysShort(row) && this.#transactions.queue(c, next - 1, rowIndex)) {
+        if (this.#areKeysShort(row) && this.#transactions.queue.add(c, next - 1, rowIndex)) {
           this.#rowOf[next - 1] = QUEUED;
           session.lastCommand = row.name;
-        } else this.#transactions.abort(session);
+        } else this.#transactions.queue.abort(session);
         continue;
       } else if (kind === R.READ) {
         if (this.#isKeyShort(row)) next = this.#reads(row, next, groupEnd);
@@ -305,7 +306,7 @@ export class Engine {
           isEnding = true;
         }
       }
-      if (isRefused && isQueueing) this.#transactions.abort(session);
+      if (isRefused && isQueueing) this.#transactions.queue.abort(session);
       if (isAlone && !isRefused) {
         accounts.noteAlone(c, next - 1, rowIndex, performance.now() - aloneAtMs);
         if (accounts.isMonitored) accounts.noteMonitored(c, next - 1, rowIndex);
@@ -352,7 +353,7 @@ export class Engine {
 
   /** A session has ended: what it has queued and watched is let go. */
   forget(session: Session): void {
-    this.#transactions.end(session);
+    this.#transactions.queue.end(session);
   }
 
   /** The name for CLIENT LIST; a container's row has noted its subcommand already. */
