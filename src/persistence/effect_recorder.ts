@@ -165,9 +165,11 @@ export class EffectRecorder implements EffectLog {
     const isShort = writer.length === 0 && keyBytes < SHORT_BYTES_END &&
       valueBytes < SHORT_BYTES_END;
     const lengthBytes = stringEffectBytes(keyBytes, expiresAtMs, valueBytes);
-    const units = unitsOf(lengthBytes);
-    if (isShort && units <= this.#creditUnits) {
-      const start = ring.reserve(units), at = ring.placeOf(start, units);
+    const units = unitsOf(lengthBytes), isReserved = isShort && units <= this.#creditUnits;
+    let start = 0;
+    if (isReserved) {
+      start = ring.reserve(units);
+      const at = ring.placeOf(start, units);
       this.#creditUnits -= units;
       this.published++;
       if (at >= 0) {
@@ -187,21 +189,6 @@ export class EffectRecorder implements EffectLog {
         ring.publish(start, lengthBytes);
         return;
       }
-      // It lies at both ends of the ring.
-      writer.reserve(EFFECT_OVERHEAD_BYTES + lengthBytes);
-      writer.putString(
-        database,
-        keyView,
-        keyStart,
-        keyEnd,
-        expiresAtMs,
-        valueView,
-        valueStart,
-        valueEnd,
-      );
-      ring.fill(start, writer.bytes, writer.view, writer.length, false);
-      writer.length = 0;
-      return;
     }
     writer.reserve(EFFECT_OVERHEAD_BYTES + lengthBytes);
     writer.putString(
@@ -214,6 +201,10 @@ export class EffectRecorder implements EffectLog {
       valueStart,
       valueEnd,
     );
+    if (!isReserved) return;
+    // Its place lies at both ends of the ring.
+    ring.fill(start, writer.bytes, writer.view, writer.length, false);
+    writer.length = 0;
   }
 
   range(shardNumber: number, key: EffectKey, from: number, to: number): void {
@@ -221,7 +212,7 @@ export class EffectRecorder implements EffectLog {
     const ref = this.#find(shard, key), isBlock = record.isBlock(shard, ref);
     const isReferred = isBlock && count > INLINE_VALUE_BYTES_MAX;
     writer.reserve(EFFECT_OVERHEAD_BYTES + key.end - key.start + (isReferred ? 0 : count));
-    writer.range(key.database, key.view, key.start, key.end, from, count);
+    writer.range(key, from, count);
     if (isReferred) this.#refer(shard, ref, from, count);
     else if (!isBlock) {
       const start = record.valueStartOf(shard, ref);
@@ -238,12 +229,12 @@ export class EffectRecorder implements EffectLog {
 
   remove(_shardNumber: number, key: EffectKey): void {
     this.#writer.reserve(EFFECT_OVERHEAD_BYTES + key.end - key.start);
-    this.#writer.remove(key.database, key.view, key.start, key.end);
+    this.#writer.remove(key);
   }
 
   expire(_shardNumber: number, key: EffectKey, expiresAtMs: number): void {
     this.#writer.reserve(EFFECT_OVERHEAD_BYTES + key.end - key.start);
-    this.#writer.expire(key.database, key.view, key.start, key.end, expiresAtMs);
+    this.#writer.expire(key, expiresAtMs);
   }
 
   fields(_shardNumber: number, key: EffectKey, count: number): void {
@@ -285,9 +276,9 @@ export class EffectRecorder implements EffectLog {
     this.#writer.moment(expiresAtMs);
   }
 
-  #beginFields(kind: number, { database, view, start, end }: EffectKey, count: number): void {
-    this.#writer.reserve(EFFECT_OVERHEAD_BYTES + end - start);
-    this.#writer.fields(kind, database, view, start, end, count);
+  #beginFields(kind: number, key: EffectKey, count: number): void {
+    this.#writer.reserve(EFFECT_OVERHEAD_BYTES + key.end - key.start);
+    this.#writer.fields(kind, key, count);
   }
 
   flush(database: number): void {
