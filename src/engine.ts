@@ -12,9 +12,12 @@ import { CommandContext, type Finish } from "./commands/context.ts";
 import { effectBytes } from "./commands/effect_bytes.ts";
 import type { Services } from "./commands/services.ts";
 import { get, set } from "./commands/strings.ts";
-import { CommandLookup, ROWS } from "./commands/table.ts";
+import { GroupLookups } from "./commands/group_lookups.ts";
+import { LookAhead } from "./commands/look_ahead.ts";
+import { ROWS } from "./commands/table.ts";
 import { EvictionLog } from "./commands/eviction_log.ts";
-import { EXEC, RUNS_IN_MULTI, TransactionRunner } from "./commands/transaction_runner.ts";
+import { RUNS_IN_MULTI } from "./commands/transaction_queue.ts";
+import { EXEC, TransactionRunner } from "./commands/transaction_runner.ts";
 import { SingleReader } from "./commands/single_read.ts";
 import * as errors from "./errors.ts";
 import { BY_FREQUENCY, clockKindOf } from "./eviction_policies.ts";
@@ -33,7 +36,7 @@ import {
 } from "./limits.ts";
 import { COUNTER, type WorkerMetrics } from "./metrics.ts";
 import type { DroppingWriter, ReplyWriter } from "./protocol/reply_writer.ts";
-import { BATCH_COMMANDS_MAX, type RequestBatch, STYLE_TEXT } from "./protocol/request_batch.ts";
+import { type RequestBatch, STYLE_TEXT } from "./protocol/request_batch.ts";
 import { REPLY_ON, REPLY_SKIP, type Session } from "./session.ts";
 import { ProcessState } from "./settings.ts";
 import {
@@ -55,12 +58,6 @@ export type Outcome = typeof DONE | typeof PARKED | typeof CLOSE;
 
 /** In the place of a command's row once it is queued: it has not run. */
 const QUEUED = -2;
-/** Two counts in one number: hits of a group of keys or commands, and above them misses. */
-const MISS = 2 ** 20;
-/** What look-ahead asks of each row, beside the rows: it passes over all commands first. */
-const FIRST_KEY = Int8Array.from(ROWS, (row) => row.firstKey);
-const LAST_KEY = Int8Array.from(ROWS, (row) => row.lastKey);
-const KEY_STEP = Int8Array.from(ROWS, (row) => row.keyStep);
 /** What WRITES holds for rows that may log a whole object of any length. */
 const WRITES_WHOLE = 2;
 /** Rows whose effects are logged. */
@@ -83,16 +80,12 @@ export class Engine {
 
   readonly #context: CommandContext;
   readonly #effects: EffectLog | null;
-  readonly #lookup = new CommandLookup(ROWS.map((row) => row.name));
+  readonly #ahead: LookAhead;
   /** Row of each command of the batch, −1 if there is none of that name. */
-  readonly #rowOf = new Int16Array(BATCH_COMMANDS_MAX);
+  readonly #rowOf: Int16Array;
   /** Shards of a command with several keys: marked with the current round, and the sequences read. */
   readonly #shardRound: Uint32Array;
   readonly #shardBegun: Int32Array;
-  /** Arguments that are keys, of the batch or of a group: those that are loaded together. */
-  readonly #keyArg = new Int32Array(BATCH_COMMANDS_MAX);
-  /** The last argument of the batch that was loaded ahead. */
-  #loadedTo = 0;
   readonly #keyBytesMax: number;
   /** Longest key and value of a line of text, 0 for no bound but the usual ones. */
   readonly #textBytesMax: number;
@@ -108,8 +101,7 @@ export class Engine {
   #stamp = 0;
   /** Set by a change that found no memory and no room in the log for removals either: it is to wait. */
   #isStarved = false;
-  /** Hits and misses after each look-up of a group, while look-ups are counted by namespace. */
-  readonly #lookupsAfter = new Float64Array(KEYS_PER_GROUP);
+  readonly #lookups: GroupLookups;
 
   constructor(
     readonly store: Store,
@@ -120,7 +112,10 @@ export class Engine {
     readonly silent: DroppingWriter,
   ) {
     this.#effects = effects;
+    this.#ahead = new LookAhead(store);
+    this.#rowOf = this.#ahead.rowOf;
     this.#accounts = new BatchAccounts(services, metrics);
+    this.#lookups = new GroupLookups(this.#accounts);
     this.single = new SingleReader(store, services, clock, metrics, this.#accounts);
     this.#context = new CommandContext(store, services, effects);
     this.#evictionLog = effects === null ? null : new EvictionLog(effects);
@@ -179,7 +174,7 @@ export class Engine {
     if (session.databaseVersion !== this.services.settings.databaseVersion) {
       c.selectDatabase(session.databaseNumber);
     }
-    this.#lookAhead(batch, from, session.database);
+    this.#ahead.pass(batch, from, session.database);
     const isLoading = this.services.settings.state === ProcessState.STARTING;
     const effects = this.#effects;
     let next = from, refusal: string | null = null;
@@ -195,7 +190,7 @@ export class Engine {
       if (
         isPaused && rowIndex >= 0 &&
         (isHeldBack(ROWS[rowIndex], pausesOnlyWrites) ||
-          (rowIndex === EXEC && this.#transactions.writes(session)))
+          (rowIndex === EXEC && this.#transactions.queue.writes(session)))
       ) {
         this.parked = pauseOver(pauseEndsAtMs - nowMs);
         this.outcome = PARKED;
@@ -238,18 +233,18 @@ export class Engine {
         groupEnd = next;
         if (this.#isTextTooLong(c)) {
           reply.error(errors.TEXT_TOO_LONG);
-          if (isQueueing) this.#transactions.abort(session);
+          if (isQueueing) this.#transactions.queue.abort(session);
           continue;
         }
       }
       if (rowIndex < 0) {
         this.#unknown(c);
-        if (isQueueing) this.#transactions.abort(session);
+        if (isQueueing) this.#transactions.queue.abort(session);
         continue;
       }
       const row = ROWS[rowIndex], kind = row.kind;
       if (row.arity > 0 ? c.argCount !== row.arity : c.argCount < -row.arity) {
-        if (rowIndex === EXEC) isQueueing = this.#transactions.refuseExec(c, row.name);
+        if (rowIndex === EXEC) isQueueing = this.#transactions.queue.refuseExec(c, row.name);
         else reply.error(errors.wrongArity(row.name));
         isRefused = true;
       } else if (!session.isAuthenticated && (row.flags & R.NO_AUTH) === 0) {
@@ -268,10 +263,10 @@ export class Engine {
         reply.error(errors.OUT_OF_MEMORY);
         isRefused = true;
       } else if (isQueueing && RUNS_IN_MULTI[rowIndex] === 0) {
-        if (this.#areKeysShort(row) && this.#transactions.queue(c, next - 1, rowIndex)) {
+        if (this.#areKeysShort(row) && this.#transactions.queue.add(c, next - 1, rowIndex)) {
           this.#rowOf[next - 1] = QUEUED;
           session.lastCommand = row.name;
-        } else this.#transactions.abort(session);
+        } else this.#transactions.queue.abort(session);
         continue;
       } else if (kind === R.READ) {
         if (this.#isKeyShort(row)) next = this.#reads(row, next, groupEnd);
@@ -288,7 +283,7 @@ export class Engine {
         const database = session.database;
         if (this.#areKeysShort(row)) row.run(c);
         isQueueing = session.transaction !== null && session.transaction.isOpen;
-        if (session.database !== database) this.#lookAhead(batch, next, session.database);
+        if (session.database !== database) this.#ahead.pass(batch, next, session.database);
         if (c.parked !== null || session.isClosing) {
           this.isParkedSilent = replyMode !== REPLY_ON;
           this.parked = c.parked === null
@@ -305,7 +300,7 @@ export class Engine {
           isEnding = true;
         }
       }
-      if (isRefused && isQueueing) this.#transactions.abort(session);
+      if (isRefused && isQueueing) this.#transactions.queue.abort(session);
       if (isAlone && !isRefused) {
         accounts.noteAlone(c, next - 1, rowIndex, performance.now() - aloneAtMs);
         if (accounts.isMonitored) accounts.noteMonitored(c, next - 1, rowIndex);
@@ -336,8 +331,7 @@ export class Engine {
    * in the read buffer, and refused or stored when it is whole).
    */
   stageOpenBulk(session: Session, batch: RequestBatch): StagedBlock | null {
-    const first = batch.argCount, start = batch.argStart[first], end = batch.argEnd[first];
-    const rowIndex = this.#lookup.find(batch.view, batch.bytes, start, end);
+    const first = batch.argCount, rowIndex = this.#ahead.rowNamed(batch, first);
     if (rowIndex < 0 || !session.isAuthenticated) return null;
     const row = ROWS[rowIndex];
     if (row.kind !== R.CHANGE || row.firstKey !== 1 || (row.flags & R.APPENDS) !== 0) return null;
@@ -352,7 +346,7 @@ export class Engine {
 
   /** A session has ended: what it has queued and watched is let go. */
   forget(session: Session): void {
-    this.#transactions.end(session);
+    this.#transactions.queue.end(session);
   }
 
   /** The name for CLIENT LIST; a container's row has noted its subcommand already. */
@@ -374,52 +368,6 @@ export class Engine {
     const args: string[] = [];
     for (let i = 1; i < Math.min(c.argCount, 32); i++) args.push(c.argText(i));
     c.reply.error(errors.unknownCommand(c.argText(0), args));
-  }
-
-  /**
-   * Finds each command's row and hashes its keys; and, when there are several keys, starts loading their
-   * index lines and then their records, so that the misses overlap (8 % on pipelines, more on large data).
-   */
-  #lookAhead(batch: RequestBatch, from: number, database: number): void {
-    const { view, bytes, argStart, argEnd, argHash, argSlot, commandArg, commandCount } = batch;
-    const store = this.store, rowOf = this.#rowOf;
-    const keyArg = this.#keyArg;
-    let keys = 0, rowIndex = -1, lastWord = 0, lastBytes = -1;
-    for (let i = from; i < commandCount; i++) {
-      const first = commandArg[i];
-      const start = argStart[first], end = argEnd[first];
-      const word = view.getInt32(start, true);
-      // Pipelines repeat one command: its name is compared with the one before, first of all.
-      if (word !== lastWord || end - start !== lastBytes) {
-        rowIndex = this.#lookup.find(view, bytes, start, end);
-        lastWord = word;
-        lastBytes = end - start <= 4 ? end - start : -1;
-      }
-      rowOf[i] = rowIndex;
-      if (rowIndex < 0) continue;
-      const firstKey = FIRST_KEY[rowIndex];
-      if (firstKey === 0) continue;
-      const last = LAST_KEY[rowIndex] === firstKey
-        ? Math.min(first + firstKey, commandArg[i + 1] - 1)
-        : first + lastKeyOf(ROWS[rowIndex], commandArg[i + 1] - first);
-      for (let at = first + firstKey; at <= last; at += KEY_STEP[rowIndex]) {
-        argHash[at] = store.hash(view, argStart[at], argEnd[at], database);
-        argSlot[at] = 0;
-        if (keys < keyArg.length) keyArg[keys++] = at;
-      }
-    }
-    this.#loadedTo = keys < keyArg.length ? batch.argCount : keyArg[keys - 1];
-    // In loops of their own, short enough that many loads are under way at once.
-    if (keys > 1) this.#loadKeys(batch, keys);
-  }
-
-  /** Starts loading index lines, then records, of the keys listed in `#keyArg`; leaves hints in `argSlot`. */
-  #loadKeys({ argHash, argSlot }: RequestBatch, keys: number): void {
-    const store = this.store, keyArg = this.#keyArg;
-    let loaded = 0;
-    for (let i = 0; i < keys; i++) loaded ^= store.touchIndex(argHash[keyArg[i]]);
-    store.loaded = loaded;
-    for (let i = 0; i < keys; i++) argSlot[keyArg[i]] = store.touchRecord(argHash[keyArg[i]]);
   }
 
   #isKeyShort(row: CommandRow): boolean {
@@ -469,7 +417,7 @@ export class Engine {
       // By its name, so that the compiler can look into it: saves 40 of 350 ns.
       if (row.run === get) get(c);
       else row.run(c);
-      if (notesLookups) this.#lookupsAfter[group - 1] = c.hits + c.misses * MISS;
+      if (notesLookups) this.#lookups.note(group - 1, c);
       if (group === READS_PER_GROUP || next === count) break;
       const following = this.#followingRead(next);
       if (following === null) break;
@@ -478,7 +426,7 @@ export class Engine {
       c.argCount = batch.commandArg[++next] - c.first;
     }
     if (group > 0 && !c.needsLock && store.confirmReads(shards, begun, group)) {
-      if (notesLookups) this.#noteReads(first, next, hits, misses);
+      if (notesLookups) this.#lookups.countCommands(batch, this.#rowOf, first, next, hits, misses);
       return next;
     }
     c.reply.rewind();
@@ -488,35 +436,10 @@ export class Engine {
       c.first = batch.commandArg[command];
       c.argCount = batch.commandArg[command + 1] - c.first;
       this.#read(ROWS[this.#rowOf[command]]);
-      if (notesLookups) this.#lookupsAfter[command - first] = c.hits + c.misses * MISS;
+      if (notesLookups) this.#lookups.note(command - first, c);
     }
-    if (notesLookups) this.#noteReads(first, next, hits, misses);
+    if (notesLookups) this.#lookups.countCommands(batch, this.#rowOf, first, next, hits, misses);
     return next;
-  }
-
-  /** Counts the look-ups of a group of reads by namespace; `hits` and `misses` are from before it. */
-  #noteReads(first: number, next: number, hits: number, misses: number): void {
-    const batch = this.#context.batch;
-    for (let command = first; command < next; command++) {
-      const after = this.#lookupsAfter[command - first];
-      const hitsAfter = after % MISS, missesAfter = Math.floor(after / MISS);
-      const key = batch.commandArg[command] + ROWS[this.#rowOf[command]].firstKey;
-      this.#accounts.noteLookup(batch, key, hitsAfter - hits, missesAfter - misses);
-      hits = hitsAfter;
-      misses = missesAfter;
-    }
-  }
-
-  /** The same for a group of keys of one command. */
-  #noteKeys(row: CommandRow, from: number, to: number, hits: number, misses: number): void {
-    const c = this.#context;
-    for (let key = from; key <= to; key += row.keyStep) {
-      const after = this.#lookupsAfter[Math.floor((key - from) / row.keyStep)];
-      const hitsAfter = after % MISS, missesAfter = Math.floor(after / MISS);
-      this.#accounts.noteLookup(c.batch, c.first + key, hitsAfter - hits, missesAfter - misses);
-      hits = hitsAfter;
-      misses = missesAfter;
-    }
   }
 
   /** The row of a command, if it is a sound read of one key. */
@@ -784,8 +707,11 @@ export class Engine {
   #readGroup(row: CommandRow, from: number, to: number): void {
     const c = this.#context, store = this.store, begun = this.#shardBegun;
     const hits = c.hits, misses = c.misses, count = c.count;
+    const { notesLookups } = this.#accounts;
     // The first keys of the batch were loaded ahead; a long command's other groups are when their turn comes.
-    if (c.first + to > this.#loadedTo) this.#loadGroup(row, from, to);
+    if (c.first + to > this.#ahead.loadedTo) {
+      this.#ahead.loadGroup(c.batch, row, c.first, from, to);
+    }
     const round = this.#markShards(row, from, to);
     c.reply.mark();
     c.needsLock = false;
@@ -806,7 +732,7 @@ export class Engine {
           }
         }
         if (isWhole && !c.needsLock) {
-          if (this.#accounts.notesLookups) this.#noteKeys(row, from, to, hits, misses);
+          if (notesLookups) this.#lookups.countKeys(c, row, from, to, hits, misses);
           return;
         }
         this.metrics.counters[COUNTER.readRetries]++;
@@ -830,7 +756,7 @@ export class Engine {
     for (let i = 0; i < begun.length; i++) {
       if (this.#shardRound[i] === round) store.unlockReading(store.shards[i]);
     }
-    if (this.#accounts.notesLookups) this.#noteKeys(row, from, to, hits, misses);
+    if (notesLookups) this.#lookups.countKeys(c, row, from, to, hits, misses);
   }
 
   #eachKey(row: CommandRow, from: number, to: number): void {
@@ -838,7 +764,7 @@ export class Engine {
     let keys = 0;
     for (let key = from; key <= to && !c.needsLock; key += row.keyStep) {
       row.each!(c, key);
-      if (notesLookups) this.#lookupsAfter[keys++] = c.hits + c.misses * MISS;
+      if (notesLookups) this.#lookups.note(keys++, c);
     }
   }
 
@@ -893,14 +819,6 @@ export class Engine {
     if (c.isOutOfMemory) this.#refuse();
     c.staging.discard();
     c.targetIndex = 0;
-  }
-
-  #loadGroup(row: CommandRow, from: number, to: number): void {
-    let keys = 0;
-    for (let key = from; key <= to; key += row.keyStep) {
-      this.#keyArg[keys++] = this.#context.first + key;
-    }
-    this.#loadKeys(this.#context.batch, keys);
   }
 
   #markShards(row: CommandRow, from: number, to: number): number {

@@ -3,11 +3,11 @@
 // Small strings are worked on under the locks of all keys. Large results are made without lock from pinned blocks,
 // and stored under the locks again; made anew there if a source has changed meanwhile.
 import { BITOP_NOT_KEYS, SYNTAX } from "../errors.ts";
+import { fillPieces } from "../piecewise_bytes.ts";
 import { type Block, INLINE_VALUE_BYTES_MAX, type PinnedBlock, record } from "../store/store.ts";
 import * as R from "./command_row.ts";
 import type { CommandRow } from "./command_row.ts";
 import type { CommandContext } from "./context.ts";
-import { fill } from "./staging.ts";
 import { FlatBytes, type ValueBytes } from "./value_reading.ts";
 
 type Operation = "AND" | "OR" | "XOR" | "NOT";
@@ -94,7 +94,7 @@ function fillResult(block: Block, operation: Operation, sources: readonly Source
   for (let at = 0; at < block.lengthBytes; at += chunk.length) {
     const part = chunk.subarray(0, Math.min(chunk.length, block.lengthBytes - at));
     combine(operation, sources, at, part);
-    fill(block, at, part);
+    fillPieces(block, at, part);
   }
 }
 

@@ -140,7 +140,7 @@ function reset(c: CommandContext): void {
   session.isNoTouch = false;
   session.isNoEvict = false;
   c.services.monitor.end(session);
-  c.transactions.end(session);
+  c.transactions.queue.end(session);
   session.user = DEFAULT_USER;
   session.isAuthenticated = !c.services.hasPassword;
   c.reply.status("RESET");

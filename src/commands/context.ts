@@ -7,6 +7,7 @@ import { BY_RECENCY, clockKindOf } from "../eviction_policies.ts";
 import { NOT_AN_INTEGER, WRONG_TYPE } from "../errors.ts";
 import type { EffectSink } from "../log/effects.ts";
 import { APPEND_LOCKED_BYTES_MAX } from "../limits.ts";
+import { joinPieces } from "../piecewise_bytes.ts";
 import type { ReplyWriter, ValueSource } from "../protocol/reply_writer.ts";
 import type { RequestBatch } from "../protocol/request_batch.ts";
 import type { Session } from "../session.ts";
@@ -342,13 +343,7 @@ export class CommandContext {
         ArrayBuffer
       >;
     }
-    const copy = new Uint8Array(count), block = this.store.blockOf(shard, this.ref);
-    for (let at = 0; at < count;) {
-      const piece = block.piece(at, count - at);
-      copy.set(piece, at);
-      at += piece.length;
-    }
-    return copy;
+    return joinPieces(this.store.blockOf(shard, this.ref), 0, count);
   }
 
   /**

@@ -1,5 +1,6 @@
 // DUMP and RESTORE: values as payloads of Redis's own format, between servers.
 import { BAD_FORMAT, BAD_PAYLOAD, BUSY_KEY, NOT_AN_INTEGER, SYNTAX } from "../errors.ts";
+import { fillPieces } from "../piecewise_bytes.ts";
 import type { HashField } from "../rdb_hash.ts";
 import {
   hashPayload,
@@ -101,11 +102,7 @@ function store(
   if (value.length <= INLINE_VALUE_BYTES_MAX) return c.putBytes(1, value, expiresAtMs);
   const block = c.freshBlock(1, value.length);
   if (block === null) return false;
-  for (let at = 0; at < value.length;) {
-    const piece = block.piece(at, value.length - at);
-    piece.set(value.subarray(at, at + piece.length));
-    at += piece.length;
-  }
+  fillPieces(block, 0, value);
   return c.putFresh(1, expiresAtMs);
 }
 

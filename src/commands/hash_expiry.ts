@@ -79,7 +79,7 @@ function hexpire(name: string, form: TimeForm): (c: CommandContext) => void {
     const given = CONDITIONS.find(([word]) => c.argIs(3, word));
     const from = readFields(c, given === undefined ? 3 : 4, TOO_FEW_FIELDS);
     if (from === 0) return;
-    if (found === 0) return replyEach(c, from, NO_FIELD);
+    if (found === 0) return replyNoFields(c, from);
     const condition = given === undefined ? ALWAYS : given[1], isDue = moment <= c.nowMs;
     if (!isDue && !hash.admitFields(1, from, c.argCount - from)) return;
     reply.array(c.argCount - from);
@@ -96,9 +96,24 @@ function hexpire(name: string, form: TimeForm): (c: CommandContext) => void {
   };
 }
 
-function replyEach({ argCount, reply }: CommandContext, from: number, number: number): void {
+/**
+ * `FIELDS numfields field ...` at argument 2: the first field's argument, with a number to be replied for each. 0: no key
+ * was found, or the words are wrong, and the reply is made.
+ */
+function beginNumbers(c: CommandContext, found: number): number {
+  const from = readFields(c, 2);
+  if (from === 0) return 0;
+  if (found === 0) {
+    replyNoFields(c, from);
+    return 0;
+  }
+  c.reply.array(c.argCount - from);
+  return from;
+}
+
+function replyNoFields({ argCount, reply }: CommandContext, from: number): void {
   reply.array(argCount - from);
-  for (let i = from; i < argCount; i++) reply.integer(number);
+  for (let i = from; i < argCount; i++) reply.integer(NO_FIELD);
 }
 
 /** HTTL key FIELDS numfields field [field ...], HPTTL, HEXPIRETIME, HPEXPIRETIME */
@@ -106,10 +121,8 @@ function hashTimes(msPerUnit: number, isRelative: boolean): (c: CommandContext) 
   return (c) => {
     const { hash, reply } = c, found = hash.find(1);
     if (found < 0) return;
-    const from = readFields(c, 2);
+    const from = beginNumbers(c, found);
     if (from === 0) return;
-    if (found === 0) return replyEach(c, from, NO_FIELD);
-    reply.array(c.argCount - from);
     for (let i = from; i < c.argCount; i++) {
       if (!hash.findField(i)) reply.integer(NO_FIELD);
       else if (hash.fieldExpiresAtMs === 0) reply.integer(NO_EXPIRY);
@@ -126,10 +139,8 @@ function hashTimes(msPerUnit: number, isRelative: boolean): (c: CommandContext) 
 function hpersist(c: CommandContext): void {
   const { hash, reply } = c, found = hash.findForChange(1);
   if (found < 0) return;
-  const from = readFields(c, 2);
+  const from = beginNumbers(c, found);
   if (from === 0) return;
-  if (found === 0) return replyEach(c, from, NO_FIELD);
-  reply.array(c.argCount - from);
   for (let i = from; i < c.argCount; i++) {
     if (!hash.findField(i)) reply.integer(NO_FIELD);
     else if (hash.fieldExpiresAtMs === 0) reply.integer(NO_EXPIRY);

@@ -1,11 +1,12 @@
 // LCS: the longest common subsequence of two strings, by dynamic programming (Wagner and Fischer, 1974).
 import { LCS_LEN_AND_IDX, LCS_NO_STRINGS, LCS_TOO_LARGE, SYNTAX } from "../errors.ts";
+import { joinPieces } from "../piecewise_bytes.ts";
 import { type PinnedBlock, TYPE_STRING } from "../store/store.ts";
 import * as R from "./command_row.ts";
 import type { CommandRow } from "./command_row.ts";
 import type { CommandContext } from "./context.ts";
 import { argPosition } from "./string_ranges.ts";
-import { FlatBytes, type ValueBytes } from "./value_reading.ts";
+import { FlatBytes } from "./value_reading.ts";
 
 const NOTHING = new FlatBytes(new Uint8Array(0));
 
@@ -45,7 +46,8 @@ function replyLcs(c: CommandContext): void {
   if (options === null) return;
   const cells = (values[0].lengthBytes + 1) * (values[1].lengthBytes + 1);
   if (cells * 4 > c.services.settings.valueBytesMax) return c.reply.error(LCS_TOO_LARGE);
-  const [a, b] = values.map(together), table = lengths(a, b);
+  const [a, b] = values.map((value) => joinPieces(value, 0, value.lengthBytes));
+  const table = lengths(a, b);
   const length = table[cells - 1];
   if (options.wantsLength) return c.reply.integer(length);
   const matches: Match[] = [];
@@ -79,17 +81,6 @@ function takeValue(c: CommandContext, index: number): void {
   if (c.find(index) === 0) return;
   if (c.type !== TYPE_STRING) areStrings = false;
   else if (c.openRead() >= 0) values[index - 1] = c.pinFound() ?? new FlatBytes(c.valueCopy());
-}
-
-/** The bytes in one piece. */
-function together(value: ValueBytes): Uint8Array {
-  const bytes = new Uint8Array(value.lengthBytes);
-  for (let at = 0; at < bytes.length;) {
-    const piece = value.piece(at, bytes.length - at);
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  return bytes;
 }
 
 function readOptions(c: CommandContext): Options | null {

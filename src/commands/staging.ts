@@ -1,5 +1,6 @@
 // Large values on their way into the store: blocks that are filled without lock, and linked under it.
 import { APPEND_LOCKED_BYTES_MAX, RECLAIM_PAUSE_MS } from "../limits.ts";
+import { fillPieces, piecesOf } from "../piecewise_bytes.ts";
 import type { RequestBatch } from "../protocol/request_batch.ts";
 import type { CommandRow } from "./command_row.ts";
 import {
@@ -98,7 +99,7 @@ export class Staging {
     } else {
       const bytes = batch.bytes.subarray(batch.argStart[at], batch.argEnd[at]);
       block = this.stage(shard, bytes.length, nowMs);
-      if (block !== null) fill(block, 0, bytes);
+      if (block !== null) fillPieces(block, 0, bytes);
     }
     if (block === null) return false;
     this.#staged.push({ argument, block, oldBytes: 0, oldPage: -1 });
@@ -124,7 +125,7 @@ export class Staging {
     const block = this.stage(shard, oldBytes + added.length, nowMs);
     if (block !== null) {
       if (old !== null) copy(old, block);
-      fill(block, oldBytes, added);
+      fillPieces(block, oldBytes, added);
       this.#staged.push({ argument, block, oldBytes, oldPage: old === null ? -1 : old.firstPage });
     }
     old?.release();
@@ -213,7 +214,7 @@ export class Staging {
     }
     if (page < 0) {
       const start = record.valueStartOf(shard, ref);
-      fill(staged.block, 0, shard.u8.subarray(start, start + staged.oldBytes));
+      fillPieces(staged.block, 0, shard.u8.subarray(start, start + staged.oldBytes));
     }
     return true;
   }
@@ -264,28 +265,15 @@ export class Staging {
   }
 }
 
-/** Copies bytes into a block. */
-export function fill(block: Block, from: number, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length;) {
-    const piece = block.piece(from + done, bytes.length - done);
-    piece.set(bytes.subarray(done, done + piece.length));
-    done += piece.length;
-  }
-}
-
 /** Pages come with what was in them before. */
 function clear(block: Block, from: number): void {
-  for (let at = from; at < block.lengthBytes;) {
-    const piece = block.piece(at, block.lengthBytes - at);
-    piece.fill(0);
-    at += piece.length;
-  }
+  for (const piece of piecesOf(block, from, block.lengthBytes)) piece.fill(0);
 }
 
 function copy(from: Block, to: Block): void {
-  for (let done = 0; done < from.lengthBytes;) {
-    const piece = from.piece(done, from.lengthBytes - done);
-    fill(to, done, piece);
+  let done = 0;
+  for (const piece of piecesOf(from, 0, from.lengthBytes)) {
+    fillPieces(to, done, piece);
     done += piece.length;
   }
 }

@@ -8,6 +8,7 @@ import {
   parseLongDoubleBytes,
 } from "../long_double.ts";
 import { parseBigInteger } from "../number_format.ts";
+import { fillPieces } from "../piecewise_bytes.ts";
 import * as R from "./command_row.ts";
 import type { CommandRow } from "./command_row.ts";
 import type { CommandContext } from "./context.ts";
@@ -52,12 +53,7 @@ function setrange(c: CommandContext): void {
   if (added === 0) return c.reply.integer(isThere ? c.valueBytes : 0);
   if (offset + added > c.services.settings.valueBytesMax) return c.reply.error(STRING_TOO_LONG);
   if (!c.openString(1, offset + added)) return;
-  const value = c.argBytes(3);
-  for (let done = 0; done < added;) {
-    const piece = c.piece(offset + done, added - done);
-    piece.set(value.subarray(done, done + piece.length));
-    done += piece.length;
-  }
+  fillPieces(c, offset, c.argBytes(3));
   c.changed(1, offset, offset + added);
   c.reply.integer(c.valueBytes);
 }

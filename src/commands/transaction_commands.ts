@@ -9,7 +9,7 @@ import { NO_KEY } from "./row_parts.ts";
 /** MULTI */
 function multi(c: CommandContext): void {
   if (c.session.transaction?.isOpen) return c.reply.error(errors.NESTED_MULTI);
-  c.transactions.open(c);
+  c.transactions.queue.open(c);
   c.reply.ok();
 }
 
@@ -22,7 +22,7 @@ function exec(c: CommandContext): void {
 /** DISCARD */
 function discard(c: CommandContext): void {
   if (!c.session.transaction?.isOpen) return c.reply.error(errors.DISCARD_WITHOUT_MULTI);
-  c.transactions.end(c.session);
+  c.transactions.queue.end(c.session);
   c.reply.ok();
 }
 
@@ -33,13 +33,13 @@ function watch(c: CommandContext): void {
   if ((transaction?.watchCount ?? 0) + c.argCount - 1 > WATCHED_KEYS_MAX) {
     return c.reply.error(errors.WATCHED_TOO_MANY);
   }
-  c.transactions.watch(c);
+  c.transactions.queue.watch(c);
   c.reply.ok();
 }
 
 /** UNWATCH */
 function unwatch(c: CommandContext): void {
-  c.transactions.unwatch(c.session);
+  c.transactions.queue.unwatch(c.session);
   c.reply.ok();
 }
 

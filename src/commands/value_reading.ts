@@ -1,11 +1,10 @@
 // Strings too large to be worked on under a lock: they are pinned under it, and read when it is released.
+import type { PiecewiseBytes } from "../piecewise_bytes.ts";
 import type { CommandContext } from "./context.ts";
 
 /** The bytes of a string, piece by piece. */
-export interface ValueBytes {
+export interface ValueBytes extends PiecewiseBytes {
   readonly lengthBytes: number;
-  /** The longest contiguous piece at `offset` below the length, at most `bytesMax` bytes; never empty. */
-  piece(offset: number, bytesMax: number): Uint8Array;
 }
 
 /** Bytes that lie together. */

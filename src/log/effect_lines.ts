@@ -13,6 +13,7 @@
 // `mergeFields`, which like a put tells when the key expires.
 // Effects of a snapshot have the sequence 0. Bytes that are not UTF-8 stand as {"base64":"..."}.
 import type { EffectReader } from "./effect_reader.ts";
+import type { KeyBytes } from "./effects.ts";
 import type { EffectWriter } from "./effect_writer.ts";
 import { readFields, writeFields } from "./field_lines.ts";
 import { bytesOf, type LineLimits, wholeNumber, writeBytes } from "./line_values.ts";
@@ -134,48 +135,44 @@ function readKeyed(
   // The last word of a key is read whole.
   const padded = new Uint8Array((key.length + 7) & ~3);
   padded.set(key);
-  const view = new DataView(padded.buffer);
+  const place = { database, view: new DataView(padded.buffer), start: 0, end: key.length };
+  writer.reserve(EFFECT_OVERHEAD_BYTES + key.length);
   if (effect === "remove") {
-    writer.reserve(EFFECT_OVERHEAD_BYTES + key.length);
-    writer.remove(database, view, 0, key.length);
+    writer.remove(place);
     return excess(fields, ["database", "key"]);
   }
   if (kind === SET_FIELDS || kind === REMOVE_FIELDS || kind === EXPIRE_FIELDS) {
-    writer.reserve(EFFECT_OVERHEAD_BYTES + key.length);
     return excess(fields, ["database", "key", "fields"]) ??
       readFields(
         fields.fields,
         kind,
         writer,
         limits,
-        (count) => writer.fields(kind, database, view, 0, key.length, count),
+        (count) => writer.fields(kind, place, count),
       );
   }
   if (effect === "range") {
-    return readRange(fields, writer, database, view, key.length, valueBytesMax);
+    return readRange(fields, writer, place, valueBytesMax);
   }
   const expiresAtMs = wholeNumber(fields.expiresAtMs, 0, Number.MAX_SAFE_INTEGER);
   if (expiresAtMs === null) return `"expiresAtMs" is no whole number from 0 on`;
   if (effect === "expire") {
-    writer.reserve(EFFECT_OVERHEAD_BYTES + key.length);
-    writer.expire(database, view, 0, key.length, expiresAtMs);
+    writer.expire(place, expiresAtMs);
     return excess(fields, ["database", "key", "expiresAtMs"]);
   }
   const words = new Int32Array(padded.buffer);
   if (kind === MERGE_FIELDS) {
-    writer.reserve(EFFECT_OVERHEAD_BYTES + key.length);
-    const place = writer.mergeFields(database, words, 0, key.length, expiresAtMs);
+    const merge = writer.mergeFields(database, words, 0, key.length, expiresAtMs);
     return excess(fields, ["database", "key", "expiresAtMs", "fields"]) ??
-      readFields(fields.fields, kind, writer, limits, (count) => writer.endMerge(place, count));
+      readFields(fields.fields, kind, writer, limits, (count) => writer.endMerge(merge, count));
   }
   const type = TYPE_NAMES.indexOf(fields.type as (typeof TYPE_NAMES)[number]);
   if (type <= 0) return `"type" is not one of: ${TYPE_NAMES.slice(1).join(", ")}`;
   if (type === VALUE_HASH) {
-    writer.reserve(EFFECT_OVERHEAD_BYTES + key.length);
-    const place = writer.putHash(database, words, 0, key.length, expiresAtMs);
+    const hash = writer.putHash(database, words, 0, key.length, expiresAtMs);
     const problem = excess(fields, ["database", "key", "expiresAtMs", "type", "fields"]) ??
       readFields(fields.fields, kind, writer, limits, () => {});
-    writer.endHash(place);
+    writer.endHash(hash);
     return problem;
   }
   const value = bytesOf(fields.value);
@@ -192,9 +189,7 @@ function readKeyed(
 function readRange(
   fields: Record<string, unknown>,
   writer: EffectWriter,
-  database: number,
-  keyView: DataView,
-  keyBytes: number,
+  key: KeyBytes,
   valueBytesMax: number,
 ): string | null {
   const offset = wholeNumber(fields.offset, 0, valueBytesMax);
@@ -204,8 +199,8 @@ function readRange(
   if (offset + value.length > valueBytesMax) {
     return `"value" ends at byte ${offset + value.length}, at most ${valueBytesMax}`;
   }
-  writer.reserve(EFFECT_OVERHEAD_BYTES + keyBytes + value.length);
-  writer.range(database, keyView, 0, keyBytes, offset, value.length);
+  writer.reserve(EFFECT_OVERHEAD_BYTES + key.end + value.length);
+  writer.range(key, offset, value.length);
   writer.raw(value);
   return excess(fields, ["database", "key", "offset", "value"]);
 }

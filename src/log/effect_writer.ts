@@ -1,4 +1,5 @@
 // Writes effects as MessagePack into memory, without an object for each; knows no ring and no file.
+import type { KeyBytes } from "./effects.ts";
 import {
   ARRAY_0,
   ARRAY_16,
@@ -59,8 +60,7 @@ export class EffectWriter {
     expiresAtMs: number,
     valueBytes: number,
   ): void {
-    this.#head(ARRAY_6, PUT, database);
-    this.binWords(from, keyWord, keyBytes);
+    this.#headOfWords(ARRAY_6, PUT, database, from, keyWord, keyBytes);
     this.bytes[this.length++] = type;
     this.moment(expiresAtMs);
     this.binHead(valueBytes);
@@ -95,8 +95,7 @@ export class EffectWriter {
     keyBytes: number,
     expiresAtMs: number,
   ): number {
-    this.#head(ARRAY_6, PUT, database);
-    this.binWords(from, keyWord, keyBytes);
+    this.#headOfWords(ARRAY_6, PUT, database, from, keyWord, keyBytes);
     this.bytes[this.length++] = VALUE_HASH;
     this.moment(expiresAtMs);
     return this.#openLength(BIN_32);
@@ -114,8 +113,7 @@ export class EffectWriter {
     keyBytes: number,
     expiresAtMs: number,
   ): number {
-    this.#head(ARRAY_5, MERGE_FIELDS, database);
-    this.binWords(from, keyWord, keyBytes);
+    this.#headOfWords(ARRAY_5, MERGE_FIELDS, database, from, keyWord, keyBytes);
     this.moment(expiresAtMs);
     return this.#openLength(ARRAY_32);
   }
@@ -155,36 +153,20 @@ export class EffectWriter {
   }
 
   /** A range up to its bytes, of which `count` follow. Call `reserve()` for all of it before. */
-  range(
-    database: number,
-    keyView: DataView,
-    keyStart: number,
-    keyEnd: number,
-    offset: number,
-    count: number,
-  ): void {
-    this.#head(ARRAY_5, RANGE, database);
-    this.bin(keyView, keyStart, keyEnd);
+  range(key: KeyBytes, offset: number, count: number): void {
+    this.#headOfKey(ARRAY_5, RANGE, key);
     this.bytes[this.length] = UINT_32;
     this.view.setUint32(this.length + 1, offset);
     this.length += 5;
     this.binHead(count);
   }
 
-  remove(database: number, keyView: DataView, keyStart: number, keyEnd: number): void {
-    this.#head(ARRAY_3, REMOVE, database);
-    this.bin(keyView, keyStart, keyEnd);
+  remove(key: KeyBytes): void {
+    this.#headOfKey(ARRAY_3, REMOVE, key);
   }
 
-  expire(
-    database: number,
-    keyView: DataView,
-    keyStart: number,
-    keyEnd: number,
-    expiresAtMs: number,
-  ): void {
-    this.#head(ARRAY_4, EXPIRE, database);
-    this.bin(keyView, keyStart, keyEnd);
+  expire(key: KeyBytes, expiresAtMs: number): void {
+    this.#headOfKey(ARRAY_4, EXPIRE, key);
     this.moment(expiresAtMs);
   }
 
@@ -192,16 +174,8 @@ export class EffectWriter {
    * An effect on `count` fields of a hash up to them: of each follow its name, and by the kind its moment and its value.
    * Call `reserve()` before.
    */
-  fields(
-    kind: number,
-    database: number,
-    keyView: DataView,
-    keyStart: number,
-    keyEnd: number,
-    count: number,
-  ): void {
-    this.#head(ARRAY_4, kind, database);
-    this.bin(keyView, keyStart, keyEnd);
+  fields(kind: number, key: KeyBytes, count: number): void {
+    this.#headOfKey(ARRAY_4, kind, key);
     this.#arrayHead(kind === SET_FIELDS ? count * 3 : kind === EXPIRE_FIELDS ? count * 2 : count);
   }
 
@@ -281,6 +255,24 @@ export class EffectWriter {
     this.bytes[this.length++] = array;
     this.bytes[this.length++] = kind;
     this.bytes[this.length++] = database;
+  }
+
+  #headOfKey(array: number, kind: number, { database, view, start, end }: KeyBytes): void {
+    this.#head(array, kind, database);
+    this.bin(view, start, end);
+  }
+
+  /** The same of a key that lies in words. */
+  #headOfWords(
+    array: number,
+    kind: number,
+    database: number,
+    from: Int32Array,
+    keyWord: number,
+    keyBytes: number,
+  ): void {
+    this.#head(array, kind, database);
+    this.binWords(from, keyWord, keyBytes);
   }
 
   /** Bytes from a view that is readable to 3 bytes past `end`. */

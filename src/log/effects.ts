@@ -1,12 +1,16 @@
 // What commands did to the entries: the seam between the running of commands and whoever records changes.
 
-/** A key as it lies in a request, with its hash and the database it lies in, whatever number that has. */
-export interface EffectKey {
-  readonly hash: number;
+/** A key in memory that is readable to 3 bytes past its end, and the database it lies in, whatever number that has. */
+export interface KeyBytes {
   readonly database: number;
   readonly view: DataView;
   readonly start: number;
   readonly end: number;
+}
+
+/** The same as it lies in a request, with its hash. */
+export interface EffectKey extends KeyBytes {
+  readonly hash: number;
 }
 
 /**

@@ -16,15 +16,15 @@ import {
 import { SHORT_BYTES_END, stringEffectBytes, writeStringEffect } from "../log/string_effect.ts";
 import { FSYNC_INTERVAL } from "../log/log_board.ts";
 import { type Ring, type RingPart, unitsOf } from "../log/ring.ts";
+import { piecesOf } from "../piecewise_bytes.ts";
 import {
-  type Block,
   INLINE_VALUE_BYTES_MAX,
   record,
   type Shard,
-  type StagedBlock,
   type Store,
   TYPE_HASH,
 } from "../store/store.ts";
+import { GroupCarrier } from "./group_carrier.ts";
 import { HashEffects } from "./hash_effects.ts";
 import { encodeParts, PART_BYTES, PARTS_HEAD_BYTES } from "./ring_parts.ts";
 
@@ -44,7 +44,7 @@ export class EffectRecorder implements EffectLog {
   /** What `published` was when the log's writer was last woken. */
   #settledGroups = 0;
   /** Memory for a group that is too long for the ring. */
-  #carrier: StagedBlock | null = null;
+  readonly #carrier: GroupCarrier;
   readonly #partsBytes: number;
   readonly #isWrittenInPlace: () => boolean;
 
@@ -54,6 +54,7 @@ export class EffectRecorder implements EffectLog {
     this.#ring = ring;
     this.#isWrittenInPlace = isWrittenInPlace;
     this.#hashes = new HashEffects(store.createHash());
+    this.#carrier = new GroupCarrier(store);
     this.#partsBytes = ring.capacityBytes / 4;
   }
 
@@ -64,28 +65,20 @@ export class EffectRecorder implements EffectLog {
   admit(boundBytes: number, nowMs: number): boolean {
     if (this.#isLate(nowMs)) return false;
     const wanted = Math.min(boundBytes, this.#partsBytes);
-    if (boundBytes > this.#partsBytes && !this.#isCarried(boundBytes)) {
-      this.#discardCarrier();
-      this.#carrier = this.#store.stage(this.#store.shards[0], boundBytes + this.#writer.length);
-      // Without memory for it the command itself will find none: it is refused there.
-      if (this.#carrier === null) return true;
+    // Without memory for it the command itself will find none: it is refused there.
+    if (this.isTooLong(boundBytes) && !this.#carrier.stage(boundBytes + this.#writer.length)) {
+      return true;
     }
     // Beside what is gathered and not published yet.
     const units = unitsOf(wanted + this.#writer.length);
     if (this.#takeUnits(units)) return true;
-    this.#discardCarrier();
+    this.#carrier.discard();
     return false;
-  }
-
-  /** Whether the memory that is at hand holds so much more than what is gathered. */
-  #isCarried(boundBytes: number): boolean {
-    return this.#carrier !== null &&
-      this.#carrier.lengthBytes >= boundBytes + this.#writer.length;
   }
 
   hasRoomFor(boundBytes: number): boolean {
     const together = this.#writer.length + EFFECT_OVERHEAD_BYTES + boundBytes;
-    if (together > this.#partsBytes) return this.#isCarried(EFFECT_OVERHEAD_BYTES + boundBytes);
+    if (together > this.#partsBytes) return this.#carrier.holds(together);
     // Credit is one subtraction, so it may be taken with a shard locked; it is not waited for.
     return this.#takeUnits(unitsOf(together));
   }
@@ -122,7 +115,8 @@ export class EffectRecorder implements EffectLog {
 
   /** Whether a group of so many bytes is beyond what lies in the ring, and no memory was found for it. */
   isTooLong(boundBytes: number): boolean {
-    return boundBytes > this.#partsBytes && !this.#isCarried(boundBytes);
+    return boundBytes > this.#partsBytes &&
+      !this.#carrier.holds(boundBytes + this.#writer.length);
   }
 
   begin(): void {}
@@ -168,9 +162,11 @@ export class EffectRecorder implements EffectLog {
     const isShort = writer.length === 0 && keyBytes < SHORT_BYTES_END &&
       valueBytes < SHORT_BYTES_END;
     const lengthBytes = stringEffectBytes(keyBytes, expiresAtMs, valueBytes);
-    const units = unitsOf(lengthBytes);
-    if (isShort && units <= this.#creditUnits) {
-      const start = ring.reserve(units), at = ring.placeOf(start, units);
+    const units = unitsOf(lengthBytes), isReserved = isShort && units <= this.#creditUnits;
+    let start = 0;
+    if (isReserved) {
+      start = ring.reserve(units);
+      const at = ring.placeOf(start, units);
       this.#creditUnits -= units;
       this.published++;
       if (at >= 0) {
@@ -190,21 +186,6 @@ export class EffectRecorder implements EffectLog {
         ring.publish(start, lengthBytes);
         return;
       }
-      // It lies at both ends of the ring.
-      writer.reserve(EFFECT_OVERHEAD_BYTES + lengthBytes);
-      writer.putString(
-        database,
-        keyView,
-        keyStart,
-        keyEnd,
-        expiresAtMs,
-        valueView,
-        valueStart,
-        valueEnd,
-      );
-      ring.fill(start, writer.bytes, writer.view, writer.length, false);
-      writer.length = 0;
-      return;
     }
     writer.reserve(EFFECT_OVERHEAD_BYTES + lengthBytes);
     writer.putString(
@@ -217,6 +198,10 @@ export class EffectRecorder implements EffectLog {
       valueStart,
       valueEnd,
     );
+    if (!isReserved) return;
+    // Its place lies at both ends of the ring.
+    ring.fill(start, writer.bytes, writer.view, writer.length, false);
+    writer.length = 0;
   }
 
   range(shardNumber: number, key: EffectKey, from: number, to: number): void {
@@ -224,29 +209,24 @@ export class EffectRecorder implements EffectLog {
     const ref = this.#find(shard, key), isBlock = record.isBlock(shard, ref);
     const isReferred = isBlock && count > INLINE_VALUE_BYTES_MAX;
     writer.reserve(EFFECT_OVERHEAD_BYTES + key.end - key.start + (isReferred ? 0 : count));
-    writer.range(key.database, key.view, key.start, key.end, from, count);
+    writer.range(key, from, count);
     if (isReferred) this.#refer(shard, ref, from, count);
     else if (!isBlock) {
       const start = record.valueStartOf(shard, ref);
       writer.raw(shard.u8.subarray(start + from, start + to));
     } else {
-      const block = this.#store.blockOf(shard, ref);
-      for (let at = from; at < to;) {
-        const piece = block.piece(at, to - at);
-        writer.raw(piece);
-        at += piece.length;
-      }
+      for (const piece of piecesOf(this.#store.blockOf(shard, ref), from, to)) writer.raw(piece);
     }
   }
 
   remove(_shardNumber: number, key: EffectKey): void {
     this.#writer.reserve(EFFECT_OVERHEAD_BYTES + key.end - key.start);
-    this.#writer.remove(key.database, key.view, key.start, key.end);
+    this.#writer.remove(key);
   }
 
   expire(_shardNumber: number, key: EffectKey, expiresAtMs: number): void {
     this.#writer.reserve(EFFECT_OVERHEAD_BYTES + key.end - key.start);
-    this.#writer.expire(key.database, key.view, key.start, key.end, expiresAtMs);
+    this.#writer.expire(key, expiresAtMs);
   }
 
   fields(_shardNumber: number, key: EffectKey, count: number): void {
@@ -288,9 +268,9 @@ export class EffectRecorder implements EffectLog {
     this.#writer.moment(expiresAtMs);
   }
 
-  #beginFields(kind: number, { database, view, start, end }: EffectKey, count: number): void {
-    this.#writer.reserve(EFFECT_OVERHEAD_BYTES + end - start);
-    this.#writer.fields(kind, database, view, start, end, count);
+  #beginFields(kind: number, key: EffectKey, count: number): void {
+    this.#writer.reserve(EFFECT_OVERHEAD_BYTES + key.end - key.start);
+    this.#writer.fields(kind, key, count);
   }
 
   flush(database: number): void {
@@ -318,7 +298,7 @@ export class EffectRecorder implements EffectLog {
 
   /** After a batch: wakes the log's writer if there is something for it, lets go of what was not needed. */
   settle(): void {
-    this.#discardCarrier();
+    this.#carrier.discard();
     // A batch of reads wakes nobody: two wakes of a thread cost as much as the rest of such a batch.
     if (this.#settledGroups === this.published) return;
     this.#settledGroups = this.published;
@@ -351,7 +331,7 @@ export class EffectRecorder implements EffectLog {
     const writer = this.#writer, parts = this.#parts;
     let carrier: RingPart | null = null;
     if (writer.length + PARTS_HEAD_BYTES + parts.length * PART_BYTES > this.#partsBytes) {
-      carrier = this.#carry(writer);
+      carrier = this.#carrier.carry(writer.bytes.subarray(0, writer.length));
     }
     const head = new EffectWriter(
       PARTS_HEAD_BYTES + (parts.length + 1) * PART_BYTES + (carrier === null ? writer.length : 0),
@@ -362,24 +342,6 @@ export class EffectRecorder implements EffectLog {
     this.#parts = [];
     writer.length = 0;
     if (writer.bytes.length > BUFFER_BYTES_KEPT_MAX) this.#writer = new EffectWriter(BUFFER_BYTES);
-  }
-
-  /** Moves the group's bytes into the memory that was staged for them; the log's writer frees it. */
-  #carry(writer: EffectWriter): RingPart {
-    const block = this.#carrier;
-    if (block === null || block.lengthBytes < writer.length) {
-      throw new Error(`a group of ${writer.length} bytes without memory for it`);
-    }
-    fill(block, writer.bytes, writer.length);
-    this.#carrier = null;
-    block.isLinked = true;
-    return {
-      at: 0,
-      shardNumber: block.shard.number,
-      firstPage: block.firstPage,
-      offsetBytes: 0,
-      lengthBytes: writer.length,
-    };
   }
 
   #find(shard: Shard, key: EffectKey): number {
@@ -398,19 +360,5 @@ export class EffectRecorder implements EffectLog {
       offsetBytes,
       lengthBytes,
     });
-  }
-
-  #discardCarrier(): void {
-    if (this.#carrier === null) return;
-    this.#carrier.discard();
-    this.#carrier = null;
-  }
-}
-
-function fill(block: Block, bytes: Uint8Array, length: number): void {
-  for (let done = 0; done < length;) {
-    const piece = block.piece(done, length - done);
-    piece.set(bytes.subarray(done, done + piece.length));
-    done += piece.length;
   }
 }

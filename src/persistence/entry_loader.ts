@@ -18,6 +18,7 @@ import {
   VALUE_HASH,
   VALUE_STRING,
 } from "../log/record.ts";
+import { fillPieces } from "../piecewise_bytes.ts";
 import {
   accessStamp,
   entries,
@@ -193,11 +194,7 @@ export class EntryLoader implements GroupTarget {
     if (isGrown) {
       ref = entries.findKey(shard, key);
       const block = store.blockOf(shard, ref);
-      for (let done = 0; done < bytes.length;) {
-        const piece = block.piece(offset + done, bytes.length - done);
-        piece.set(bytes.subarray(done, done + piece.length));
-        done += piece.length;
-      }
+      fillPieces(block, offset, bytes);
     }
     store.unlockChange(shard);
     return isGrown ? null : noMemory(oldBytes + growth);
@@ -240,12 +237,7 @@ export class EntryLoader implements GroupTarget {
     const store = this.#store, shard = store.shardOf(key.hash);
     const lengthBytes = value.end - value.start, block = store.stage(shard, lengthBytes);
     if (block === null) return false;
-    for (let done = 0; done < lengthBytes;) {
-      const piece = block.piece(done, lengthBytes - done);
-      const from = value.start + done;
-      piece.set(value.bytes.subarray(from, from + piece.length));
-      done += piece.length;
-    }
+    fillPieces(block, 0, value.bytes.subarray(value.start, value.end));
     store.lockChange(shard);
     const made = entries.prepareBlock(shard, key, block, expiresAtMs);
     if (made !== 0) entries.linkPrepared(shard, key, made, block, this.#stamp);

@@ -2,6 +2,7 @@
 import type { EffectWriter } from "../log/effect_writer.ts";
 import type { RingPart } from "../log/ring.ts";
 import type { PartSource } from "../log/log_writer.ts";
+import { joinPieces, piecesOf } from "../piecewise_bytes.ts";
 import { type Block, type Store } from "../store/store.ts";
 
 //   u32 number of parts   u32 1 if the first is the group's own bytes   parts of 20 bytes   the group's bytes
@@ -40,11 +41,17 @@ export class StoreParts implements PartSource {
 
   pieces(group: Uint8Array): Uint8Array[] {
     const { parts, carrier, bytesAt } = decode(group);
-    const own = carrier === null ? group.subarray(bytesAt) : joined(this.#blockOf(carrier));
+    const own = carrier === null
+      ? group.subarray(bytesAt)
+      : joinPieces(this.#blockOf(carrier), 0, carrier.lengthBytes);
     const pieces: Uint8Array[] = [];
     let done = 0;
     for (const part of parts) {
-      pieces.push(own.subarray(done, part.at), ...piecesOf(this.#blockOf(part), part.offsetBytes));
+      const { offsetBytes, lengthBytes } = part, block = this.#blockOf(part);
+      pieces.push(
+        own.subarray(done, part.at),
+        ...piecesOf(block, offsetBytes, offsetBytes + lengthBytes),
+      );
       done = part.at;
     }
     pieces.push(own.subarray(done));
@@ -84,24 +91,4 @@ function decode(
   }
   const carrier = view.getUint32(4, true) === 1 ? parts.shift()! : null;
   return { parts, carrier, bytesAt: PARTS_HEAD_BYTES + count * PART_BYTES };
-}
-
-function piecesOf(block: Block, from = 0): Uint8Array[] {
-  const pieces: Uint8Array[] = [];
-  for (let at = from; at < block.lengthBytes;) {
-    const piece = block.piece(at, block.lengthBytes - at);
-    pieces.push(piece);
-    at += piece.length;
-  }
-  return pieces;
-}
-
-function joined(block: Block): Uint8Array {
-  const bytes = new Uint8Array(block.lengthBytes);
-  let at = 0;
-  for (const piece of piecesOf(block)) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  return bytes;
 }

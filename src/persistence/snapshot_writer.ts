@@ -24,6 +24,7 @@ import {
   NIL,
 } from "../log/record.ts";
 import { encodeFileHeader, FILE_HEADER_BYTES, randomId, snapshotName } from "../log/segment.ts";
+import { piecesOf } from "../piecewise_bytes.ts";
 import {
   entries,
   type KeyRange,
@@ -217,12 +218,11 @@ class SnapshotWriter {
     this.#flush();
     while (this.#large.length > 0) {
       const { pin, head } = this.#large[this.#large.length - 1];
-      const pieces: Uint8Array[] = [new Uint8Array(GROUP_HEAD_BYTES), head];
-      for (let at = 0; at < pin.lengthBytes;) {
-        const piece = pin.piece(at, pin.lengthBytes - at);
-        pieces.push(piece);
-        at += piece.length;
-      }
+      const pieces = [
+        new Uint8Array(GROUP_HEAD_BYTES),
+        head,
+        ...piecesOf(pin, 0, pin.lengthBytes),
+      ];
       const bytes = head.length + pin.lengthBytes;
       const view = new DataView(pieces[0].buffer);
       view.setInt32(0, groupFirstWord(bytes, false), true);

@@ -1,4 +1,5 @@
 // Where replies are gathered until they are sent: a chain of pooled chunks and of values sent from where they lie.
+import type { PiecewiseBytes } from "../piecewise_bytes.ts";
 
 /** Bytes that may be written past the position that was ensured, so that copies may move whole words. */
 export const CHUNK_SLACK_BYTES = 8;
@@ -25,10 +26,8 @@ export interface ChunkPool {
 }
 
 /** A value that is sent piece by piece from where it lies, and let go afterwards. */
-export interface ValueSource {
+export interface ValueSource extends PiecewiseBytes {
   readonly lengthBytes: number;
-  /** The longest contiguous piece at `offset`, at most `bytesMax` long; never empty below the length. */
-  piece(offset: number, bytesMax: number): Uint8Array;
   /** Called exactly once, when the last byte was sent or will never be. */
   release(): void;
 }

@@ -6,6 +6,7 @@
 import { DONE, type Engine, PARKED } from "../engine.ts";
 import { LARGE_PIECE_BYTES, REPLY_CHUNK_BYTES, REQUEST_OVERHEAD_BYTES_MAX } from "../limits.ts";
 import { COUNTER } from "../metrics.ts";
+import { fillPieces } from "../piecewise_bytes.ts";
 import type { ReplyBuffer } from "../protocol/reply_buffer.ts";
 import type { ReplyWriter } from "../protocol/reply_writer.ts";
 import { type RequestBatch, STYLE_TEXT } from "../protocol/request_batch.ts";
@@ -229,14 +230,8 @@ export class Connection implements Session, OutputListener {
     }
     const input = this.#input, start = batch.openBulkStart;
     this.#staged = block;
-    this.#receivedBytes = 0;
-    while (start + this.#receivedBytes < input.filled) {
-      const left = input.filled - start - this.#receivedBytes;
-      const piece = block.piece(this.#receivedBytes, left);
-      const at = start + this.#receivedBytes;
-      piece.set(input.bytes.subarray(at, at + piece.length));
-      this.#receivedBytes += piece.length;
-    }
+    this.#receivedBytes = input.filled - start;
+    fillPieces(block, 0, input.bytes.subarray(start, input.filled));
     input.filled = start;
     this.#openAt = start - requestStart;
     return requestStart;

@@ -3,6 +3,7 @@
 // A block is staged (being filled by one thread), linked (a record refers to it) or dead (replaced, and freed
 // with its last pin). Appending past its end is allowed at any time: who pinned it knows its own length. Bytes
 // are changed in place only under the lock and while nobody has it pinned.
+import { fillPieces, type PiecewiseBytes } from "../piecewise_bytes.ts";
 import { freeBlockPages, takePage } from "./arena.ts";
 import * as L from "./layout.ts";
 import { lockReading, unlockReading } from "./shard_lock.ts";
@@ -12,7 +13,7 @@ import type { Shard } from "./shard.ts";
 const PAGES_PER_HOLD = 256;
 
 /** The bytes of a block, piece by piece; sequential access is cheap. */
-export class Block {
+export class Block implements PiecewiseBytes {
   #page: number;
   #pageStart = 0;
 
@@ -135,11 +136,7 @@ export function appendToBlock(
     addToChain(shard, firstPage, shard.pages[meta + L.PAGE_LAST] - 1, page);
   }
   const target = new Block(shard, firstPage, lengthBytes + bytes.length);
-  for (let done = 0; done < bytes.length;) {
-    const piece = target.piece(lengthBytes + done, bytes.length - done);
-    piece.set(bytes.subarray(done, done + piece.length));
-    done += piece.length;
-  }
+  fillPieces(target, lengthBytes, bytes);
   return true;
 }
 

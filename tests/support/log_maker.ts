@@ -73,6 +73,7 @@ export function field(name: string, value: string | Uint8Array, expiresAtMs = 0)
 /** Appends the effect to what the writer has. */
 export function writeEffect(writer: EffectWriter, effect: Effect): void {
   const { words, view, end } = padded("key" in effect ? effect.key : "");
+  const key = { database: "database" in effect ? effect.database : 0, view, start: 0, end };
   writer.reserve(64 + end + ("value" in effect ? effect.value.length : 0));
   switch (effect.kind) {
     case "put": {
@@ -81,12 +82,12 @@ export function writeEffect(writer: EffectWriter, effect: Effect): void {
       return writer.raw(value);
     }
     case "range":
-      writer.range(effect.database, view, 0, end, effect.offset, effect.value.length);
+      writer.range(key, effect.offset, effect.value.length);
       return writer.raw(effect.value);
     case "remove":
-      return writer.remove(effect.database, view, 0, end);
+      return writer.remove(key);
     case "expire":
-      return writer.expire(effect.database, view, 0, end, effect.expiresAtMs);
+      return writer.expire(key, effect.expiresAtMs);
     case "flush":
       return writer.flush(effect.database);
     case "databases":
@@ -103,13 +104,13 @@ export function writeEffect(writer: EffectWriter, effect: Effect): void {
       return writer.endMerge(place, fields.length);
     }
     case "setFields":
-      writer.fields(SET_FIELDS, effect.database, view, 0, end, effect.fields.length);
+      writer.fields(SET_FIELDS, key, effect.fields.length);
       return effect.fields.forEach((each) => writeField(writer, each));
     case "removeFields":
-      writer.fields(REMOVE_FIELDS, effect.database, view, 0, end, effect.names.length);
+      writer.fields(REMOVE_FIELDS, key, effect.names.length);
       return effect.names.forEach((each) => writeName(writer, each));
     case "expireFields":
-      writer.fields(EXPIRE_FIELDS, effect.database, view, 0, end, effect.fields.length);
+      writer.fields(EXPIRE_FIELDS, key, effect.fields.length);
       for (const { name, expiresAtMs } of effect.fields) {
         writeName(writer, name);
         writer.moment(expiresAtMs);

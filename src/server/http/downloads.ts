@@ -2,6 +2,7 @@
 //
 // Each holds a pin on its value's memory, so a client that stops to read may not keep it for ever.
 import { LARGE_PIECE_BYTES } from "../../limits.ts";
+import { joinPieces } from "../../piecewise_bytes.ts";
 import type { ValueSource } from "../../protocol/reply_buffer.ts";
 
 /** Piece after piece; whoever ends early calls `return()`. */
@@ -70,12 +71,7 @@ export async function* sourcePieces(source: ValueSource): Pieces {
 
 /** All bytes of a source, which is let go. */
 export function sourceBytes(source: ValueSource): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(source.lengthBytes);
-  for (let at = 0; at < bytes.length;) {
-    const piece = source.piece(at, bytes.length - at);
-    bytes.set(piece, at);
-    at += piece.length;
-  }
+  const bytes = joinPieces(source, 0, source.lengthBytes);
   source.release();
   return bytes;
 }

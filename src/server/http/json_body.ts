@@ -1,5 +1,6 @@
 // What a JsonWriter gathered as the body of a response, or as a text; quotes the values that lie in blocks.
 import { COMPARE_BYTES_MAX, LARGE_PIECE_BYTES } from "../../limits.ts";
+import { joinPieces } from "../../piecewise_bytes.ts";
 import { type JsonWriter, quotedBytes } from "../../protocol/json_writer.ts";
 import type { ReplyBuffer, Segment, ValueSource } from "../../protocol/reply_buffer.ts";
 import { utf8 } from "../../protocol/reply_copy.ts";
@@ -103,7 +104,8 @@ async function* quotedPieces(source: ValueSource): Pieces {
     yield copy('{"base64":"');
     const pieceBytes = LARGE_PIECE_BYTES - LARGE_PIECE_BYTES % BASE64_BYTES;
     for (let at = 0; at < source.lengthBytes; at += pieceBytes) {
-      yield copy(range(source, at, Math.min(source.lengthBytes, at + pieceBytes)).toBase64());
+      const count = Math.min(pieceBytes, source.lengthBytes - at);
+      yield copy(joinPieces(source, at, count).toBase64());
     }
     yield copy('"}');
     return;
@@ -134,16 +136,6 @@ async function isUtf8(source: ValueSource): Promise<boolean> {
     await new Promise((resolve) => setTimeout(resolve, 0));
   }
   return true;
-}
-
-function range(source: ValueSource, start: number, end: number): Uint8Array {
-  const bytes = new Uint8Array(end - start);
-  for (let at = start; at < end;) {
-    const piece = source.piece(at, end - at);
-    bytes.set(piece, at - start);
-    at += piece.length;
-  }
-  return bytes;
 }
 
 function copy(text: string): Uint8Array<ArrayBuffer> {

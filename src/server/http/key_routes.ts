@@ -1,5 +1,6 @@
 // A resource per key: GET, HEAD, PUT and DELETE of /v1/keys/{key}, with bodies of any bytes.
 import { MISSING, UNSURE } from "../../commands/single_read.ts";
+import { fillPieces } from "../../piecewise_bytes.ts";
 import type { RawWriter } from "../../protocol/raw_writer.ts";
 import type { ValueSource } from "../../protocol/reply_buffer.ts";
 import { ErrorValue, type ReplyValue, SourceValue } from "../../protocol/value_writer.ts";
@@ -293,12 +294,8 @@ async function fill(
   const failure = await uploads.receive(request, (chunk) => {
     if (filled + chunk.length > block.lengthBytes) return "body-too-large";
     tag.add(chunk);
-    for (let done = 0; done < chunk.length;) {
-      const piece = block.piece(filled, chunk.length - done);
-      piece.set(chunk.subarray(done, done + piece.length));
-      done += piece.length;
-      filled += piece.length;
-    }
+    fillPieces(block, filled, chunk);
+    filled += chunk.length;
     return null;
   });
   if (failure !== null) return failure;
