@@ -4,6 +4,7 @@ import { COMMAND_NAMES } from "../../src/commands/command_numbers.ts";
 import { COUNTER } from "../../src/metrics.ts";
 import { parsePut } from "../../src/server/http/put_body.ts";
 import { contentLength, headerOf, wholeText } from "../../src/server/http/request_parts.ts";
+import { type Header, isShort, quickResponse } from "../../src/server/http/response_parts.ts";
 import { HttpPath } from "../support/http_path.ts";
 import { freePort } from "../support/server.ts";
 
@@ -175,4 +176,46 @@ Deno.test("headerOf() and wholeText() find the short ways of this runtime, and g
   } finally {
     await server.shutdown();
   }
+});
+
+Deno.test("quickResponse() finds the short way of this runtime, and sends what the long one does", async () => {
+  assert.ok(isShort, "where it is gone, what it gained is to be measured");
+  const bodies = ["", "abc", "ä€😀", Uint8Array.of(), Uint8Array.of(0, 255), "x".repeat(100_000)];
+  const headers = (): Header[] => [["content-type", "a/b"], ["etag", '"c"'], ["x-d", "e"]];
+  const port = freePort();
+  const server = Deno.serve({ hostname: "127.0.0.1", port, onListen: () => {} }, ({ url }) => {
+    const { pathname } = new URL(url), [, way, number] = pathname.split("/");
+    const body = bodies[Number(number)], made = headers();
+    const response = way === "long"
+      ? new Response(body, { headers: made })
+      : quickResponse(body, made);
+    if (way === "late") response.headers.append("x-late", "f");
+    // What is sent is what it was when it was given.
+    if (body instanceof Uint8Array) body.fill(7);
+    return response;
+  });
+  const sent = async (way: string, number: number) => {
+    const body = bodies[number];
+    if (body instanceof Uint8Array) body.set([0, 255].slice(0, body.length));
+    const response = await fetch(`http://127.0.0.1:${port}/${way}/${number}`);
+    const told = [...response.headers].filter(([name]) => name !== "date");
+    return { status: response.status, told, body: await response.bytes() };
+  };
+  try {
+    for (const number of bodies.keys()) {
+      const long = await sent("long", number), late = await sent("late", number);
+      assert.deepEqual(await sent("short", number), long);
+      assert.deepEqual(late.told.filter(([name]) => name !== "x-late"), long.told);
+      assert.ok(late.told.some(([name, value]) => name === "x-late" && value === "f"));
+      assert.deepEqual(late.body, long.body);
+    }
+  } finally {
+    await server.shutdown();
+  }
+  const response = quickResponse("abc", headers()), copy = response.clone();
+  assert.deepEqual([...response.headers], headers());
+  assert.deepEqual([response.status, response.ok, response.bodyUsed], [200, true, false]);
+  assert.equal(await response.text(), "abc");
+  assert.ok(response.bodyUsed);
+  assert.equal(await copy.text(), "abc");
 });
