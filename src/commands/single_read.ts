@@ -6,6 +6,7 @@
 import type { Clock } from "../clock.ts";
 import { clockKindOf } from "../eviction_policies.ts";
 import { COUNTER, type WorkerMetrics } from "../metrics.ts";
+import { isPlain, lastSpecialBits, specialBits } from "../plain_words.ts";
 import { RequestBatch } from "../protocol/request_batch.ts";
 import type { Session } from "../session.ts";
 import { ProcessState } from "../settings.ts";
@@ -37,13 +38,6 @@ const GET = commandNumber("get")!;
 /** Characters that stand for something else in URLs, or have to be quoted in JSON: `"`, `%`, `&`, `+`, `?`, `\`. */
 const IS_SPECIAL = new Uint8Array(128).fill(1, 0, 32);
 for (const special of '"%&+?\\\x7f') IS_SPECIAL[special.charCodeAt(0)] = 1;
-/** One bit or byte of each of a word's four. */
-const HIGH_BITS = 0x80808080 | 0;
-const ONES = 0x01010101;
-const SPACES = ONES * 0x20;
-const QUOTES = ONES * 0x22;
-const BACKSLASHES = ONES * 0x5c;
-
 export class SingleReader {
   /** The key's bytes stand at SINGLE_KEY_AT. After FOUND the value is `bytes[start..end)`. */
   readonly bytes = new Uint8Array(
@@ -139,22 +133,11 @@ export class SingleReader {
     if (at < length) {
       const word = words[from];
       view.setInt32(to + at, word, true);
-      // Behind the value anything may lie.
-      special |= specialBits(word | (-1 << ((length - at) << 3)) & 0x61616161);
+      special |= lastSpecialBits(word, length - at);
     }
     this.start = to;
     this.end = to + length;
-    this.isPlain = (special & HIGH_BITS) === 0;
+    this.isPlain = isPlain(special);
     this.expiresAtMs = c.expiresAtMs;
   }
-}
-
-/**
- * High bits, some of them set if any of a word's four bytes is none of ASCII, below a space, `"` or `\`: with
- * `(x - ones) & ~x` as in Hacker's Delight, 6-1.
- */
-function specialBits(word: number): number {
-  const quote = word ^ QUOTES, backslash = word ^ BACKSLASHES;
-  return word | (word - SPACES) & ~word | (quote - ONES) & ~quote |
-    (backslash - ONES) & ~backslash;
 }

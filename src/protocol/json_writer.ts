@@ -1,6 +1,7 @@
 // Replies as JSON; knows no command, no route and no connection.
 import { formatDouble } from "./double_format.ts";
 import { INTEGER_BYTES_MAX, writeBigInteger, writeInteger } from "./number_format.ts";
+import { isPlain, lastSpecialBits, specialBits } from "../plain_words.ts";
 import type { ReplyBuffer, ValueSource } from "./reply_buffer.ts";
 import { clampLength, copyBytes, PIECE_BYTES_MAX, utf8 } from "./reply_copy.ts";
 import type { ReplyWriter } from "./reply_writer.ts";
@@ -170,8 +171,9 @@ export class JsonWriter implements ReplyWriter {
   }
 
   bulkWords(words: Int32Array, bytes: Uint8Array, start: number, lengthBytes: number): void {
+    const length = clampLength(words, start, lengthBytes);
     this.#beginElement();
-    this.#string(bytes, start, clampLength(words, start, lengthBytes));
+    if (!this.#plainWords(words, start, length)) this.#string(bytes, start, length);
     this.#end();
   }
 
@@ -306,6 +308,30 @@ export class JsonWriter implements ReplyWriter {
       this.#depth--;
     }
     this.#literal(this.#frameBytes[2]);
+  }
+
+  /** A string out of words, `start` a multiple of 4, four bytes at once; false, and nothing is said, if it is not plain. */
+  #plainWords(words: Int32Array, start: number, length: number): boolean {
+    if (length > LOOP_BYTES_MAX) return false;
+    const out = this.out;
+    out.ensure(length + FRAME_BYTES_MAX);
+    const view = out.view, end = out.position + 1 + length;
+    let at = out.position + 1, from = start >> 2, special = 0;
+    for (; at + 4 <= end; at += 4) {
+      const word = words[from++];
+      view.setInt32(at, word, true);
+      special |= specialBits(word);
+    }
+    if (at < end) {
+      const word = words[from];
+      view.setInt32(at, word, true);
+      special |= lastSpecialBits(word, end - at);
+    }
+    if (!isPlain(special)) return false;
+    out.bytes[out.position] = QUOTE;
+    out.bytes[end] = QUOTE;
+    out.position = end + 1;
+    return true;
   }
 
   #string(bytes: Uint8Array, start: number, length: number): void {

@@ -2,12 +2,15 @@
 import assert from "node:assert/strict";
 import { COMMAND_NAMES } from "../../src/commands/command_numbers.ts";
 import { COUNTER } from "../../src/metrics.ts";
+import { RequestBatch, STYLE_RESP } from "../../src/protocol/request_batch.ts";
+import { putPlainKeys } from "../../src/server/http/plain_keys.ts";
 import { parsePut } from "../../src/server/http/put_body.ts";
 import { contentLength, headerOf, wholeText } from "../../src/server/http/request_parts.ts";
+import { type Header, isShort, quickResponse } from "../../src/server/http/response_parts.ts";
 import { HttpPath } from "../support/http_path.ts";
 import { freePort } from "../support/server.ts";
 
-const encoder = new TextEncoder();
+const encoder = new TextEncoder(), decoder = new TextDecoder();
 
 const VALUES: readonly Uint8Array[] = [
   ...["", "a", "ab", "abc", "abcd", "abcde", 'q"', "b\\", "\n", "\x1f", " ", "!", "~", "\x7f"],
@@ -139,6 +142,100 @@ Deno.test("parsePut() reads plain bodies as JSON.parse does, however they are sp
   }
 });
 
+/** The keys of a body as putPlainKeys() finds them; null where it does not. */
+function plainKeys(text: string, batch: RequestBatch, sizeBytes = 1000): string[] | null {
+  // What an earlier body left behind the text is none of it.
+  const bytes = new Uint8Array(sizeBytes).fill(0x22, 500).fill(0x5d, 600).fill(0x7d, 700);
+  batch.reset(bytes, new DataView(bytes.buffer));
+  if (!putPlainKeys(batch, text)) return null;
+  const words = Array.from(
+    { length: batch.argCount },
+    (_, i) => decoder.decode(bytes.subarray(batch.argStart[i], batch.argEnd[i])),
+  );
+  assert.deepEqual([batch.commandCount, batch.commandStyle[0]], [1, STYLE_RESP]);
+  assert.deepEqual([...batch.commandArg.subarray(0, 2)], [0, batch.argCount]);
+  assert.equal(words[0], "MGET");
+  return words.slice(1);
+}
+
+Deno.test("putPlainKeys() reads plain bodies as JSON.parse does, however they are spaced or broken", () => {
+  const batch = new RequestBatch();
+  const plain = [
+    '{"keys":["a"]}',
+    '{"keys": ["a", "b"]}',
+    '{"keys":["a","", "ä€😀","{[:,]}"]}',
+    '{"keys":["\x7f"]}',
+  ];
+  for (const text of plain) assert.deepEqual(plainKeys(text, batch), JSON.parse(text).keys, text);
+  const other = [
+    ...['{"keys":[]}', '{"keys":["a\\n"]}', '{"keys":["a",1]}', '{"keys":[{"base64":"YQ=="}]}'],
+    ...[
+      ' {"keys":["a"]}',
+      '{"keys" : ["a"]}',
+      '{"keys":["a"] }',
+      '{"keys":["a"]}\n',
+      '{"keys":"a"}',
+    ],
+    ...['{"keys":["a"],"keys":["b"]}', '{"keys":["a"],"x":1}', "[]", "", '"', '{"keys":["a\n"]}'],
+    ...['{"keys":', '{"keys":[', '{"keys":["', '{"keys":["a', '{"keys":["a"', '{"keys":["a",'],
+    ...['{"keys":["a"]', '{"keys":["a",]}', '{"keys":["a"]]', '{"keys":["a"]}}'],
+  ];
+  for (const text of other) assert.equal(plainKeys(text, batch), null, text);
+  // Whatever one character is put in the place of another, it is no other list of keys.
+  const whole = '{"keys": ["a","bc", ""]}';
+  for (let at = 0; at < whole.length; at++) {
+    for (const other of '"\\ ,:}]{[x\n') {
+      const text = whole.slice(0, at) + other + whole.slice(at + 1);
+      const keys = plainKeys(text, batch);
+      if (keys !== null) assert.deepEqual(keys, JSON.parse(text).keys, text);
+    }
+  }
+  // What has no room is parsed: in the buffer, and among the arguments of a batch.
+  const long = JSON.stringify({ keys: ["k".repeat(100)] });
+  assert.deepEqual(plainKeys(long, batch, 8 + long.length + 8), ["k".repeat(100)]);
+  assert.equal(plainKeys(long, batch, 8 + long.length + 7), null);
+  const wide = JSON.stringify({ keys: ["ä".repeat(100)] });
+  assert.equal(plainKeys(wide, batch, 8 + wide.length + 8), null);
+  const count = batch.argStart.length;
+  const many = (keys: number) => JSON.stringify({ keys: new Array(keys).fill("") });
+  assert.equal(plainKeys(many(count - 1), batch, 50_000)?.length, count - 1);
+  assert.equal(plainKeys(many(count), batch, 50_000), null);
+});
+
+Deno.test("/v1/mget answers plain keys as it does others, and counts and waits as MGET", async () => {
+  const http = new HttpPath(), { commands } = http.services.metrics;
+  const keys = VALUES.map((_, i) => `key:${i}`);
+  for (const [i, body] of VALUES.entries()) {
+    await http.request(`/v1/keys/${keys[i]}`, { method: "PUT", body: body.slice() });
+  }
+  await (await http.post("/v1/command", ["HSET", "hash", "a", "1"])).text();
+  keys.push("nosuch", "hash", "", "ä", "key:0");
+  const mget = (body: string, headers = {}) =>
+    http.request("/v1/mget", {
+      method: "POST",
+      body,
+      headers: { "content-type": "application/json", ...headers },
+    });
+  const number = COMMAND_NAMES.indexOf("mget"), before = commands.calls(number);
+  const plain = JSON.stringify({ keys }), short = await answerOf(await mget(plain));
+  assert.equal(commands.calls(number), before + 1);
+  assert.equal(short[0], 200);
+  assert.deepEqual(short, await answerOf(await mget(` ${plain}`)));
+  const tooLong = JSON.stringify({ keys: ["k".repeat(40_000)] });
+  const refused = await answerOf(await mget(tooLong));
+  assert.equal(refused[0], 400);
+  assert.deepEqual(refused, await answerOf(await mget(` ${tooLong}`)));
+  // Longer than what is kept for arguments.
+  const many = JSON.stringify({ keys: new Array(9000).fill("key:14") });
+  assert.deepEqual(JSON.parse((await answerOf(await mget(many)))[2] as string), {
+    values: new Array(9000).fill(decoder.decode(VALUES[14])),
+  });
+  await (await http.post("/v1/command", ["CLIENT", "PAUSE", "200"])).text();
+  const pausedAtMs = performance.now();
+  assert.deepEqual(await answerOf(await mget(plain)), short);
+  assert.ok(performance.now() - pausedAtMs > 100, "it was held back");
+});
+
 Deno.test("headerOf() and wholeText() find the short ways of this runtime, and give what the long ones do", async () => {
   const seen: unknown[] = [];
   const port = freePort();
@@ -175,4 +272,46 @@ Deno.test("headerOf() and wholeText() find the short ways of this runtime, and g
   } finally {
     await server.shutdown();
   }
+});
+
+Deno.test("quickResponse() finds the short way of this runtime, and sends what the long one does", async () => {
+  assert.ok(isShort, "where it is gone, what it gained is to be measured");
+  const bodies = ["", "abc", "ä€😀", Uint8Array.of(), Uint8Array.of(0, 255), "x".repeat(100_000)];
+  const headers = (): Header[] => [["content-type", "a/b"], ["etag", '"c"'], ["x-d", "e"]];
+  const port = freePort();
+  const server = Deno.serve({ hostname: "127.0.0.1", port, onListen: () => {} }, ({ url }) => {
+    const { pathname } = new URL(url), [, way, number] = pathname.split("/");
+    const body = bodies[Number(number)], made = headers();
+    const response = way === "long"
+      ? new Response(body, { headers: made })
+      : quickResponse(body, made);
+    if (way === "late") response.headers.append("x-late", "f");
+    // What is sent is what it was when it was given.
+    if (body instanceof Uint8Array) body.fill(7);
+    return response;
+  });
+  const sent = async (way: string, number: number) => {
+    const body = bodies[number];
+    if (body instanceof Uint8Array) body.set([0, 255].slice(0, body.length));
+    const response = await fetch(`http://127.0.0.1:${port}/${way}/${number}`);
+    const told = [...response.headers].filter(([name]) => name !== "date");
+    return { status: response.status, told, body: await response.bytes() };
+  };
+  try {
+    for (const number of bodies.keys()) {
+      const long = await sent("long", number), late = await sent("late", number);
+      assert.deepEqual(await sent("short", number), long);
+      assert.deepEqual(late.told.filter(([name]) => name !== "x-late"), long.told);
+      assert.ok(late.told.some(([name, value]) => name === "x-late" && value === "f"));
+      assert.deepEqual(late.body, long.body);
+    }
+  } finally {
+    await server.shutdown();
+  }
+  const response = quickResponse("abc", headers()), copy = response.clone();
+  assert.deepEqual([...response.headers], headers());
+  assert.deepEqual([response.status, response.ok, response.bodyUsed], [200, true, false]);
+  assert.equal(await response.text(), "abc");
+  assert.ok(response.bodyUsed);
+  assert.equal(await copy.text(), "abc");
 });

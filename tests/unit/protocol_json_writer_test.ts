@@ -214,3 +214,38 @@ Deno.test("ValueWriter gives replies as values and releases sources that it take
   assert.deepEqual(writer.values, []);
   assert.deepEqual(writer.out.errors.texts, ["ERR y"]);
 });
+
+Deno.test("JsonWriter quotes words of memory as it does bytes, whatever they hold and whatever is behind", () => {
+  const start = 8;
+  const writer = new JsonWriter(buffer(100));
+  const written = (write: () => void) => {
+    writer.begin(RESULT_FRAME);
+    write();
+    return text(writer.out);
+  };
+  const both = (content: Uint8Array, behind: number) => {
+    const memory = new Uint8Array(new SharedArrayBuffer((start + content.length + 12) & ~3));
+    memory.fill(behind).set(content, start);
+    const words = new Int32Array(memory.buffer), { length } = content;
+    assert.equal(
+      written(() => writer.bulkWords(words, memory, start, length)),
+      written(() => writer.bulk(content, 0, length)),
+      `${content} with ${behind} behind`,
+    );
+  };
+  for (let length = 0; length < 9; length++) {
+    for (const behind of [0, 34, 97, 255]) both(new Uint8Array(length).fill(97), behind);
+    for (let at = 0; at < length; at++) {
+      for (let byte = 0; byte < 256; byte++) {
+        both(new Uint8Array(length).fill(120).fill(byte, at, at + 1), 34);
+      }
+    }
+  }
+  for (const length of [16_383, 16_384, 16_385]) both(new Uint8Array(length).fill(98), 92);
+  // A torn length ends with the memory.
+  const words = new Int32Array(4).fill(0x61616161), bytes = new Uint8Array(words.buffer);
+  assert.equal(
+    written(() => writer.bulkWords(words, bytes, start, 1_000_000)),
+    '{"result":"aaaaaaaa"}',
+  );
+});

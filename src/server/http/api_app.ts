@@ -11,6 +11,7 @@ import type { FollowedRoutes } from "./followed_routes.ts";
 import { unsupported } from "./followed_routes.ts";
 import type { HttpTools } from "./http_tools.ts";
 import * as S from "./json_schemas.ts";
+import type { MgetRoute } from "./mget_route.ts";
 import { problem } from "./problem.ts";
 import { ServerRoutes } from "./server_routes.ts";
 
@@ -125,7 +126,7 @@ const KEY_CONFIGS: readonly RouteConfig[] = [
   },
 ];
 
-function rows(tools: HttpTools, followed: FollowedRoutes): Row[] {
+function rows(tools: HttpTools, followed: FollowedRoutes, mget: MgetRoute): Row[] {
   const bulk = new BulkRoutes(tools), server = new ServerRoutes(tools);
   const put = {
     path: "/put",
@@ -173,7 +174,7 @@ function rows(tools: HttpTools, followed: FollowedRoutes): Row[] {
       summary: "The values of many keys, null where there is none",
       request: body(S.KeysBody),
       responses: { 200: json(S.ValuesResult, "in the order of the keys") },
-    }, (request) => bulk.mget(request)],
+    }, (request) => mget.answer(request)],
     [{
       method: "post",
       path: "/v1/mset",
@@ -254,10 +255,14 @@ function rows(tools: HttpTools, followed: FollowedRoutes): Row[] {
 }
 
 /** The application: `fetch()` answers every route, those with a short-cut too. */
-export function createApiApp(tools: HttpTools, followed: FollowedRoutes): OpenAPIHono {
+export function createApiApp(
+  tools: HttpTools,
+  followed: FollowedRoutes,
+  mget: MgetRoute,
+): OpenAPIHono {
   const app = new OpenAPIHono({ strict: true });
   const methods = new Map<string, string[]>();
-  for (const [config, answer] of rows(tools, followed)) {
+  for (const [config, answer] of rows(tools, followed, mget)) {
     app.openAPIRegistry.registerPath(createRoute(config));
     app.on(config.method, config.path, (c) => answer(c.req.raw));
     methods.set(config.path, [...methods.get(config.path) ?? [], config.method.toUpperCase()]);

@@ -1,13 +1,13 @@
 // Many keys at once, any command, and the walk over the keys: the JSON routes of /v1.
 import type { z } from "@hono/zod-openapi";
-import { HTTP_JSON_BYTES_MAX } from "../../limits.ts";
 import { BARE_FRAME, type JsonFrame, RESULT_FRAME } from "../../protocol/json_writer.ts";
 import { ErrorValue } from "../../protocol/value_writer.ts";
-import { strictText } from "./byte_text.ts";
 import type { Command } from "./command_runner.ts";
 import { WRONG_DATABASE } from "./key_routes.ts";
 import type { HttpTools } from "./http_tools.ts";
-import { takeJsonBody, takeJsonText } from "./json_body.ts";
+import { takeJsonText } from "./json_body.ts";
+import { JSON_INIT, jsonReply, REPLIES_TOO_LARGE, VALUES_FRAME } from "./json_reply.ts";
+import { jsonText } from "./json_request.ts";
 import {
   argumentOf,
   CommandBody,
@@ -19,15 +19,9 @@ import {
 } from "./json_schemas.ts";
 import { databaseParameter, queryDecode, queryParameter } from "./percent_decoding.ts";
 import { commandProblem, problem } from "./problem.ts";
-import { headerOf } from "./request_parts.ts";
 
-/** One header alone is quick to make: others cost 3 µs. Browsers never take JSON for anything else. */
-const JSON_INIT = { headers: { "content-type": "application/json" } };
-const VALUES_FRAME: JsonFrame = { result: '{"values":', error: "", end: "}" };
 const DELETED_FRAME: JsonFrame = { result: '{"deleted":', error: "", end: "}" };
-const TOO_LARGE = "the replies are longer than --client-output-bytes-max";
 const COUNT_DEFAULT = "100";
-const JSON_TYPE = /^application\/(?:[a-z0-9.+-]+\+)?json(?:;|$)/i;
 
 export class BulkRoutes {
   readonly #tools: HttpTools;
@@ -36,9 +30,9 @@ export class BulkRoutes {
     this.#tools = tools;
   }
 
-  /** POST /v1/mget */
-  async mget(request: Request): Promise<Response> {
-    const body = await this.#read(request, KeysBody);
+  /** POST /v1/mget, with this body. */
+  values(text: string): Response | Promise<Response> {
+    const body = parsed(text, KeysBody);
     if (body instanceof Response) return body;
     return this.#reply([["MGET", ...body.keys.map(argumentOf)]], VALUES_FRAME);
   }
@@ -92,7 +86,7 @@ export class BulkRoutes {
     const failed = writer.errorText;
     const page = failed === null && !session.isKilled ? takeJsonText(writer) : "";
     writers.giveJson(writer);
-    if (session.isKilled) return problem("reply-too-large", TOO_LARGE);
+    if (session.isKilled) return problem("reply-too-large", REPLIES_TOO_LARGE);
     if (failed !== null) return commandProblem(failed);
     const [next, keys] = JSON.parse(page);
     return new Response(JSON.stringify({ cursor: next, keys }), JSON_INIT);
@@ -112,27 +106,12 @@ export class BulkRoutes {
     frame: JsonFrame,
     isList = false,
   ): Promise<Response> {
-    const { runner, writers, downloads } = this.#tools, writer = writers.takeJson(frame);
+    const { runner, writers } = this.#tools, writer = writers.takeJson(frame);
     const session = this.#tools.createSession();
     if (isList) writer.raw("[");
     const waiting = runner.run(session, commands, writer);
     if (waiting !== null) await waiting;
-    runner.forget(session);
-    let response: Response;
-    if (session.isKilled) {
-      response = problem(
-        "reply-too-large",
-        "the replies are longer than --client-output-bytes-max",
-      );
-    } else if (!isList && writer.errorText !== null) response = commandProblem(writer.errorText);
-    else {
-      // CLIENT REPLY OFF: nothing was said.
-      if (!isList && writer.count === 0) writer.nil();
-      if (isList) writer.raw("]");
-      response = new Response(takeJsonBody(writer, downloads), JSON_INIT);
-    }
-    writers.giveJson(writer);
-    return response;
+    return jsonReply(this.#tools, session, writer, isList);
   }
 
   /** Runs commands whose replies say nothing but whether they failed; all run, and the first error is given. */
@@ -151,31 +130,24 @@ export class BulkRoutes {
     request: Request,
     schema: Schema,
   ): Promise<z.infer<Schema> | Response> {
-    // A page of another origin can send other types without being asked whether it may.
-    if (!JSON_TYPE.test(headerOf(request, "content-type") ?? "")) {
-      return problem("media-type", "content-type has to be application/json");
-    }
-    const { uploads } = this.#tools;
-    let text = uploads.takeText(request);
-    if (text === null) {
-      const bytes = await uploads.read(request, HTTP_JSON_BYTES_MAX);
-      if (typeof bytes === "string") {
-        return problem(bytes, `the body did not come whole, within ${HTTP_JSON_BYTES_MAX} bytes`, {
-          connection: "close",
-        });
-      }
-      text = strictText(bytes);
-    }
-    if (text === null) return problem("bad-request", "the body is no UTF-8");
-    let value: unknown;
-    try {
-      value = JSON.parse(text);
-    } catch (error) {
-      return problem("bad-request", `the body is no JSON: ${(error as Error).message}`);
-    }
-    const parsed = schema.safeParse(value);
-    return parsed.success ? parsed.data : problem("bad-request", issueText(parsed.error));
+    const text = await jsonText(request, this.#tools.uploads);
+    return typeof text === "string" ? parsed(text, schema) : text;
   }
+}
+
+/** JSON of that shape, or the answer that says why it is none. */
+function parsed<Schema extends z.ZodType>(
+  text: string,
+  schema: Schema,
+): z.infer<Schema> | Response {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    return problem("bad-request", `the body is no JSON: ${(error as Error).message}`);
+  }
+  const result = schema.safeParse(value);
+  return result.success ? result.data : problem("bad-request", issueText(result.error));
 }
 
 function setCommand({ key, value, ttl, pttl }: z.infer<typeof Entry>): Command {

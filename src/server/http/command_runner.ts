@@ -14,6 +14,7 @@ import {
 import type { ReplyWriter } from "../../protocol/reply_writer.ts";
 import type { Session } from "../../session.ts";
 import { StagedBlock } from "../../store/store.ts";
+import { putPlainKeys } from "./plain_keys.ts";
 
 /** Text goes as UTF-8; a block holds a value that was received straight into the store. */
 export type Argument = string | Uint8Array | StagedBlock;
@@ -76,11 +77,7 @@ export class CommandRunner {
    * with OutcomeUnknown, and an empty writer, where nothing may be told.
    */
   run(session: Session, commands: readonly Command[], writer: RunnerWriter): Promise<void> | null {
-    const waiting = this.start(session, commands, writer);
-    return waiting === null ? null : waiting.then(undefined, (error) => {
-      writer.discard();
-      throw error;
-    });
+    return orNothing(this.start(session, commands, writer), writer);
   }
 
   /**
@@ -99,6 +96,30 @@ export class CommandRunner {
       this.#options.fail(error);
       throw error;
     }
+  }
+
+  /** As `run()`, MGET of the keys in a body of JSON; undefined, and nothing ran, where they are not written plainly. */
+  runPlainKeys(
+    session: Session,
+    text: string,
+    writer: RunnerWriter,
+  ): Promise<void> | null | undefined {
+    const { engine, gate, fail } = this.#options, batch = this.#batch;
+    batch.reset(this.#scratch, this.#scratchView);
+    if (!putPlainKeys(batch, text)) return undefined;
+    gate?.begin();
+    try {
+      engine.run(session, batch, 0, writer, writer);
+    } catch (error) {
+      fail(error);
+      throw error;
+    }
+    // Clients are paused: it has not run, and comes again from strings, which stay.
+    if (engine.outcome === PARKED) {
+      return this.run(session, [["MGET", ...JSON.parse(text).keys]], writer);
+    }
+    if (writer.out.segmentBytes > this.#options.replyBytesMax()) session.kill();
+    return gate === null ? null : orNothing(this.#held(gate.judge()), writer);
   }
 
   /** GET of the key that a URL ends with: FOUND, and the value lies in `single`, or MISSING, or UNSURE. */
@@ -249,6 +270,14 @@ export class CommandRunner {
     batch.argCount = arg;
     batch.commandCount = to - from;
   }
+}
+
+/** Where what is waited for fails, nothing is left in the writer. */
+function orNothing(waiting: Promise<void> | null, writer: RunnerWriter): Promise<void> | null {
+  return waiting === null ? null : waiting.then(undefined, (error) => {
+    writer.discard();
+    throw error;
+  });
 }
 
 /** Resolves once what waits in the event loop was served. */

@@ -7,6 +7,7 @@ import { OutcomeUnknown } from "./command_runner.ts";
 import { FollowedRoutes } from "./followed_routes.ts";
 import type { HttpTools } from "./http_tools.ts";
 import { KeyRoutes, KEYS_PATH } from "./key_routes.ts";
+import { MGET_PATH, MgetRoute } from "./mget_route.ts";
 import { problem } from "./problem.ts";
 import { headerOf } from "./request_parts.ts";
 import { createSpanNamer } from "./request_span.ts";
@@ -33,11 +34,13 @@ export interface RemoteClient {
 }
 
 const UNAUTHORIZED = 401;
+const PUT_PATH = "/put";
 
 export class HttpHandler {
   readonly #options: HandlerOptions;
   readonly #followed: FollowedRoutes;
   readonly #keys: KeyRoutes;
+  readonly #mget: MgetRoute;
   readonly #nameSpan = createSpanNamer();
   #app: Promise<Fetcher> | null = null;
   #requests = 0;
@@ -50,6 +53,7 @@ export class HttpHandler {
     this.#options = options;
     this.#followed = new FollowedRoutes(options.tools);
     this.#keys = new KeyRoutes(options.tools);
+    this.#mget = new MgetRoute(options.tools);
   }
 
   /** The answer; rejects only for what no request can cause. */
@@ -105,8 +109,14 @@ export class HttpHandler {
     if (pathStart > 0) {
       if (method === "GET" && url.startsWith("/get?", pathStart)) return this.#followed.get(url);
       if (url.startsWith(KEYS_PATH, pathStart)) return this.#keys.answer(request, pathStart);
-      if (method === "POST" && url.endsWith("/put") && url.length - pathStart === 4) {
-        return this.#followed.put(request);
+      if (method === "POST") {
+        const length = url.length - pathStart;
+        if (length === PUT_PATH.length && url.endsWith(PUT_PATH)) {
+          return this.#followed.put(request);
+        }
+        if (length === MGET_PATH.length && url.endsWith(MGET_PATH)) {
+          return this.#mget.answer(request);
+        }
       }
     }
     if (pathOf(url) === SOCKET_PATH && isUpgrade(request)) {
@@ -136,7 +146,7 @@ export class HttpHandler {
 
   async #loadApp(): Promise<Fetcher> {
     const { createApiApp } = await import("./api_app.ts");
-    const app = createApiApp(this.#options.tools, this.#followed);
+    const app = createApiApp(this.#options.tools, this.#followed, this.#mget);
     app.onError((error) => {
       if (error instanceof OutcomeUnknown) return problem("outcome-unknown", error.message);
       this.#options.logError(error);

@@ -22,7 +22,7 @@ import { commandProblem, problem } from "./problem.ts";
 import { type PutOptions, readPutOptions } from "./put_options.ts";
 import { contentLength, headerOf } from "./request_parts.ts";
 import type { BodyFailure, Uploads } from "./uploads.ts";
-import { valueResponse, withEnd } from "./value_response.ts";
+import { knownResponse, valueHeaders, valueResponse } from "./value_response.ts";
 
 export const KEYS_PATH = "/v1/keys/";
 const ALLOW = { allow: "GET, HEAD, PUT, DELETE, OPTIONS" };
@@ -31,6 +31,8 @@ const NO_SUCH_KEY = "the key is not there, or has expired";
 export const WRONG_DATABASE = "db is a number from 0 to 15";
 /** A value above TAGGED_AT_ONCE_BYTES_MAX. */
 const LONG = "long";
+/** As PTTL has it. */
+const NO_END = -1;
 const CONDITION_FAILED = "the key is not as the condition wants it";
 
 /** Text without percent signs stands for its own bytes. */
@@ -88,8 +90,8 @@ export class KeyRoutes {
     if (found === UNSURE) return null;
     if (found === MISSING) return problem("key-not-found", NO_SUCH_KEY);
     const { bytes, start, end, expiresAtMs, nowMs } = runner.single;
-    const response = valueResponse(request, bytes, start, end, false);
-    return expiresAtMs === 0 ? response : withEnd(response, expiresAtMs - nowMs);
+    const leftMs = expiresAtMs === 0 ? NO_END : expiresAtMs - nowMs;
+    return valueResponse(request, bytes, start, end, false, leftMs);
   }
 
   #get(
@@ -107,11 +109,9 @@ export class KeyRoutes {
   }
 
   #gotten(request: Request, writer: RawWriter, isHead: boolean): Response | Promise<Response> {
-    const answer = this.#found(request, writer, isHead), { number } = writer;
+    const answer = this.#found(request, writer, isHead);
     this.#tools.writers.giveRaw(writer);
-    return answer instanceof Response
-      ? withEnd(answer, number)
-      : answer.then((response) => withEnd(response, number));
+    return answer;
   }
 
   #found(
@@ -119,29 +119,31 @@ export class KeyRoutes {
     writer: RawWriter,
     isHead: boolean,
   ): Response | Promise<Response> {
-    const { out } = writer, source = writer.takeSource();
+    const { out, number } = writer, source = writer.takeSource();
     if (writer.errorText !== null) return commandProblem(writer.errorText);
     if (writer.isNil) return problem("key-not-found", NO_SUCH_KEY);
     if (source !== null && source.lengthBytes > TAGGED_AT_ONCE_BYTES_MAX) {
-      return this.#large(request, source, isHead);
+      return this.#large(request, source, isHead, number);
     }
     // The buffer holds the whole value in one chunk: longer ones come as a source.
     const bytes = source === null ? out.bytes : sourceBytes(source);
-    return valueResponse(request, bytes, 0, source === null ? out.position : bytes.length, isHead);
+    const end = source === null ? out.position : bytes.length;
+    return valueResponse(request, bytes, 0, end, isHead, number);
   }
 
-  async #large(request: Request, source: ValueSource, isHead: boolean): Promise<Response> {
+  async #large(
+    request: Request,
+    source: ValueSource,
+    isHead: boolean,
+    leftMs: number,
+  ): Promise<Response> {
     const known = headerOf(request, "if-none-match"), tag = await longTagOf(source);
     if (known !== null && tagListHas(known, tag, true)) {
       source.release();
-      return new Response(null, { status: 304, headers: { etag: tag } });
+      return knownResponse(tag, leftMs);
     }
-    const headers = {
-      "content-type": "application/octet-stream",
-      "x-content-type-options": "nosniff",
-      "content-length": String(source.lengthBytes),
-      "etag": tag,
-    };
+    const headers = valueHeaders(tag, leftMs);
+    headers.push(["content-length", String(source.lengthBytes)]);
     if (!isHead) {
       const body = this.#tools.downloads.stream(sourcePieces(source), () => source.release());
       return new Response(body, { headers });
