@@ -31,6 +31,8 @@ Deno.test("InPlaceWriter goes on where the last writer ended, whoever that was, 
   const { disk, maker, ring, inPlace } = start();
   for (let i = 0; i < 200; i++) {
     maker.group(put(`key:${i % 17}`, `value ${i}`.repeat(i % 5)));
+    // A machine that is busy makes any disk slow.
+    ring.setNumber("syncMsMean", 0);
     if (i % 7 === 6) asLog(maker, () => maker.sync());
     else if (!inPlace[i % 2].write()) asLog(maker, () => maker.sync());
     assert.ok(ring.isSynced(ring.tail), `group ${i}`);
