@@ -11,8 +11,8 @@ import type { ReplyBuffer } from "../protocol/reply_buffer.ts";
 import type { ReplyWriter } from "../protocol/reply_writer.ts";
 import { type RequestBatch, STYLE_TEXT } from "../protocol/request_batch.ts";
 import { type ParseLimits, parseRequests } from "../protocol/request_parser.ts";
-import { REPLY_ON, type Session, type SessionTransaction } from "../session.ts";
 import type { StagedBlock } from "../store/store.ts";
+import { ClientSession } from "./client_session.ts";
 import { type ByteSink, type OutputListener, OutputQueue, type QueuePool } from "./output_queue.ts";
 import { type LargeBuffers, ReadBuffer } from "./read_buffer.ts";
 import type { ReplyGate } from "./reply_gate.ts";
@@ -60,28 +60,8 @@ export interface SessionStart {
   readonly isAuthenticated: boolean;
 }
 
-export class Connection implements Session, OutputListener {
+export class Connection extends ClientSession implements OutputListener {
   readonly id: number;
-  readonly address: string;
-  readonly localAddress: string;
-  readonly createdAtMs: number;
-  lastCommandAtMs: number;
-  lastCommand = "";
-  protocolVersion = 2;
-  database = 0;
-  databaseVersion = 0;
-  databaseNumber = 0;
-  isAuthenticated: boolean;
-  user = "default";
-  name = "";
-  libraryName = "";
-  libraryVersion = "";
-  replyMode = REPLY_ON;
-  isNoTouch = false;
-  isNoEvict = false;
-  isMonitor = false;
-  transaction: SessionTransaction | null = null;
-  isClosing = false;
 
   readonly #host: ConnectionHost;
   readonly #socket: Socket;
@@ -98,16 +78,12 @@ export class Connection implements Session, OutputListener {
   #busyAtMs = 0;
 
   constructor(host: ConnectionHost, socket: Socket, start: SessionStart) {
+    super(start.isAuthenticated, start.address, start.localAddress, start.createdAtMs);
     this.#host = host;
     this.#socket = socket;
     this.#input = new ReadBuffer(host.largeBuffers);
     this.#output = new OutputQueue(socket, host.pool, this, host.gate);
     this.id = start.id;
-    this.address = start.address;
-    this.localAddress = start.localAddress;
-    this.createdAtMs = start.createdAtMs;
-    this.lastCommandAtMs = start.createdAtMs;
-    this.isAuthenticated = start.isAuthenticated;
   }
 
   // ---- reading --------------------------------------------------------------------------------------
