@@ -10,6 +10,7 @@ import { CommandRoom } from "./commands/command_room.ts";
 import * as R from "./commands/command_row.ts";
 import { type CommandRow, hasArity, isWrite, lastKeyOf } from "./commands/command_row.ts";
 import { CommandContext, type Finish } from "./commands/context.ts";
+import { selectDatabase } from "./commands/databases.ts";
 import { effectBytes } from "./commands/effect_bytes.ts";
 import type { Services } from "./commands/services.ts";
 import { get, set } from "./commands/strings.ts";
@@ -156,7 +157,7 @@ export class Engine {
     session.lastCommandAtMs = nowMs;
     this.outcome = DONE;
     if (session.databaseVersion !== this.services.settings.databaseVersion) {
-      c.selectDatabase(session.databaseNumber);
+      selectDatabase(session, this.services.settings, session.databaseNumber);
     }
     this.#ahead.pass(batch, from, session.database);
     const isLoading = this.services.settings.state === ProcessState.STARTING;

@@ -1,4 +1,5 @@
 // Who a request of HTTP or a client of WebSocket is to the engine; knows no route and no syntax.
+import { selectDatabase } from "../../commands/databases.ts";
 import type { Settings } from "../../settings.ts";
 import { ClientSession } from "../client_session.ts";
 
@@ -38,9 +39,7 @@ export class HttpSession extends ClientSession {
 
   /** Means the database with that number, whatever it is swapped with meanwhile. */
   select(number: number): this {
-    this.databaseNumber = number;
-    this.database = this.settings.databaseAt(number);
-    this.databaseVersion = this.settings.databaseVersion;
+    selectDatabase(this, this.settings, number);
     return this;
   }
 
