@@ -1,7 +1,8 @@
 // What a running command sees: its arguments, its reply, its session, and the entries of its keys.
 //
 // The engine has taken the locks or will check what was read; a handler takes none, reads no clock, knows no
-// protocol. One context per worker, refilled for each command. Long, because it is all that handlers may use.
+// protocol. One context per worker, refilled for each command. Long, because every way to find, read and change a
+// string shares one key and one value that are filled anew; what handlers do with hashes is `c.hash`.
 import { INTEGER_BYTES_MAX, parseInteger, writeInteger } from "../number_format.ts";
 import { NOT_AN_INTEGER, WRONG_TYPE } from "../errors.ts";
 import type { EffectSink } from "../log/effects.ts";

@@ -1,6 +1,15 @@
 // What the server remembers of a client whatever it came over; knows neither socket nor request.
 import { REPLY_ON, type Session, type SessionTransaction } from "../session.ts";
 
+/** What a client is at its start. */
+export interface SessionStart {
+  readonly id: number;
+  readonly address: string;
+  readonly localAddress: string;
+  readonly createdAtMs: number;
+  readonly isAuthenticated: boolean;
+}
+
 /** A session as it is at its start; `user` and what follows it are changed by commands. */
 export abstract class ClientSession implements Session {
   lastCommandAtMs: number;

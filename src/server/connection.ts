@@ -12,7 +12,7 @@ import type { ReplyWriter } from "../protocol/reply_writer.ts";
 import { type RequestBatch, STYLE_TEXT } from "../protocol/request_batch.ts";
 import { type ParseLimits, parseRequests } from "../protocol/request_parser.ts";
 import type { StagedBlock } from "../store/store.ts";
-import { ClientSession } from "./client_session.ts";
+import { ClientSession, type SessionStart } from "./client_session.ts";
 import { type ByteSink, type OutputListener, OutputQueue, type QueuePool } from "./output_queue.ts";
 import { type LargeBuffers, ReadBuffer } from "./read_buffer.ts";
 import type { ReplyGate } from "./reply_gate.ts";
@@ -51,15 +51,6 @@ export interface ConnectionHost {
   log(text: string, connection: Connection): void;
 }
 
-/** What a client is at its start. */
-export interface SessionStart {
-  readonly id: number;
-  readonly address: string;
-  readonly localAddress: string;
-  readonly createdAtMs: number;
-  readonly isAuthenticated: boolean;
-}
-
 export class Connection extends ClientSession implements OutputListener {
   readonly id: number;
 
@@ -70,6 +61,9 @@ export class Connection extends ClientSession implements OutputListener {
   #neededBytes = 0;
   #staged: StagedBlock | null = null;
   #stagedAt = -1;
+  /** Of a large value that is on its way into `#staged`: what has come, and where it stands in its request. */
+  #receivedBytes = 0;
+  #openAt = 0;
   #isClosed = false;
   #countedInput = 0;
   #countedOutput = 0;
@@ -212,8 +206,6 @@ export class Connection extends ClientSession implements OutputListener {
     this.#openAt = start - requestStart;
     return requestStart;
   }
-  #receivedBytes = 0;
-  #openAt = 0;
 
   /** Reads the rest of a large value; false if the client went away. */
   async #receive(block: StagedBlock): Promise<boolean> {
