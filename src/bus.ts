@@ -51,7 +51,7 @@ export interface BusAnswers {
 export type BusFromWorker = BusAsk | BusAnswer;
 export type BusFromMain = BusQuestion | BusAnswers;
 
-export const BUS_TIMEOUT_MS = 2000;
+const BUS_TIMEOUT_MS = 2000;
 /** Questions of one worker that may wait for answers at the same time. */
 export const BUS_QUESTIONS_MAX = 64;
 /** How much longer than main a worker waits, so that main's partial answers still arrive. */

@@ -10,7 +10,7 @@ import {
 } from "./bus.ts";
 
 /** Questions of all workers together that may be open; each worker bounds its own at 64. */
-export const OPEN_QUESTIONS_MAX = 1024;
+const OPEN_QUESTIONS_MAX = 1024;
 /** Longer waits are cut to this. */
 const TIMEOUT_MS_MAX = 60_000;
 

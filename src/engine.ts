@@ -6,21 +6,21 @@
 // The file is long because how each kind of command is locked should be read, and judged, in one place.
 import { BatchAccounts } from "./commands/batch_accounts.ts";
 import { ALONE_FROM } from "./commands/command_numbers.ts";
+import { CommandRoom } from "./commands/command_room.ts";
 import * as R from "./commands/command_row.ts";
-import { type CommandRow, isWrite, lastKeyOf } from "./commands/command_row.ts";
+import { type CommandRow, hasArity, isWrite, lastKeyOf } from "./commands/command_row.ts";
 import { CommandContext, type Finish } from "./commands/context.ts";
+import { selectDatabase } from "./commands/databases.ts";
 import { effectBytes } from "./commands/effect_bytes.ts";
 import type { Services } from "./commands/services.ts";
 import { get, set } from "./commands/strings.ts";
 import { GroupLookups } from "./commands/group_lookups.ts";
 import { LookAhead } from "./commands/look_ahead.ts";
 import { ROWS } from "./commands/table.ts";
-import { EvictionLog } from "./commands/eviction_log.ts";
 import { RUNS_IN_MULTI } from "./commands/transaction_queue.ts";
 import { EXEC, TransactionRunner } from "./commands/transaction_runner.ts";
 import { SingleReader } from "./commands/single_read.ts";
 import * as errors from "./errors.ts";
-import { BY_FREQUENCY, clockKindOf } from "./eviction_policies.ts";
 import type { Clock } from "./clock.ts";
 import type { EffectLog } from "./log/effects.ts";
 import {
@@ -39,16 +39,7 @@ import type { DroppingWriter, ReplyWriter } from "./protocol/reply_writer.ts";
 import { type RequestBatch, STYLE_TEXT } from "./protocol/request_batch.ts";
 import { REPLY_ON, REPLY_SKIP, type Session } from "./session.ts";
 import { ProcessState } from "./settings.ts";
-import {
-  accessStamp,
-  Evictor,
-  NO_HASH,
-  NOT_NOTED,
-  setCounting,
-  type Shard,
-  type StagedBlock,
-  type Store,
-} from "./store/store.ts";
+import { NOT_NOTED, type Shard, type StagedBlock, type Store } from "./store/store.ts";
 
 /** What a run of a batch ended with: all of it done, a command that waits, or the connection's end. */
 export const DONE = 0;
@@ -95,10 +86,7 @@ export class Engine {
   #round = 0;
   readonly #accounts: BatchAccounts;
   readonly #transactions: TransactionRunner;
-  readonly #evictor: Evictor;
-  readonly #evictionLog: EvictionLog | null;
-  /** What accesses of the running batch leave on entries. */
-  #stamp = 0;
+  readonly #room: CommandRoom;
   /** Set by a change that found no memory and no room in the log for removals either: it is to wait. */
   #isStarved = false;
   readonly #lookups: GroupLookups;
@@ -118,17 +106,15 @@ export class Engine {
     this.#lookups = new GroupLookups(this.#accounts);
     this.single = new SingleReader(store, services, clock, metrics, this.#accounts);
     this.#context = new CommandContext(store, services, effects);
-    this.#evictionLog = effects === null ? null : new EvictionLog(effects);
-    this.#evictor = new Evictor(store, this.#evictionLog);
-    this.#context.staging.evictor = this.#evictor;
+    this.#room = new CommandRoom(this.#context, effects, metrics);
     this.#transactions = new TransactionRunner(
       store,
       effects,
       this.#accounts,
       metrics,
       silent,
-      this.#evictor,
-      this.#evictionLog,
+      this.#room.evictor,
+      this.#room.evictionLog,
     );
     this.#context.transactions = this.#transactions;
     this.#keyBytesMax = services.config.keyBytesMax;
@@ -160,8 +146,7 @@ export class Engine {
     c.loudReply = resp;
     c.batch = batch;
     c.nowMs = nowMs;
-    this.#beginMoment(nowMs);
-    c.accessClock = this.#stamp;
+    c.accessClock = this.#room.begin(nowMs);
     c.readClock = session.isNoTouch ? NOT_NOTED : c.accessClock;
     const pauseEndsAtMs = this.services.settings.pauseEndsAtMs;
     const isPaused = pauseEndsAtMs > nowMs;
@@ -172,7 +157,7 @@ export class Engine {
     session.lastCommandAtMs = nowMs;
     this.outcome = DONE;
     if (session.databaseVersion !== this.services.settings.databaseVersion) {
-      c.selectDatabase(session.databaseNumber);
+      selectDatabase(session, this.services.settings, session.databaseNumber);
     }
     this.#ahead.pass(batch, from, session.database);
     const isLoading = this.services.settings.state === ProcessState.STARTING;
@@ -201,8 +186,10 @@ export class Engine {
         if (
           !isQueueing && refusal === null &&
           !effects.admit(
-            this.#effectBytes(c.first, c.argCount) +
-              (WRITES[rowIndex] === WRITES_WHOLE && !isLoading ? this.#copiedBytes(rowIndex) : 0),
+            this.#room.logBytes +
+              (WRITES[rowIndex] === WRITES_WHOLE && !isLoading
+                ? this.#room.copiedBytes(ROWS[rowIndex])
+                : 0),
             nowMs,
           )
         ) {
@@ -243,7 +230,7 @@ export class Engine {
         continue;
       }
       const row = ROWS[rowIndex], kind = row.kind;
-      if (row.arity > 0 ? c.argCount !== row.arity : c.argCount < -row.arity) {
+      if (!hasArity(row, c.argCount)) {
         if (rowIndex === EXEC) isQueueing = this.#transactions.queue.refuseExec(c, row.name);
         else reply.error(errors.wrongArity(row.name));
         isRefused = true;
@@ -258,7 +245,7 @@ export class Engine {
         isRefused = true;
       } else if (
         effects !== null && WRITES[rowIndex] !== 0 && !isQueueing &&
-        effects.isTooLong(this.#effectBytes(c.first, c.argCount))
+        effects.isTooLong(this.#room.logBytes)
       ) {
         reply.error(errors.OUT_OF_MEMORY);
         isRefused = true;
@@ -419,7 +406,7 @@ export class Engine {
       else row.run(c);
       if (notesLookups) this.#lookups.note(group - 1, c);
       if (group === READS_PER_GROUP || next === count) break;
-      const following = this.#followingRead(next);
+      const following = this.#followingOf(R.READ, next);
       if (following === null) break;
       row = following;
       c.first = batch.commandArg[next];
@@ -442,14 +429,14 @@ export class Engine {
     return next;
   }
 
-  /** The row of a command, if it is a sound read of one key. */
-  #followingRead(command: number): CommandRow | null {
+  /** The row of a command, if it is a sound one of that kind, and may run in a group with those before it. */
+  #followingOf(kind: number, command: number): CommandRow | null {
     const batch = this.#context.batch, rowIndex = this.#rowOf[command];
     if (rowIndex < 0) return null;
     const row = ROWS[rowIndex], first = batch.commandArg[command], key = first + row.firstKey;
     const argCount = batch.commandArg[command + 1] - first;
-    if (row.kind !== R.READ) return null;
-    if (row.arity > 0 ? argCount !== row.arity : argCount < -row.arity) return null;
+    if (row.kind !== kind) return null;
+    if (!hasArity(row, argCount)) return null;
     if (argCount >= ALONE_FROM[rowIndex]) return null;
     if (batch.argEnd[key] - batch.argStart[key] > this.#keyBytesMax) return null;
     if ((batch.commandStyle[command] === STYLE_TEXT) !== this.#context.isText) return null;
@@ -506,7 +493,7 @@ export class Engine {
     const shard = store.shardOf(c.batch.argHash[c.first + row.firstKey]);
     if (
       row.valueArgument > 0 && c.staging.isLarge(c.batch, c.first + row.valueArgument) &&
-      (row.flags & R.APPENDS) === 0 && !this.#stageArguments(row)
+      (row.flags & R.APPENDS) === 0 && !this.#room.stageArguments(row)
     ) return next;
     c.isOutOfMemory = false;
     c.needsBlock = 0;
@@ -534,7 +521,7 @@ export class Engine {
     this.metrics.counters[COUNTER.writeGroups]++;
     this.metrics.counters[COUNTER.writesGrouped] += group;
     if (c.isOutOfMemory) {
-      const isStarved = this.#evictor.isStarved && c.needsBlock === 0 && c.needsLogBytes === 0;
+      const isStarved = this.#room.evictor.isStarved && c.needsBlock === 0 && c.needsLogBytes === 0;
       if (isStarved && c.staging.isEmpty) {
         this.#isStarved = true;
         c.reply.rewind();
@@ -548,13 +535,10 @@ export class Engine {
 
   /** A change found no memory: lets entries of its shard go, under the lock that is held, and runs it again. */
   #runWithRoom(row: CommandRow, shard: Shard): void {
-    const c = this.#context, evictor = this.#evictor, log = this.#evictionLog;
-    if (log !== null) log.keptBytes = this.#effectBytes(c.first, c.argCount);
+    const c = this.#context, { evictionLog, logBytes } = this.#room;
+    if (evictionLog !== null) evictionLog.keptBytes = logBytes;
     for (let tries = 0; tries < EVICTION_TRIES_MAX; tries++) {
-      // What it writes to is not what has to go for it: a large hash may be most of its shard.
-      evictor.sparedHash = c.batch.argHash[c.first + row.firstKey];
-      const isMade = evictor.makeRoom(shard, tries);
-      evictor.sparedHash = NO_HASH;
+      const isMade = this.#room.makeUnderLock(shard, row, tries);
       // Removals, and the commands before this one, are a group of their own: this one's room is its own.
       this.#effects?.publish();
       if (!isMade) return;
@@ -567,29 +551,11 @@ export class Engine {
 
   /** Work ahead of need on one shard, between batches: gives whether there is more to do. */
   makeRoomAhead(shard: Shard): boolean {
-    this.#beginMoment(this.clock.nowMs());
+    this.#room.begin(this.clock.nowMs());
     if (this.#effects?.refusal() != null) return false;
-    const isMore = this.#evictor.runAhead(shard);
+    const isMore = this.#room.evictor.runAhead(shard);
     this.#effects?.settle();
     return isMore;
-  }
-
-  /** The moment of what comes, for eviction and for the clocks of entries. */
-  #beginMoment(nowMs: number): void {
-    const { evictionPolicy, isAdmitting } = this.services.settings;
-    const kind = clockKindOf(evictionPolicy, isAdmitting);
-    if (kind === BY_FREQUENCY) this.#setCounting(nowMs);
-    this.#stamp = accessStamp(kind, this.store.accessClock.at(nowMs), isAdmitting);
-    this.#evictor.begin(evictionPolicy, nowMs, isAdmitting);
-    if (this.#evictionLog !== null) {
-      this.#evictionLog.nowMs = nowMs;
-      this.#evictionLog.keptBytes = 0;
-    }
-  }
-
-  #setCounting(nowMs: number): void {
-    const { lfuLogFactor, lfuDecayMinutes } = this.services.settings;
-    setCounting(lfuLogFactor, lfuDecayMinutes, nowMs);
   }
 
   /** Runs a handler that changes; its effects are one group. */
@@ -605,47 +571,17 @@ export class Engine {
     }
   }
 
-  /** The row of a command, if it is a sound change of one key of the shard and may run under a lock that is held. */
+  /** The same for a change of one key of the shard, which may run under the lock that is held. */
   #following(shard: Shard, command: number): CommandRow | null {
-    const c = this.#context, batch = c.batch, rowIndex = this.#rowOf[command];
-    if (rowIndex < 0) return null;
-    const row = ROWS[rowIndex], first = batch.commandArg[command], key = first + row.firstKey;
-    const argCount = batch.commandArg[command + 1] - first;
-    if (row.kind !== R.CHANGE) return null;
-    if (row.arity > 0 ? argCount !== row.arity : argCount < -row.arity) return null;
-    if (argCount >= ALONE_FROM[rowIndex]) return null;
-    if ((batch.argHash[key] & this.store.shardMask) !== shard.number) return null;
-    if (batch.argEnd[key] - batch.argStart[key] > this.#keyBytesMax) return null;
-    if ((batch.commandStyle[command] === STYLE_TEXT) !== c.isText) return null;
+    const c = this.#context, batch = c.batch, row = this.#followingOf(R.CHANGE, command);
+    if (row === null) return null;
+    const first = batch.commandArg[command], argCount = batch.commandArg[command + 1] - first;
+    if ((batch.argHash[first + row.firstKey] & this.store.shardMask) !== shard.number) return null;
     if (row.valueArgument > 0 && c.staging.isLarge(batch, first + row.valueArgument)) return null;
     if (
-      this.#effects !== null && !this.#effects.admit(this.#effectBytes(first, argCount), c.nowMs)
+      this.#effects !== null && !this.#effects.admit(effectBytes(batch, first, argCount), c.nowMs)
     ) return null;
     return row;
-  }
-
-  /** The most that the effects of a command with these arguments take in the log. */
-  #effectBytes(first: number, argCount: number): number {
-    return effectBytes(this.#context.batch, first, argCount);
-  }
-
-  /** What the object that the command copies or moves takes there beside that. */
-  #copiedBytes(rowIndex: number): number {
-    const c = this.#context, row = ROWS[rowIndex];
-    const isSound = row.arity > 0 ? c.argCount === row.arity : c.argCount >= -row.arity;
-    return isSound ? c.copiedBytes(row.firstKey, c.session.database) : 0;
-  }
-
-  /** A change found too little room in the log for what it would tell: asks for it. False: there is none. */
-  #admitMore(): boolean {
-    const c = this.#context, effects = this.#effects!;
-    const bytes = c.needsLogBytes + this.#effectBytes(c.first, c.argCount);
-    c.needsLogBytes = 0;
-    // Seldom: what was asked for before the locks has become too little, or is known by the handler alone.
-    effects.admitBlocking(bytes, c.nowMs);
-    if (!effects.isTooLong(bytes)) return true;
-    c.wantedBytes = bytes;
-    return this.#reclaim();
   }
 
   /** A change found no memory, or wants its result built outside the lock: helps, and runs it again. */
@@ -657,14 +593,8 @@ export class Engine {
         if (!c.stageResult(row.firstKey)) break;
         c.needsBlock = 0;
       } else if (c.needsLogBytes !== 0) {
-        if (!this.#admitMore()) break;
-      } else {
-        // What it writes to goes only where nothing else does.
-        this.#evictor.sparedHash = c.batch.argHash[c.first + row.firstKey];
-        const isMade = this.#reclaim();
-        this.#evictor.sparedHash = NO_HASH;
-        if (!isMade && !this.#reclaim()) break;
-      }
+        if (!this.#room.admitMore()) break;
+      } else if (!this.#room.reclaimBeside(row)) break;
       c.reply.rewind();
       c.isOutOfMemory = false;
       store.lockChange(shard);
@@ -675,7 +605,7 @@ export class Engine {
       store.unlockChange(shard);
     }
     c.needsLogBytes = 0;
-    if (c.isOutOfMemory) this.#refuse();
+    if (c.isOutOfMemory) this.#room.refuse();
   }
 
   // ---- several keys ---------------------------------------------------------------------------------
@@ -773,7 +703,7 @@ export class Engine {
     const round = this.#markShards(row, from, to);
     // The room that was taken for the whole command may be smaller than what all groups of a long one need.
     this.#effects?.admitBlocking(
-      this.#effectBytes(c.first + from, to - from + 1),
+      effectBytes(c.batch, c.first + from, to - from + 1),
       c.nowMs,
     );
     this.#lockMarked(round);
@@ -787,7 +717,7 @@ export class Engine {
 
   #changeAll(row: CommandRow): void {
     const c = this.#context;
-    if (row.valueArgument !== 0 && !this.#stageArguments(row)) return;
+    if (row.valueArgument !== 0 && !this.#room.stageArguments(row)) return;
     const last = lastKeyOf(row, c.argCount);
     if (row.prepare !== undefined && !row.prepare(c)) return;
     const round = this.#markShards(row, row.firstKey, last);
@@ -808,7 +738,7 @@ export class Engine {
         c.prepare = null;
         c.staging.discard();
         if (!prepare()) break;
-      } else if (!(c.needsLogBytes !== 0 ? this.#admitMore() : this.#reclaim())) break;
+      } else if (!(c.needsLogBytes !== 0 ? this.#room.admitMore() : this.#room.reclaim())) break;
       c.reply.rewind();
     }
     this.metrics.counters[COUNTER.writeGroups]++;
@@ -816,7 +746,7 @@ export class Engine {
       Math.floor((last - row.firstKey) / row.keyStep) + 1;
     c.prepare = null;
     c.needsLogBytes = 0;
-    if (c.isOutOfMemory) this.#refuse();
+    if (c.isOutOfMemory) this.#room.refuse();
     c.staging.discard();
     c.targetIndex = 0;
   }
@@ -843,39 +773,6 @@ export class Engine {
     for (let i = 0; i < this.#shardRound.length; i++) {
       if (this.#shardRound[i] === round) this.store.unlockChange(this.store.shards[i]);
     }
-  }
-
-  // ---- memory ---------------------------------------------------------------------------------------
-
-  /** Puts the large values among a command's arguments into blocks; false: refused, the reply is written. */
-  #stageArguments(row: CommandRow): boolean {
-    const c = this.#context;
-    if (c.staging.stageArguments(c.batch, row, c.first, c.argCount, c.nowMs)) return true;
-    c.staging.discard();
-    c.reply.mark();
-    this.#refuse();
-    return false;
-  }
-
-  /** Makes room in all shards for the running command; false: there is none to make. */
-  #reclaim(): boolean {
-    const c = this.#context, logBytes = this.#effectBytes(c.first, c.argCount);
-    // Its own effects will need what it was granted: removals must leave that.
-    if (this.#evictionLog !== null) this.#evictionLog.keptBytes = logBytes;
-    const bytes = Math.max(logBytes, c.wantedBytes);
-    c.wantedBytes = 0;
-    const beganMs = performance.now(), isMade = c.staging.reclaim(c.nowMs, bytes);
-    if (this.#evictor.isOn) {
-      const tookMs = performance.now() - beganMs;
-      this.services.latencyEvents.note("eviction-cycle", tookMs, c.nowMs);
-    }
-    return isMade;
-  }
-
-  #refuse(): void {
-    this.#context.reply.rewind();
-    this.#context.reply.error(errors.OUT_OF_MEMORY);
-    this.metrics.counters[COUNTER.outOfMemory]++;
   }
 }
 

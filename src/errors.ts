@@ -50,10 +50,6 @@ export function keyTooLong(bytes: number, bytesMax: number): string {
   return `ERR key is too long: ${bytes} bytes, at most ${bytesMax}`;
 }
 
-export function valueTooLong(bytes: number, bytesMax: number): string {
-  return `ERR value is too long: ${bytes} bytes, at most ${bytesMax}`;
-}
-
 /** A field of a hash and its value lie together in one piece of memory. */
 export function hashPairTooLong(bytes: number, bytesMax: number): string {
   return `ERR field and value are too long: ${bytes} bytes together, at most ${bytesMax}`;

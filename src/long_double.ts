@@ -25,7 +25,7 @@ const HEXADECIMAL = /^([+-]?)0[xX]([0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)(?
 const NAMED_INFINITE = /^[+-]?inf(?:inity)?$/i;
 
 /** Reads what C's strtold() reads, whole; null for what is no number (NaN too), or leaves the range. */
-export function parseLongDouble(text: string): LongDouble | typeof INFINITE | null {
+function parseLongDouble(text: string): LongDouble | typeof INFINITE | null {
   if (text.length >= TEXT_LENGTH_MAX) return null;
   if (NAMED_INFINITE.test(text)) return INFINITE;
   const decimal = DECIMAL.exec(text), match = decimal ?? HEXADECIMAL.exec(text);

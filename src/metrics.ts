@@ -48,7 +48,7 @@ export const COUNTERS = [
 export type Counter = typeof COUNTERS[number];
 
 /** First words of error replies that are counted one by one; the rest together. */
-export const ERROR_KINDS = [
+const ERROR_KINDS = [
   "ERR",
   "WRONGTYPE",
   "OOM",

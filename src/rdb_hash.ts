@@ -11,9 +11,9 @@ import type { RdbReader } from "./rdb_reader.ts";
 import type { RdbWriter } from "./rdb_writer.ts";
 
 export const TYPE_HASH = 4;
-export const TYPE_HASH_LISTPACK = 16;
-export const TYPE_HASH_TIMES = 24;
-export const TYPE_HASH_LISTPACK_TIMES = 25;
+const TYPE_HASH_LISTPACK = 16;
+const TYPE_HASH_TIMES = 24;
+const TYPE_HASH_LISTPACK_TIMES = 25;
 
 /** A field by itself; `expiresAtMs` is 0 for one without end. */
 export interface HashField {

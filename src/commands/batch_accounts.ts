@@ -17,6 +17,7 @@ import {
   IS_FAST,
   IS_UNWATCHED,
 } from "./command_numbers.ts";
+import { hasArity } from "./command_row.ts";
 import type { CommandContext, Finish } from "./context.ts";
 import type { Services } from "./services.ts";
 import { slowArguments } from "./slow_log.ts";
@@ -286,7 +287,6 @@ function isRejection(text: string, number: number, batch: RequestBatch, command:
 }
 
 function isArityRight(number: number, batch: RequestBatch, command: number): boolean {
-  const arity = ARITIES[number];
   const count = batch.commandArg[command + 1] - batch.commandArg[command];
-  return arity > 0 ? count === arity : count >= -arity;
+  return hasArity({ arity: ARITIES[number] }, count);
 }

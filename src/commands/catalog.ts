@@ -2,7 +2,7 @@
 import { SYNTAX } from "../errors.ts";
 import type { ReplyWriter } from "../protocol/reply_writer.ts";
 import * as R from "./command_row.ts";
-import type { CommandRow } from "./command_row.ts";
+import { type CommandRow, hasArity } from "./command_row.ts";
 import { writeArguments } from "./argument_docs.ts";
 import { COMMAND_FACTS, type CommandFacts } from "./command_facts.ts";
 import { runSubcommand } from "./container.ts";
@@ -123,7 +123,7 @@ function getKeys(c: CommandContext, catalog: Catalog, withFlags: boolean): void 
   if (row === null) return c.reply.error("ERR Invalid command specified");
   const facts = factsOf(row.name), count = c.argCount - 2;
   if (facts.keys === undefined) return c.reply.error("ERR The command has no key arguments");
-  if (row.arity > 0 ? count !== row.arity : count < -row.arity) {
+  if (!hasArity(row, count)) {
     return c.reply.error("ERR Invalid number of arguments specified for command");
   }
   const keys = facts.keys.flatMap((text) => keyArguments(c, row.name, text, count));

@@ -14,7 +14,7 @@ export interface ClientFilter {
   readonly skipId?: number;
 }
 
-export const CLIENT_TYPES = ["normal", "master", "replica", "pubsub"] as const;
+const CLIENT_TYPES = ["normal", "master", "replica", "pubsub"] as const;
 export type ClientType = typeof CLIENT_TYPES[number];
 
 /** In any case; `slave` is the old word for a replica. Null for anything else. */

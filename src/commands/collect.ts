@@ -17,9 +17,7 @@ import type { Services } from "./services.ts";
 
 /** Edges of the times that are told: powers of two of ns, at which the histogram's own buckets end. */
 const EDGE_EXPONENTS: readonly number[] = Array.from({ length: 22 }, (_, i) => 10 + i);
-export const DURATION_EDGES_S: readonly number[] = EDGE_EXPONENTS.map((exponent) =>
-  2 ** exponent / 1e9
-);
+const DURATION_EDGES_S: readonly number[] = EDGE_EXPONENTS.map((exponent) => 2 ** exponent / 1e9);
 
 /** The server's numbers at `nowMs`. */
 export function collect(services: Services, store: Store, nowMs: number): MetricsSnapshot {

@@ -89,6 +89,11 @@ export function isWrite({ kind, name }: CommandRow): boolean {
     WRITES_WITHOUT_KEY.has(name);
 }
 
+/** Whether so many arguments, the name counted, are right for the command. */
+export function hasArity({ arity }: Pick<CommandRow, "arity">, argCount: number): boolean {
+  return arity > 0 ? argCount === arity : argCount >= -arity;
+}
+
 /** Index of the last key among `argCount` arguments, the name counted. */
 export function lastKeyOf({ lastKey }: CommandRow, argCount: number): number {
   return lastKey < 0 ? argCount + lastKey : Math.min(lastKey, argCount - 1);

@@ -8,6 +8,7 @@ import { KEYLESS, LOADING, NO_AUTH } from "./command_row.ts";
 import type { CommandRow } from "./command_row.ts";
 import { isClientName } from "./client_line.ts";
 import type { CommandContext } from "./context.ts";
+import { selectDatabase } from "./databases.ts";
 import { NO_KEY } from "./row_parts.ts";
 
 const DEFAULT_USER = "default";
@@ -36,7 +37,7 @@ function quit(c: CommandContext): void {
 function select(c: CommandContext): void {
   const index = c.argInteger(1);
   if (index >= 0 && index < DATABASES) {
-    c.selectDatabase(index);
+    selectDatabase(c.session, c.services.settings, index);
     c.reply.ok();
   } else if (index >= INT32_MIN && index <= INT32_MAX) c.reply.error(errors.DATABASE_OUT_OF_RANGE);
   else if (parseBigInteger(c.bytes, c.argStart(1), c.argEnd(1)) === null) c.failNotInteger();
@@ -133,7 +134,7 @@ function replyHello({ reply, session }: CommandContext): void {
 /** RESET: as if the client had just connected. */
 function reset(c: CommandContext): void {
   const session = c.session;
-  c.selectDatabase(0);
+  selectDatabase(session, c.services.settings, 0);
   session.name = "";
   useVersion(c, 2);
   session.replyMode = REPLY_ON;

@@ -1,6 +1,6 @@
 // Commands that are a family of subcommands: picks the one that is asked for; knows none of them.
 import { unknownSubcommand, wrongArity } from "../errors.ts";
-import type { CommandRow } from "./command_row.ts";
+import { type CommandRow, hasArity } from "./command_row.ts";
 import type { CommandContext } from "./context.ts";
 
 const HELP_SUMMARY = "    Print this help.";
@@ -17,9 +17,8 @@ export function runSubcommand(
   const asked = `${container}|${c.argText(1).toLowerCase()}`;
   const row = rows.find((each) => each.name === asked);
   if (row !== undefined) {
-    if (row.arity > 0 ? c.argCount !== row.arity : c.argCount < -row.arity) {
-      c.reply.error(wrongArity(row.name));
-    } else row.run(c);
+    if (hasArity(row, c.argCount)) row.run(c);
+    else c.reply.error(wrongArity(row.name));
   } else if (!c.argIs(1, "HELP")) {
     c.reply.error(unknownSubcommand(c.argText(1), container.toUpperCase()));
   } else if (c.argCount !== 2) c.reply.error(wrongArity(`${container}|help`));

@@ -1,34 +1,32 @@
 // What a running command sees: its arguments, its reply, its session, and the entries of its keys.
 //
 // The engine has taken the locks or will check what was read; a handler takes none, reads no clock, knows no
-// protocol. One context per worker, refilled for each command. Long, because it is all that handlers may use.
+// protocol. One context per worker, refilled for each command. Long, because every way to find, read and change a
+// string shares one key and one value that are filled anew; what handlers do with hashes is `c.hash`.
 import { INTEGER_BYTES_MAX, parseInteger, writeInteger } from "../number_format.ts";
-import { BY_RECENCY, clockKindOf } from "../eviction_policies.ts";
 import { NOT_AN_INTEGER, WRONG_TYPE } from "../errors.ts";
 import type { EffectSink } from "../log/effects.ts";
 import { APPEND_LOCKED_BYTES_MAX } from "../limits.ts";
 import { joinPieces } from "../piecewise_bytes.ts";
-import type { ReplyWriter, ValueSource } from "../protocol/reply_writer.ts";
-import type { RequestBatch } from "../protocol/request_batch.ts";
+import type { ReplyWriter } from "../protocol/reply_writer.ts";
 import type { Session } from "../session.ts";
 import {
-  accessStamp,
   type Block,
-  countAt,
   entries,
   INLINE_VALUE_BYTES_MAX,
   type KeyRange,
   type PinnedBlock,
   record,
   type Shard,
-  stampWithCount,
   type Store,
   TYPE_HASH,
   TYPE_STRING,
   type ValueRange,
 } from "../store/store.ts";
 import { TtlPolicy } from "../ttl_policy.ts";
+import { CommandArguments } from "./command_arguments.ts";
 import { HashAccess } from "./hash_access.ts";
+import { PinnedRange } from "./pinned_range.ts";
 import type { Services } from "./services.ts";
 import { type Staged, Staging } from "./staging.ts";
 import type { TransactionRunner } from "./transaction_runner.ts";
@@ -40,17 +38,11 @@ export type Finish = (reply: ReplyWriter) => void;
 const RANGE_VALUE_BYTES_MIN = 512;
 const EMPTY_VIEW = new DataView(new ArrayBuffer(8));
 
-export class CommandContext {
+export class CommandContext extends CommandArguments {
   session!: Session;
   reply!: ReplyWriter;
   /** Where replies go that a silent client gets all the same. */
   loudReply!: ReplyWriter;
-  batch!: RequestBatch;
-  /** Index of the command's name among the batch's arguments, and how many there are with it. */
-  first = 0;
-  argCount = 0;
-  /** True if the request is a line of text, whose few words of reply differ. */
-  isText = false;
   /** The command's moment; and the stamp that it leaves on entries. */
   nowMs = 0;
   accessClock = 0;
@@ -125,58 +117,10 @@ export class CommandContext {
     readonly services: Services,
     readonly effects: EffectSink | null,
   ) {
+    super();
     this.staging = new Staging(store);
     this.hash = new HashAccess(this);
     this.#ttl = new TtlPolicy(services.config.ttlRules, services.settings);
-  }
-
-  // ---- arguments; 0 is the command's name -----------------------------------------------------------
-
-  get bytes(): Uint8Array {
-    return this.batch.bytes;
-  }
-
-  argStart(index: number): number {
-    return this.batch.argStart[this.first + index];
-  }
-
-  argEnd(index: number): number {
-    return this.batch.argEnd[this.first + index];
-  }
-
-  /** The argument's bytes, valid during the command only. A large value that was staged is not among them. */
-  argBytes(index: number): Uint8Array {
-    return this.batch.bytes.subarray(this.argStart(index), this.argEnd(index));
-  }
-
-  /** Length in bytes, also of a value that was received out of line. */
-  argLength(index: number): number {
-    const at = this.first + index;
-    if (this.batch.stagedArg === at) return this.batch.stagedValue!.lengthBytes;
-    return this.batch.argEnd[at] - this.batch.argStart[at];
-  }
-
-  /** The argument as a string; bytes that are not UTF-8 become U+FFFD. */
-  argText(index: number): string {
-    return decoder.decode(this.argBytes(index).slice());
-  }
-
-  /** Whether the argument is this word, whatever its case; `word` is ASCII in upper case. */
-  argIs(index: number, word: string): boolean {
-    const start = this.argStart(index);
-    if (this.argEnd(index) - start !== word.length) return false;
-    const bytes = this.batch.bytes;
-    for (let i = 0; i < word.length; i++) {
-      let byte = bytes[start + i];
-      if (byte >= 97 && byte <= 122) byte -= 32;
-      if (byte !== word.charCodeAt(i)) return false;
-    }
-    return true;
-  }
-
-  /** The argument as a whole number within 2^53, NaN if it is none. */
-  argInteger(index: number): number {
-    return parseInteger(this.batch.bytes, this.argStart(index), this.argEnd(index));
   }
 
   // ---- reading --------------------------------------------------------------------------------------
@@ -238,32 +182,6 @@ export class CommandContext {
     this.store.unlockReading(shard);
     this.targetIndex = 0;
     return bytes;
-  }
-
-  /** Seconds since the entry that was found last was read or written, where the policy's clocks tell that. */
-  get idleS(): number {
-    const cell = this.store.accessClockOf(this.shard);
-    // Where the lowest bit tells something else, the tick is that of the pair that has begun.
-    const tick = this.clockKind === BY_RECENCY ? cell : cell & ~1;
-    return this.store.accessClock.idleS(tick, this.nowMs);
-  }
-
-  /** How often the entry that was found last was used, as a logarithm of 0 to 255, where clocks tell that. */
-  get useCount(): number {
-    return countAt(this.store.accessClockOf(this.shard), this.accessClock);
-  }
-
-  /** What the clocks of entries tell under the policy that holds: one of BY_RECENCY and the like. */
-  get clockKind(): number {
-    const { evictionPolicy, isAdmitting } = this.services.settings;
-    return clockKindOf(evictionPolicy, isAdmitting);
-  }
-
-  /** The stamp of an entry that was idle for so long, and used so often (0 to 255, −1: like a new one). */
-  stampBefore(idleS: number, useCount: number): number {
-    const tick = this.store.accessClock.tickBefore(idleS, this.nowMs);
-    const stamp = accessStamp(this.clockKind, tick, false);
-    return useCount < 0 ? stamp : stampWithCount(stamp, useCount);
   }
 
   /** Names the key at argument `from` in another database as argument `index`, for the rest of the command. */
@@ -766,39 +684,6 @@ export class CommandContext {
     return true;
   }
 
-  /** Removes all entries of a database, or of all of them (−1). Takes all locks itself: for commands without keys. */
-  flush(database: number): void {
-    this.store.flush(database, () => {
-      this.#group(() => this.effects?.flush(database));
-    });
-  }
-
-  /** What a command without keys has done is a group of its own, or part of its transaction's. */
-  #group(tell: () => void): void {
-    if (this.isInTransaction) return tell();
-    this.effects?.begin();
-    tell();
-    this.effects?.end();
-    this.effects?.publish();
-  }
-
-  /** Makes this the session's database: 0 to 15, as clients number them. */
-  selectDatabase(number: number): void {
-    const { session, services: { settings } } = this;
-    session.databaseVersion = settings.databaseVersion;
-    session.databaseNumber = number;
-    session.database = settings.databaseAt(number);
-  }
-
-  /** Lets two databases change their numbers. Takes all locks itself: for commands without keys. */
-  swapDatabases(first: number, second: number): void {
-    const { settings } = this.services;
-    this.store.withAllLocked(() => {
-      settings.swapDatabases(first, second);
-      this.#group(() => this.effects?.databases(settings.databaseTable()));
-    });
-  }
-
   // ---- waiting --------------------------------------------------------------------------------------
 
   /** The reply comes later: the connection keeps its place, and goes on with its next command after it. */
@@ -940,22 +825,4 @@ export class CommandContext {
   }
 }
 
-const decoder = new TextDecoder();
 let zeros = new Uint8Array(INLINE_VALUE_BYTES_MAX + 8);
-
-/** A part of a large value, sent from where it lies. */
-class PinnedRange implements ValueSource {
-  readonly lengthBytes: number;
-
-  constructor(readonly block: PinnedBlock, readonly from: number, to: number) {
-    this.lengthBytes = to - from;
-  }
-
-  piece(offset: number, bytesMax: number): Uint8Array {
-    return this.block.piece(this.from + offset, Math.min(bytesMax, this.lengthBytes - offset));
-  }
-
-  release(): void {
-    this.block.release();
-  }
-}

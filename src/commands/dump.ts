@@ -13,6 +13,7 @@ import { INLINE_VALUE_BYTES_MAX, TYPE_HASH } from "../store/store.ts";
 import * as R from "./command_row.ts";
 import type { CommandRow } from "./command_row.ts";
 import type { CommandContext } from "./context.ts";
+import { stampBefore } from "./entry_clock.ts";
 import { ONE_KEY } from "./row_parts.ts";
 
 const FREQUENCY_MAX = 255;
@@ -79,7 +80,7 @@ function restore(c: CommandContext): void {
     return c.reply.ok();
   }
   const { accessClock } = c;
-  if (idleS > 0 || useCount >= 0) c.accessClock = c.stampBefore(idleS, useCount);
+  if (idleS > 0 || useCount >= 0) c.accessClock = stampBefore(c, idleS, useCount);
   if (store(c, value, expiresAtMs)) c.reply.ok();
   c.accessClock = accessClock;
 }

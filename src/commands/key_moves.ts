@@ -10,6 +10,7 @@ import { DATABASES } from "../store/store.ts";
 import * as R from "./command_row.ts";
 import type { CommandRow } from "./command_row.ts";
 import type { CommandContext } from "./context.ts";
+import { selectDatabase, swapDatabases } from "./databases.ts";
 import { NO_KEY } from "./row_parts.ts";
 
 /** Where MOVE and COPY name the key in the other database: past all arguments that they have. */
@@ -103,8 +104,8 @@ function swapdb(c: CommandContext): void {
   if (first < 0) return;
   const second = readDatabase(c, 2, "ERR invalid second DB index");
   if (second < 0) return;
-  c.swapDatabases(first, second);
-  c.selectDatabase(c.session.databaseNumber);
+  swapDatabases(c, first, second);
+  selectDatabase(c.session, c.services.settings, c.session.databaseNumber);
   c.reply.ok();
 }
 

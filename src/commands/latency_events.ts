@@ -4,7 +4,7 @@ import type { Bus } from "../bus.ts";
 import { LATENCY_MOMENTS_MAX } from "../limits.ts";
 
 /** What is watched: commands whose time grows with their work, those of constant time, the rest of the loop. */
-export const LATENCY_EVENTS = [
+const LATENCY_EVENTS = [
   "command",
   "fast-command",
   "expire-cycle",

@@ -7,6 +7,7 @@ import * as R from "./command_row.ts";
 import type { CommandRow } from "./command_row.ts";
 import { runSubcommand } from "./container.ts";
 import type { CommandContext } from "./context.ts";
+import { clockKind, idleS, useCount } from "./entry_clock.ts";
 import { NO_KEY, ONE_KEY } from "./row_parts.ts";
 
 /** Longer strings are `raw` in Redis. */
@@ -41,15 +42,15 @@ function hashEncoding(c: CommandContext): void {
 /** OBJECT FREQ key */
 function frequency(c: CommandContext): void {
   if (c.peek(2) === 0) c.reply.nil();
-  else if (c.clockKind === BY_FREQUENCY) c.reply.integer(c.useCount);
+  else if (clockKind(c) === BY_FREQUENCY) c.reply.integer(useCount(c));
   else c.reply.error(NO_LFU);
 }
 
 /** OBJECT IDLETIME key: seconds, of which the clock tells 13 hours for sure: what is older is made younger. */
 function idleTime(c: CommandContext): void {
   if (c.peek(2) === 0) c.reply.nil();
-  else if (c.clockKind === BY_FREQUENCY) c.reply.error(NO_LRU);
-  else c.reply.integer(c.idleS);
+  else if (clockKind(c) === BY_FREQUENCY) c.reply.error(NO_LRU);
+  else c.reply.integer(idleS(c));
 }
 
 /** OBJECT REFCOUNT key */

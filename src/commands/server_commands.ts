@@ -3,6 +3,7 @@ import { SYNTAX } from "../errors.ts";
 import { ADMIN, type CommandRow, KEYLESS, LOADING, NO_MULTI, SLOW } from "./command_row.ts";
 import type { ReplyWriter } from "../protocol/reply_writer.ts";
 import type { CommandContext, Finish } from "./context.ts";
+import { flushDatabase } from "./databases.ts";
 import { replyInfo } from "./info.ts";
 import { askSnapshot } from "./persistence_commands.ts";
 import { NO_KEY, OWN_SINCE } from "./row_parts.ts";
@@ -22,7 +23,7 @@ function flush(all: boolean): (c: CommandContext) => void {
     if (!isPlain && (c.argCount > 2 || !(c.argIs(1, "ASYNC") || c.argIs(1, "SYNC")))) {
       return c.reply.error(SYNTAX);
     }
-    c.flush(all ? ALL_DATABASES : c.session.database);
+    flushDatabase(c, all ? ALL_DATABASES : c.session.database);
     c.reply.ok();
   };
 }

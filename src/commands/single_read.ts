@@ -29,7 +29,7 @@ export const UNSURE = -1;
 
 /** Where the key lies in the buffer, and how far the value is behind it: text of the caller's may stand around both. */
 export const SINGLE_KEY_AT = 32;
-export const SINGLE_VALUE_GAP = 11;
+const SINGLE_VALUE_GAP = 11;
 /** Longer keys are rare. */
 const KEY_BYTES_MAX = 256;
 /** Room for text behind the value; and the store loads, and this stores, whole words. */

@@ -7,6 +7,7 @@ import type { CommandRow } from "./command_row.ts";
 import { runSubcommand } from "./container.ts";
 import type { CommandContext } from "./context.ts";
 import { debugProtocol } from "./debug_protocol.ts";
+import { idleS } from "./entry_clock.ts";
 import { NO_KEY } from "./row_parts.ts";
 
 /** A worker that does nothing for longer would be taken for dead. */
@@ -114,7 +115,7 @@ function debugObject(c: CommandContext): void {
       `Value at:0x${(c.ref * 8).toString(16)} refcount:1 encoding:${
         c.type === TYPE_HASH ? "hash" : "raw"
       } serializedlength:${c.valueBytes} ` +
-        `lru:${c.store.accessClockOf(c.shard)} lru_seconds_idle:${c.idleS} ` +
+        `lru:${c.store.accessClockOf(c.shard)} lru_seconds_idle:${idleS(c)} ` +
         `shard:${c.shard.number} bytes:${c.store.bytesOf(c.shard, c.ref)}`,
     );
   });

@@ -4,7 +4,7 @@ import { TRANSACTION_BYTES_MAX } from "../limits.ts";
 import type { Session } from "../session.ts";
 import type { KeyRange, Store } from "../store/store.ts";
 import * as R from "./command_row.ts";
-import { type CommandRow, isWrite } from "./command_row.ts";
+import { type CommandRow, hasArity, isWrite } from "./command_row.ts";
 import type { CommandContext } from "./context.ts";
 import { queuedEffectBytes } from "./effect_bytes.ts";
 import { isDebugAllowed } from "./standalone_commands.ts";
@@ -131,7 +131,7 @@ export class TransactionQueue {
       c.reply.error(errors.unknownSubcommand(word, row.name.toUpperCase()));
       return null;
     }
-    if (found.arity > 0 ? c.argCount === found.arity : c.argCount >= -found.arity) return found;
+    if (hasArity(found, c.argCount)) return found;
     c.reply.error(errors.wrongArity(found.name));
     return null;
   }

@@ -19,6 +19,7 @@ import type { BatchAccounts } from "./batch_accounts.ts";
 import * as R from "./command_row.ts";
 import { type CommandRow, lastKeyOf } from "./command_row.ts";
 import type { CommandContext, Finish } from "./context.ts";
+import { selectDatabase } from "./databases.ts";
 import type { EvictionLog } from "./eviction_log.ts";
 import { ROWS } from "./table.ts";
 import type { QueuedCommand, Transaction } from "./transaction.ts";
@@ -104,7 +105,7 @@ export class TransactionRunner {
   #runHeld(c: CommandContext, transaction: Transaction): void {
     const { effects } = this;
     this.#plan.hold(c, transaction);
-    c.selectDatabase(c.session.databaseNumber);
+    selectDatabase(c.session, c.services.settings, c.session.databaseNumber);
     let isOverfull = false;
     if (this.#plan.isBroken(c, transaction)) c.reply.nilArray();
     else {

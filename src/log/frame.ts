@@ -8,7 +8,7 @@
 import { crc32 } from "node:zlib";
 
 export const FRAME_HEADER_BYTES = 48;
-export const FRAME_MAGIC = 0x5246464d;
+const FRAME_MAGIC = 0x5246464d;
 /** A frame of groups; the mark of a log that was closed in order; the end of a snapshot. */
 export const FRAME_GROUPS = 0;
 export const FRAME_CLOSED = 1;

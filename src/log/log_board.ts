@@ -20,7 +20,7 @@ const NUMBERS = 96 / 2;
 /** Counts of syncs by time, float64: up to 2^10 ns, 2^11, ...; the last for all that took longer. */
 const SYNC_TIMES = 1024 / 8;
 export const SYNC_TIME_EXPONENT_MIN = 10;
-export const SYNC_TIMES_COUNT = 23;
+const SYNC_TIMES_COUNT = 23;
 
 export const FSYNC_ALWAYS = 0;
 export const FSYNC_INTERVAL = 1;
@@ -40,7 +40,7 @@ export const ASK_SPARE = 4;
 const ASKS = 5;
 
 /** Numbers of the log, for INFO. Moments in ms since 1970. */
-export const LOG_NUMBER = {
+const LOG_NUMBER = {
   sequence: 0,
   syncedSequence: 1,
   segmentFirst: 2,

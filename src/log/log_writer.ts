@@ -34,7 +34,7 @@ export interface LogWriterOptions {
 }
 
 /** The file that a keeper fills with zeros ahead of need: a sync over it has no metadata to write. */
-export const SPARE_NAME = "spare.tmp";
+const SPARE_NAME = "spare.tmp";
 
 export class LogWriter extends FrameAppender {
   readonly #disk: Disk;

@@ -4,6 +4,7 @@
 // changed shards are locked, so per key the ring's order is memory's. A group is published by storing its first
 // word; consumed bytes are zeroed before the head moves, so old bytes never look like a published group.
 // Cursors are int32 in units of 8 bytes and wrap: compared as (a - b) | 0, used as index through the mask.
+// Longer than most files, because both sides of each word are read, and judged, beside each other.
 import { CONTROL_BYTES, LogBoard, WAKE } from "./log_board.ts";
 import { groupBytes, groupFirstWord, groupSecondWord, hasParts } from "./record.ts";
 

@@ -11,8 +11,8 @@ import type { ReplyBuffer } from "../protocol/reply_buffer.ts";
 import type { ReplyWriter } from "../protocol/reply_writer.ts";
 import { type RequestBatch, STYLE_TEXT } from "../protocol/request_batch.ts";
 import { type ParseLimits, parseRequests } from "../protocol/request_parser.ts";
-import { REPLY_ON, type Session, type SessionTransaction } from "../session.ts";
 import type { StagedBlock } from "../store/store.ts";
+import { ClientSession, type SessionStart } from "./client_session.ts";
 import { type ByteSink, type OutputListener, OutputQueue, type QueuePool } from "./output_queue.ts";
 import { type LargeBuffers, ReadBuffer } from "./read_buffer.ts";
 import type { ReplyGate } from "./reply_gate.ts";
@@ -51,37 +51,8 @@ export interface ConnectionHost {
   log(text: string, connection: Connection): void;
 }
 
-/** What a client is at its start. */
-export interface SessionStart {
+export class Connection extends ClientSession implements OutputListener {
   readonly id: number;
-  readonly address: string;
-  readonly localAddress: string;
-  readonly createdAtMs: number;
-  readonly isAuthenticated: boolean;
-}
-
-export class Connection implements Session, OutputListener {
-  readonly id: number;
-  readonly address: string;
-  readonly localAddress: string;
-  readonly createdAtMs: number;
-  lastCommandAtMs: number;
-  lastCommand = "";
-  protocolVersion = 2;
-  database = 0;
-  databaseVersion = 0;
-  databaseNumber = 0;
-  isAuthenticated: boolean;
-  user = "default";
-  name = "";
-  libraryName = "";
-  libraryVersion = "";
-  replyMode = REPLY_ON;
-  isNoTouch = false;
-  isNoEvict = false;
-  isMonitor = false;
-  transaction: SessionTransaction | null = null;
-  isClosing = false;
 
   readonly #host: ConnectionHost;
   readonly #socket: Socket;
@@ -90,6 +61,9 @@ export class Connection implements Session, OutputListener {
   #neededBytes = 0;
   #staged: StagedBlock | null = null;
   #stagedAt = -1;
+  /** Of a large value that is on its way into `#staged`: what has come, and where it stands in its request. */
+  #receivedBytes = 0;
+  #openAt = 0;
   #isClosed = false;
   #countedInput = 0;
   #countedOutput = 0;
@@ -98,16 +72,12 @@ export class Connection implements Session, OutputListener {
   #busyAtMs = 0;
 
   constructor(host: ConnectionHost, socket: Socket, start: SessionStart) {
+    super(start.isAuthenticated, start.address, start.localAddress, start.createdAtMs);
     this.#host = host;
     this.#socket = socket;
     this.#input = new ReadBuffer(host.largeBuffers);
     this.#output = new OutputQueue(socket, host.pool, this, host.gate);
     this.id = start.id;
-    this.address = start.address;
-    this.localAddress = start.localAddress;
-    this.createdAtMs = start.createdAtMs;
-    this.lastCommandAtMs = start.createdAtMs;
-    this.isAuthenticated = start.isAuthenticated;
   }
 
   // ---- reading --------------------------------------------------------------------------------------
@@ -236,8 +206,6 @@ export class Connection implements Session, OutputListener {
     this.#openAt = start - requestStart;
     return requestStart;
   }
-  #receivedBytes = 0;
-  #openAt = 0;
 
   /** Reads the rest of a large value; false if the client went away. */
   async #receive(block: StagedBlock): Promise<boolean> {

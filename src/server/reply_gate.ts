@@ -7,7 +7,7 @@ import type { Ring } from "../log/ring.ts";
 import type { ReplyHold } from "./output_queue.ts";
 
 /** The replies of this batch must not be sent: the log failed while it ran. No place in the ring has this number. */
-export const LOST = NaN;
+const LOST = NaN;
 /** A wait is looked after this often even if nobody wakes it. */
 const WAIT_MS = 1000;
 

@@ -35,8 +35,7 @@ const INLINE_REPLIES = {
 };
 
 /** What Redis says to clients from elsewhere when it has no password. */
-export const PROTECTED_MODE_REPLY =
-  "-DENIED Redis is running in protected mode because protected mode " +
+const PROTECTED_MODE_REPLY = "-DENIED Redis is running in protected mode because protected mode " +
   "is enabled and no password is set for the default user. In this mode connections are only accepted " +
   "from the loopback interface. If you want to connect from external computers to Redis you may adopt " +
   "one of the following solutions: 1) Just disable protected mode sending the command 'CONFIG SET " +

@@ -33,7 +33,7 @@ const MEANING_KIND_MASK = 0xff;
 const TICK_PAIRS = 0xfffe;
 const CELL_MASK = 0xffff;
 /** What a new entry's count begins with, so that it is not the first to go (as Redis's). */
-export const COUNT_START = 5;
+const COUNT_START = 5;
 const COUNT_MAX = 255;
 /**
  * By the cache's turnover a count loses one for so many periods without use, as a power of two: for a quarter of it. Four

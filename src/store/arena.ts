@@ -123,14 +123,14 @@ export function takePage(shard: Shard, isForced = false): number {
 }
 
 /** Gives back `count` pages, linked from `first` to `last` and marked as free, in one go. */
-export function giveChain(shard: Shard, first: number, last: number, count: number): void {
+function giveChain(shard: Shard, first: number, last: number, count: number): void {
   shard.pages[last * L.PAGE_WORDS + L.PAGE_NEXT] = shard.words[L.PAGE_FREE];
   shard.words[L.PAGE_FREE] = first + 1;
   shard.words[L.PAGES_USED] -= count;
   shard.account.give(count * L.PAGE_ACCOUNT_UNITS);
 }
 
-export function pageOf(ref: number): number {
+function pageOf(ref: number): number {
   return (ref - L.ARENA_BASE_UNITS) >>> 13;
 }
 

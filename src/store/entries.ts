@@ -2,6 +2,7 @@
 //
 // The caller holds the shard's lock for changes in every function here. Key bytes are given as a view with
 // offsets (readable to 3 bytes past the end); nothing of them is kept.
+// Longer than most files, because each way to change an entry ends in the same few steps, which stay private to it.
 import { noteAccess } from "./access.ts";
 import {
   allocateSlot,

@@ -58,6 +58,27 @@ for (const count of [3, 500]) {
   });
 }
 
+Deno.test("EXISTS and TYPE tell no hash whose fields have all expired, before anything removes it", async () => {
+  const flags = ["--enable-debug-command", "local"];
+  await using server = await startServer({ workers: 1, flags });
+  using client = await connect(server.port);
+  assert.equal(await ask(client, "DEBUG", "SET-ACTIVE-EXPIRE", "0"), "+OK");
+  await client.command("HSET", "all", "a", "1", "b", "2");
+  await client.command("HSET", "some", "a", "1", "b", "2");
+  await endSoon(client, "all", "a", "b");
+  await endSoon(client, "some", "a");
+  await hasGone(client, "some", "a");
+  assert.equal(await ask(client, "DBSIZE"), 2);
+  assert.equal(await ask(client, "EXISTS", "all", "some", "all"), 1);
+  assert.equal(await ask(client, "TOUCH", "all"), 0);
+  assert.deepEqual([await ask(client, "TYPE", "all"), await ask(client, "TYPE", "some")], [
+    "+none",
+    "+hash",
+  ]);
+  assert.equal(await ask(client, "HSETNX", "all", "a", "new"), 1);
+  assert.equal(await ask(client, "EXISTS", "all"), 1);
+});
+
 Deno.test("a hash is gone with its last field, for reads at once and in the background", async () => {
   await using server = await startServer({ workers: 2 });
   using client = await connect(server.port);

@@ -29,7 +29,8 @@ import { SilentWriter } from "../../src/protocol/silent_writer.ts";
 import { RespWriter } from "../../src/protocol/resp_writer.ts";
 import { TextWriter } from "../../src/protocol/text_writer.ts";
 import { ReplyChunkPool } from "../../src/server/chunk_pool.ts";
-import type { Session, Sessions } from "../../src/session.ts";
+import { ClientSession } from "../../src/server/client_session.ts";
+import type { Sessions } from "../../src/session.ts";
 import { createSettingsMemory, ProcessState, Settings } from "../../src/settings.ts";
 import { createStoreMemory, Store, type StoreMemory } from "../../src/store/store.ts";
 
@@ -45,7 +46,7 @@ export class EnginePath {
   readonly #text = new TextWriter(this.#out);
   readonly #bytes = new Uint8Array(READ_BUFFER_BYTES_FULL_MAX + SLACK_BYTES);
   readonly #view = new DataView(this.#bytes.buffer);
-  readonly #session = createSession();
+  readonly #session = new LoneSession(true, "", "", 0);
   readonly #limits: ParseLimits;
   readonly engine: Engine;
   readonly memory: StoreMemory;
@@ -155,31 +156,15 @@ function createServices(
   };
 }
 
-function createSession(): Session {
-  return {
-    id: 1,
-    address: "",
-    localAddress: "",
-    createdAtMs: 0,
-    lastCommandAtMs: 0,
-    lastCommand: "",
-    protocolVersion: 2,
-    database: 0,
-    databaseVersion: 0,
-    databaseNumber: 0,
-    isAuthenticated: true,
-    user: "default",
-    name: "",
-    libraryName: "",
-    libraryVersion: "",
-    replyMode: 0,
-    isNoTouch: false,
-    isNoEvict: false,
-    isMonitor: false,
-    transaction: null,
-    push: () => {},
-    isClosing: false,
-    kill: () => {},
-    bufferedBytes: () => ({ input: 0, output: 0 }),
-  };
+/** A client that nobody ends and nobody sends to. */
+class LoneSession extends ClientSession {
+  readonly id = 1;
+
+  push(): void {}
+
+  kill(): void {}
+
+  bufferedBytes(): { input: number; output: number } {
+    return { input: 0, output: 0 };
+  }
 }

@@ -2,6 +2,7 @@
 //
 // Its keys are its own, so what they hold follows from its commands alone. Of the commands that were sent and
 // not answered, the server may have taken the first few, each of them whole, and none after one it lacks.
+// Longer than most files, because what each command does to the account stands beside how it is sent.
 
 import assert from "node:assert/strict";
 import { connect, plain, type PlainReply, type RespClient } from "./resp_client.ts";

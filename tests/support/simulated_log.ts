@@ -1,7 +1,8 @@
 // Store, ring, log's writer and snapshots on a simulated disk, in one thread, with a model of what they hold.
 //
 // Commands are random entries, fields of hashes, removals, expiries, groups and flushes; the model keeps the state after each
-// group, by its sequence, so that whatever a crash leaves can be compared. It knows no server.
+// group, by its sequence, so that whatever a crash leaves can be compared. It knows no server. Longer than most files,
+// because the model is changed where its command is made.
 
 import assert from "node:assert/strict";
 import { cleanUp } from "../../src/log/clean_up.ts";

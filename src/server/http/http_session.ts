@@ -1,25 +1,9 @@
 // Who a request of HTTP or a client of WebSocket is to the engine; knows no route and no syntax.
-import { REPLY_ON, type Session, type SessionTransaction } from "../../session.ts";
+import { selectDatabase } from "../../commands/databases.ts";
 import type { Settings } from "../../settings.ts";
+import { ClientSession } from "../client_session.ts";
 
-export class HttpSession implements Session {
-  readonly createdAtMs: number;
-  lastCommandAtMs: number;
-  lastCommand = "";
-  protocolVersion = 2;
-  database = 0;
-  databaseVersion = 0;
-  databaseNumber = 0;
-  user = "default";
-  name = "";
-  libraryName = "";
-  libraryVersion = "";
-  replyMode = REPLY_ON;
-  isNoTouch = false;
-  isNoEvict = false;
-  isClosing = false;
-  isMonitor = false;
-  transaction: SessionTransaction | null = null;
+export class HttpSession extends ClientSession {
   /** Takes what is sent unasked: lines of MONITOR, as RESP has them. Null for a request, which has its one answer. */
   onPush: ((bytes: Uint8Array, waitingBytesMax: number) => void) | null = null;
   /** What CLIENT KILL, and a reply that is too large, do besides. */
@@ -30,13 +14,12 @@ export class HttpSession implements Session {
 
   constructor(
     readonly settings: Settings,
-    public isAuthenticated: boolean,
-    readonly address: string,
-    readonly localAddress: string,
+    isAuthenticated: boolean,
+    address: string,
+    localAddress: string,
     nowMs: number,
   ) {
-    this.createdAtMs = nowMs;
-    this.lastCommandAtMs = nowMs;
+    super(isAuthenticated, address, localAddress, nowMs);
   }
 
   /** Drawn when it is first asked for: most requests never are. */
@@ -56,9 +39,7 @@ export class HttpSession implements Session {
 
   /** Means the database with that number, whatever it is swapped with meanwhile. */
   select(number: number): this {
-    this.databaseNumber = number;
-    this.database = this.settings.databaseAt(number);
-    this.databaseVersion = this.settings.databaseVersion;
+    selectDatabase(this, this.settings, number);
     return this;
   }
 

@@ -1,6 +1,6 @@
 // Errors of HTTP as RFC 9457 has them, and which status an error reply of a command has; knows no route.
 
-export const PROBLEM_TYPE = "application/problem+json";
+const PROBLEM_TYPE = "application/problem+json";
 
 /** What can go wrong: status and title by the last part of the problem's `type`. */
 const PROBLEMS = {

@@ -39,7 +39,7 @@ export function createSpanNamer(): SpanNamer | null {
 }
 
 /** The pattern of the route that a path belongs to, null if there is none: names are few, whatever is asked for. */
-export function routeOf(path: string): string | null {
+function routeOf(path: string): string | null {
   if (ROUTES.has(path)) return path;
   for (const [folder, route] of FOLDERS) if (path.startsWith(folder)) return route;
   return null;

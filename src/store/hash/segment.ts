@@ -12,6 +12,7 @@
 //   and after it, if it expires, two words say when.
 // With names and values of 8 bytes a field takes 20 bytes; Redis's listpack takes the same, plus what it grows by.
 // Readers without lock see torn words: counts, lengths and places are cut to what lies in the view.
+// Longer than most files, because the format is known to this one alone.
 
 export const SEGMENT_WORDS_MAX = 4096;
 export const HEAD_WORDS = 2;

@@ -6,6 +6,8 @@
 // recency, for four sequential lines per entry let go and no word of memory. Under admission (see `admission.ts`) an
 // entry that was used since it came is protected: of a sample the others go first, and where these are fewer than a
 // fifth, the stalest of the protected loses that. This is the paper's segmented list, sampled.
+//
+// Longer than most files, because who goes, how many, and how memory is won back from them share the same bounds.
 import {
   ALLKEYS_LRU,
   ALLKEYS_RANDOM,
