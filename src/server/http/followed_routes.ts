@@ -1,5 +1,6 @@
 // GET /get and POST or PUT /put, with the words of the system whose clients they serve, byte for byte.
 import { MISSING, SINGLE_KEY_AT, UNSURE } from "../../commands/single_read.ts";
+import { COUNTER } from "../../metrics.ts";
 import { HLD_TEXT_BYTES_MAX, HTTP_JSON_BYTES_MAX } from "../../limits.ts";
 import { quotedBytes } from "../../protocol/json_writer.ts";
 import { asciiText, strictText } from "./byte_text.ts";
@@ -49,16 +50,21 @@ export class FollowedRoutes {
     if (url.length - from > this.#textBytesMax) return null;
     const { runner, session } = this.#tools, found = runner.look(session, url, from);
     if (found === UNSURE) return null;
-    if (found === MISSING) return new Response(NOT_FOUND, JSON_INIT);
+    if (found === MISSING) return this.#json(NOT_FOUND);
     const { bytes, start, end, isPlain } = runner.single;
     if (!isPlain) {
       const value = quotedBytes(bytes.subarray(start, end), false);
-      return new Response(`${HEAD}${url.slice(from)}","value":${value}}`, JSON_INIT);
+      return this.#json(`${HEAD}${url.slice(from)}","value":${value}}`);
     }
     // The answer is put together around the key and the value: one text, where five would have to be joined.
     putAscii(bytes, start - MIDDLE.length, MIDDLE);
     putAscii(bytes, end, END);
-    const text = asciiText(bytes, SINGLE_KEY_AT - HEAD.length, end + END.length);
+    return this.#json(asciiText(bytes, SINGLE_KEY_AT - HEAD.length, end + END.length));
+  }
+
+  #json(text: string): Response {
+    // As if all were ASCII: a look at each character would cost more than the number is worth.
+    this.#tools.counters[COUNTER.bytesOut] += text.length;
     return new Response(text, JSON_INIT);
   }
 
@@ -82,7 +88,7 @@ export class FollowedRoutes {
     const { writers, downloads } = this.#tools, source = writer.takeSource();
     let response: Response;
     if (writer.errorText !== null) response = commandProblem(writer.errorText);
-    else if (writer.isNil) response = new Response(NOT_FOUND, JSON_INIT);
+    else if (writer.isNil) response = this.#json(NOT_FOUND);
     else {
       const name = typeof key === "string" ? quotedName(key) : quotedBytes(key, false);
       const head = `{"status":"OK","key":${name},"value":`;
@@ -90,7 +96,7 @@ export class FollowedRoutes {
       const body = source === null
         ? `${head}${quotedText(out.bytes, 0, out.position)}}`
         : quotedSource(source, head, "}", downloads);
-      response = new Response(body, JSON_INIT);
+      response = typeof body === "string" ? this.#json(body) : new Response(body, JSON_INIT);
     }
     writers.giveRaw(writer);
     return response;
@@ -120,7 +126,7 @@ export class FollowedRoutes {
   #stored(writer: RawWriter): Response {
     const error = writer.errorText;
     this.#tools.writers.giveRaw(writer);
-    if (error === null) return new Response(STORED, JSON_INIT);
+    if (error === null) return this.#json(STORED);
     return CLIENT_ERROR.test(error) ? badRequest() : commandProblem(error);
   }
 
