@@ -10,6 +10,7 @@ import type { HttpTools } from "./http_tools.ts";
 import { quotedSource, quotedText } from "./json_body.ts";
 import { formDecode, queryParameter } from "./percent_decoding.ts";
 import { commandProblem } from "./problem.ts";
+import { type PlainPutter, putPlainEntry } from "./plain_bodies.ts";
 import { parsePut, type PutBody } from "./put_body.ts";
 
 const JSON_INIT = { headers: { "content-type": "application/json" } };
@@ -32,16 +33,28 @@ const badRequest = () => new Response("Bad request", { status: 400, headers: TEX
 const keyRequired = () =>
   new Response("Key parameter is required", { status: 400, headers: TEXT_HEADERS });
 
+function commandOf({ key, value, ttl }: PutBody): Command {
+  return ttl === undefined
+    ? ["SET", key, value]
+    : ["SET", key, value, "PX", String(Math.ceil(ttl * MS_PER_S))];
+}
+const plainCommandOf = (text: string) => commandOf(parsePut(text)!);
+
 export class FollowedRoutes {
   readonly #tools: HttpTools;
   /** The followed system's own bound for keys and values, where it was asked for. */
   readonly #textBytesMax: number;
+  readonly #putPlain: PlainPutter;
 
   constructor(tools: HttpTools) {
     this.#tools = tools;
     this.#textBytesMax = tools.services.config.textDialect === "hld"
       ? HLD_TEXT_BYTES_MAX
       : Infinity;
+    const { config, settings } = tools.services, textBytesMax = this.#textBytesMax;
+    const keyBytesMax = Math.min(textBytesMax, config.keyBytesMax);
+    this.#putPlain = (batch, text) =>
+      putPlainEntry(batch, text, keyBytesMax, Math.min(textBytesMax, settings.valueBytesMax));
     putAscii(tools.runner.single.bytes, SINGLE_KEY_AT - HEAD.length, HEAD);
   }
 
@@ -112,14 +125,17 @@ export class FollowedRoutes {
   }
 
   #store(text: string | null): Response | Promise<Response> {
-    const { runner, writers, session } = this.#tools;
-    const body = text === null ? null : parsePut(text);
-    if (body === null || this.#isTooLong(body)) return badRequest();
-    const command: Command = body.ttl === undefined
-      ? ["SET", body.key, body.value]
-      : ["SET", body.key, body.value, "PX", String(Math.ceil(body.ttl * MS_PER_S))];
-    const writer = writers.takeRaw();
-    const waiting = runner.run(session, [command], writer);
+    if (text === null) return badRequest();
+    const { runner, writers, session } = this.#tools, writer = writers.takeRaw();
+    let waiting = runner.runPlain(session, text, writer, this.#putPlain, plainCommandOf);
+    if (waiting === undefined) {
+      const body = parsePut(text);
+      if (body === null || this.#isTooLong(body)) {
+        writers.giveRaw(writer);
+        return badRequest();
+      }
+      waiting = runner.run(session, [commandOf(body)], writer);
+    }
     return waiting === null ? this.#stored(writer) : waiting.then(() => this.#stored(writer));
   }
 
