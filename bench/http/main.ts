@@ -1,6 +1,6 @@
 // `deno task bench:http`: mayfly's hottest routes beside a bare handler over a Map, by wrk, alternating.
 //
-//   deno task bench:http [--rounds 5] [--seconds 2]
+//   deno task bench:http [--rounds 5] [--seconds 2] [--only mget]
 //
 // Both run with one thread for JavaScript; wrk shares the machine, so compare within a run.
 import { Command } from "commander";
@@ -25,7 +25,7 @@ interface Workload {
   readonly name: string;
   readonly path: string;
   readonly body?: string;
-  /** Where the bare handler answers the same, null where it has nothing to compare with. */
+  /** Where the bare handler answers the same; null to compare keys per second with mayfly's own GET /get. */
   readonly barePath: string | null;
   readonly keysPerRequest: number;
 }
@@ -94,7 +94,7 @@ function medians(all: readonly Measured[]): Measured {
 const told = ({ perSecond, p99Ms, cpuUs }: Measured) =>
   `${Math.round(perSecond)}/s, p99 ${p99Ms.toFixed(2)} ms, ${cpuUs.toFixed(1)} µs of CPU`;
 
-async function run(rounds: number, seconds: number): Promise<void> {
+async function run(rounds: number, seconds: number, only: string): Promise<void> {
   if (findProgram("wrk") === null) throw new Error("wrk is not on PATH: apt-get install wrk");
   const machine = describeMachine();
   console.log(
@@ -111,8 +111,9 @@ async function run(rounds: number, seconds: number): Promise<void> {
     const entries = Array.from({ length: KEYS }, (_, i) => ({ key: keyOf(i), value: VALUE }));
     await post(`http://127.0.0.1:${server.httpPort}/v1/mset`, JSON.stringify({ entries }));
     await post(`http://127.0.0.1:${barePort}/put`, put);
-    let singleKeys = 0;
+    await Deno.writeTextFile(`${folder}/get.lua`, "");
     for (const [index, { name, path, body, barePath, keysPerRequest }] of WORKLOADS.entries()) {
+      if (!name.includes(only)) continue;
       const scriptPath = `${folder}/${index}.lua`;
       await Deno.writeTextFile(
         scriptPath,
@@ -123,21 +124,21 @@ async function run(rounds: number, seconds: number): Promise<void> {
       const ours: Measured[] = [], theirs: Measured[] = [];
       for (let round = 0; round < rounds; round++) {
         ours.push(await measure(server.httpPort, server.pid, path, scriptPath, seconds));
-        if (barePath === null) continue;
-        theirs.push(await measure(barePort, bare.pid, barePath, scriptPath, seconds));
-      }
-      const our = medians(ours);
-      console.log(`${name}\n  mayfly ${told(our)}`);
-      if (keysPerRequest > 1) {
-        const keys = our.perSecond * keysPerRequest;
-        console.log(
-          `  ${Math.round(keys)} keys/s, ${(keys / singleKeys).toFixed(1)} times GET /get`,
+        theirs.push(
+          barePath === null
+            ? await measure(server.httpPort, server.pid, getPath, `${folder}/get.lua`, seconds)
+            : await measure(barePort, bare.pid, barePath, scriptPath, seconds),
         );
+      }
+      const our = medians(ours), their = medians(theirs);
+      console.log(`${name}\n  mayfly ${told(our)}`);
+      const ratio = median(ours.map((each, i) => each.perSecond / theirs[i].perSecond));
+      if (barePath === null) {
+        const keys = our.perSecond * keysPerRequest;
+        console.log(`  ${Math.round(keys)} keys/s\n  GET /get ${told(their)}`);
+        console.log(`  ${(ratio * keysPerRequest).toFixed(1)} times its keys per second`);
         continue;
       }
-      if (index === 0) singleKeys = our.perSecond;
-      const their = medians(theirs);
-      const ratio = median(ours.map((each, i) => each.perSecond / theirs[i].perSecond));
       const p99Ratio = median(ours.map((each, i) => each.p99Ms / theirs[i].p99Ms));
       const cpuRatio = median(ours.map((each, i) => each.cpuUs / theirs[i].cpuUs));
       console.log(`  bare   ${told(their)}`);
@@ -173,5 +174,8 @@ await new Command("bench:http")
   .description("Measures HTTP beside a bare handler of the same answers.")
   .option("--rounds <count>", "runs of each, alternating", wholeNumber(1, ROUNDS_MAX), 5)
   .option("--seconds <count>", "length of a run", wholeNumber(1, SECONDS_MAX), 2)
-  .action((options: { rounds: number; seconds: number }) => run(options.rounds, options.seconds))
+  .option("--only <text>", "only workloads with that in their name", "")
+  .action((options: { rounds: number; seconds: number; only: string }) =>
+    run(options.rounds, options.seconds, options.only)
+  )
   .parseAsync(Deno.args, { from: "user" });

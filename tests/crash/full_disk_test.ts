@@ -43,7 +43,7 @@ function fullDiskTest(fsync: "always" | "interval"): void {
     Deno.writeFileSync(ballast, new Uint8Array(BALLAST_MIB << 20));
     const flags = ["--persistence", "on", "--data-dir", dataDir, "--fsync", fsync];
     const server = await startServer({ workers: 1, flags });
-    const written: number[] = [];
+    const base = `http://127.0.0.1:${server.httpPort}`, written: number[] = [];
     const set = async (client: RespClient, i: number) => {
       const reply = plain(await client.command("SET", `key:${i}`, payload(VALUE_BYTES, i)));
       if (reply === "+OK") written.push(i);
@@ -65,10 +65,24 @@ function fullDiskTest(fsync: "always" | "interval"): void {
       assertSameBytes(await client.command("GET", "key:0"), payload(VALUE_BYTES, 0));
       assert.equal((await readInfo(client)).text("aof_last_write_status"), "err");
       assert.match(String(plain(await client.command("DEL", "key:0"))), /^-MISCONF /);
+      // Over HTTP the same: not ready, for this reason, no writes, but reads.
+      const unready = await fetch(`${base}/readyz`);
+      assert.equal(unready.status, 503);
+      assert.match(
+        (await unready.json()).reason,
+        /^writes are refused: .*(?:No space left|ENOSPC)/,
+      );
+      const put = await fetch(`${base}/v1/keys/key:0`, { method: "PUT", body: "x" });
+      assert.equal(put.status, 503);
+      assert.match((await put.json()).detail, /^MISCONF /);
+      const got = await fetch(`${base}/v1/keys/key:0`);
+      assertSameBytes(await got.bytes(), payload(VALUE_BYTES, 0));
 
       Deno.removeSync(ballast);
       await until("writes are taken again", () => set(client, 10_000), (reply) => reply === "+OK");
       assert.equal((await readInfo(client)).text("aof_last_write_status"), "ok");
+      const ready = await fetch(`${base}/readyz`);
+      assert.deepEqual([ready.status, await ready.text()], [200, '{"status":"ready"}']);
       assert.equal(await set(client, 10_001), "+OK");
       // The last two may be lost under `interval`; all from before the failure must be there.
       if (fsync === "interval") written.length -= 2;

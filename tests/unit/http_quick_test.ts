@@ -3,7 +3,11 @@ import assert from "node:assert/strict";
 import { COMMAND_NAMES } from "../../src/commands/command_numbers.ts";
 import { COUNTER } from "../../src/metrics.ts";
 import { RequestBatch, STYLE_RESP } from "../../src/protocol/request_batch.ts";
-import { putPlainKeys } from "../../src/server/http/plain_keys.ts";
+import {
+  type PlainPutter,
+  putPlainEntry,
+  putPlainKeys,
+} from "../../src/server/http/plain_bodies.ts";
 import { parsePut } from "../../src/server/http/put_body.ts";
 import { contentLength, headerOf, wholeText } from "../../src/server/http/request_parts.ts";
 import { type Header, isShort, quickResponse } from "../../src/server/http/response_parts.ts";
@@ -89,14 +93,46 @@ Deno.test("a key's look-up waits while clients are paused, and is timed by itsel
   assert.equal(counters[COUNTER.slowCommands], before + 1, "each command is slow now");
 });
 
-Deno.test("parsePut() reads plain bodies as JSON.parse does, however they are spaced or broken", () => {
+/** The words of the command that a body is made; null where it is none. */
+function plainWords(
+  put: PlainPutter,
+  text: string,
+  batch = new RequestBatch(),
+  sizeBytes = 1000,
+): string[] | null {
+  // What an earlier body left behind the text is none of it.
+  const bytes = new Uint8Array(sizeBytes).fill(0x22, 500).fill(0x5d, 600).fill(0x7d, 700);
+  batch.reset(bytes, new DataView(bytes.buffer));
+  if (!put(batch, text)) return null;
+  assert.deepEqual([batch.commandCount, batch.commandStyle[0]], [1, STYLE_RESP]);
+  assert.deepEqual([...batch.commandArg.subarray(0, 2)], [0, batch.argCount]);
+  return Array.from(
+    { length: batch.argCount },
+    (_, i) => decoder.decode(bytes.subarray(batch.argStart[i], batch.argEnd[i])),
+  );
+}
+
+function plainKeys(text: string, batch: RequestBatch, sizeBytes?: number): string[] | null {
+  const words = plainWords(putPlainKeys, text, batch, sizeBytes);
+  assert.ok(words === null || words[0] === "MGET");
+  return words?.slice(1) ?? null;
+}
+
+Deno.test("putPlainEntry() reads plain bodies as JSON.parse does, however they are spaced or broken", () => {
+  const put: PlainPutter = (batch, text) => putPlainEntry(batch, text, 10, 20);
+  const wordsOf = (text: string) => {
+    const words = plainWords(put, text), body = parsePut(text);
+    if (words !== null) assert.deepEqual(words, ["SET", body?.key, body?.value], text);
+    return words;
+  };
   const plain = [
     '{"key":"a","value":"b"}',
     '{"key": "a", "value": "b"}',
     '{"key":"ä€😀","value":""}',
     '{"key":"a","value":"{[:,]}"}',
+    `{"key":"${"k".repeat(10)}","value":"${"v".repeat(20)}"}`,
   ];
-  for (const text of plain) assert.deepEqual(parsePut(text), JSON.parse(text), text);
+  for (const text of plain) assert.notEqual(wordsOf(text), null, text);
   const other = [
     '{"key":"a\\n","value":"\\u00e4"}',
     '{"value":"b","key":"a"}',
@@ -104,10 +140,14 @@ Deno.test("parsePut() reads plain bodies as JSON.parse does, however they are sp
     '{"key":"a","value":"b","x":1}',
     '{"key":"a","value":"b","key":"c"}',
     '{"key":"a","value":"b","ttl":2}',
+    `{"key":"${"k".repeat(11)}","value":""}`,
+    `{"key":"${"ä".repeat(6)}","value":""}`,
+    `{"key":"k","value":"${"v".repeat(21)}"}`,
   ];
   for (const text of other) {
     const { key, value, ttl } = JSON.parse(text);
     assert.deepEqual(parsePut(text), ttl === undefined ? { key, value } : { key, value, ttl });
+    assert.equal(wordsOf(text), null, text);
   }
   const wrong = [
     '{"key":"","value":"b"}',
@@ -123,40 +163,17 @@ Deno.test("parsePut() reads plain bodies as JSON.parse does, however they are sp
     '{"key":"',
     '{"key":"a","value":"',
   ];
-  for (const text of wrong) assert.equal(parsePut(text), null, text);
-  // Whatever one character is put in the place of another, both agree.
+  for (const text of wrong) {
+    assert.equal(parsePut(text), null, text);
+    assert.equal(wordsOf(text), null, text);
+  }
+  // Whatever one character is put in the place of another, both agree; and what is cut off is none.
   const whole = '{"key": "a","value":"bc"}';
   for (let at = 0; at < whole.length; at++) {
-    for (const other of '"\\ ,:}{x\n') {
-      const text = whole.slice(0, at) + other + whole.slice(at + 1);
-      let parsed: Record<string, unknown> = {};
-      try {
-        parsed = JSON.parse(text);
-      } catch {
-        // None of JSON is none of a body.
-      }
-      const { key, value } = parsed;
-      const isBody = typeof key === "string" && key !== "" && typeof value === "string";
-      assert.deepEqual(parsePut(text), isBody ? { key, value } : null, text);
-    }
+    for (const other of '"\\ ,:}{x\n') wordsOf(whole.slice(0, at) + other + whole.slice(at + 1));
+    assert.equal(wordsOf(whole.slice(0, at)), null);
   }
 });
-
-/** The keys of a body as putPlainKeys() finds them; null where it does not. */
-function plainKeys(text: string, batch: RequestBatch, sizeBytes = 1000): string[] | null {
-  // What an earlier body left behind the text is none of it.
-  const bytes = new Uint8Array(sizeBytes).fill(0x22, 500).fill(0x5d, 600).fill(0x7d, 700);
-  batch.reset(bytes, new DataView(bytes.buffer));
-  if (!putPlainKeys(batch, text)) return null;
-  const words = Array.from(
-    { length: batch.argCount },
-    (_, i) => decoder.decode(bytes.subarray(batch.argStart[i], batch.argEnd[i])),
-  );
-  assert.deepEqual([batch.commandCount, batch.commandStyle[0]], [1, STYLE_RESP]);
-  assert.deepEqual([...batch.commandArg.subarray(0, 2)], [0, batch.argCount]);
-  assert.equal(words[0], "MGET");
-  return words.slice(1);
-}
 
 Deno.test("putPlainKeys() reads plain bodies as JSON.parse does, however they are spaced or broken", () => {
   const batch = new RequestBatch();
@@ -234,6 +251,30 @@ Deno.test("/v1/mget answers plain keys as it does others, and counts and waits a
   const pausedAtMs = performance.now();
   assert.deepEqual(await answerOf(await mget(plain)), short);
   assert.ok(performance.now() - pausedAtMs > 100, "it was held back");
+});
+
+Deno.test("/put stores plain bodies as it does others, and waits as SET", async () => {
+  const http = new HttpPath(), { commands } = http.services.metrics;
+  const number = COMMAND_NAMES.indexOf("set"), before = commands.calls(number);
+  for (const value of ["", "a", "ä€😀", "x".repeat(100), "y".repeat(16_385), "z".repeat(60_000)]) {
+    for (const blank of ["", " "]) {
+      const body = `${blank}{"key":"k","value":"${value}"}`;
+      const answer = await answerOf(await http.request("/put", { method: "POST", body }));
+      assert.equal(answer[0], 200);
+      assert.equal(await (await http.request("/v1/keys/k")).text(), value);
+    }
+  }
+  assert.equal(commands.calls(number), before + 12);
+  await (await http.post("/v1/command", ["CLIENT", "PAUSE", "200"])).text();
+  const pausedAtMs = performance.now();
+  const put = http.request("/put", { method: "POST", body: '{"key":"k","value":"paused"}' });
+  // What others run meanwhile is not what has to wait.
+  const other = http.request("/put", { method: "POST", body: '{"key":"l","value":"other"}' });
+  assert.equal((await put).status, 200);
+  assert.equal((await other).status, 200);
+  assert.ok(performance.now() - pausedAtMs > 100, "it was held back");
+  assert.equal(await (await http.request("/v1/keys/k")).text(), "paused");
+  assert.equal(await (await http.request("/v1/keys/l")).text(), "other");
 });
 
 Deno.test("headerOf() and wholeText() find the short ways of this runtime, and give what the long ones do", async () => {

@@ -1,5 +1,6 @@
 // The routes of HTTP over a store of their own, without a socket: statuses, bodies, headers, byte for byte.
 import assert from "node:assert/strict";
+import { COUNTER } from "../../src/metrics.ts";
 import { HttpPath } from "../support/http_path.ts";
 
 const bytes = (...values: number[]) => Uint8Array.from(values);
@@ -519,6 +520,50 @@ Deno.test("replies that are too large are refused, and the worker goes on answer
   assert.equal((await http.request("/v1/keys?count=1")).status, 200);
   assert.equal((await http.request(`/v1/keys/${keys[0]}`)).status, 200);
   assert.equal((await http.post("/v1/mget", { keys: keys.slice(0, 3) })).status, 200);
+});
+
+Deno.test("bodies are counted as bytes in and out, by whichever way they go", async () => {
+  const http = new HttpPath(), { counters } = http.path.engine.metrics;
+  const bytesOf = async (path: string, init: RequestInit = {}) => {
+    const before = [counters[COUNTER.bytesIn], counters[COUNTER.bytesOut]];
+    const body = await (await http.request(path, init)).bytes();
+    const [inBytes, outBytes] = [counters[COUNTER.bytesIn], counters[COUNTER.bytesOut]];
+    return { in: inBytes - before[0], out: outBytes - before[1], body: body.length };
+  };
+  const json = (value: unknown): RequestInit => ({
+    method: "POST",
+    body: JSON.stringify(value),
+    headers: { "content-type": "application/json" },
+  });
+  for (
+    const [key, lengthBytes] of [["short", 100], ["middle", 40_000], ["long", 300_000]] as const
+  ) {
+    const path = `/v1/keys/${key}`, body = "x".repeat(lengthBytes);
+    assert.equal((await bytesOf(path, { method: "PUT", body })).in, lengthBytes);
+    for (const way of [path, `/v1/keys/%${key.charCodeAt(0).toString(16)}${key.slice(1)}`]) {
+      const { out } = await bytesOf(way);
+      assert.equal(out, lengthBytes, way);
+    }
+    assert.equal((await bytesOf(path, { method: "HEAD" })).out, 0);
+    const { headers } = await http.request(path);
+    const known = { headers: { "if-none-match": headers.get("etag")! } };
+    assert.equal((await bytesOf(path, known)).out, 0);
+    const paths = [`/get?key=${key}`, `/get?key=%${key.charCodeAt(0).toString(16)}${key.slice(1)}`];
+    for (const path of paths) {
+      const { out, body } = await bytesOf(path);
+      assert.equal(out, body, path);
+    }
+    for (const keys of [[key], [{ base64: btoa(key) }]]) {
+      const { out, body } = await bytesOf("/v1/mget", json({ keys }));
+      assert.equal(out, body);
+    }
+  }
+  const put = json({ key: "a", value: "b" });
+  assert.deepEqual(await bytesOf("/put", put), { in: 23, out: 62, body: 62 });
+  for (const path of ["/stats", "/metrics"]) {
+    const { out, body } = await bytesOf(path);
+    assert.equal(out, body, path);
+  }
 });
 
 Deno.test("a long list of commands lets others have their turn", async () => {

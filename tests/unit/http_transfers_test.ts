@@ -76,7 +76,7 @@ Deno.test("Uploads refuses bodies above the limit, by their header or as they co
 });
 
 Deno.test("Downloads lets a source go once: read to its end, left, or not read for too long", async () => {
-  const downloads = new Downloads();
+  const cells = counters(), downloads = new Downloads(cells);
   const open = () => {
     const source = new TestSource(5000);
     return { source, stream: downloads.stream(sourcePieces(source), () => source.release()) };
@@ -84,6 +84,7 @@ Deno.test("Downloads lets a source go once: read to its end, left, or not read f
   const read = open();
   assert.equal((await new Response(read.stream).bytes()).length, 5000);
   assert.equal(read.source.releases, 1);
+  assert.equal(cells[COUNTER.bytesOut], 5000);
   const left = open();
   await left.stream.cancel();
   assert.equal(left.source.releases, 1);

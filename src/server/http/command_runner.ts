@@ -14,7 +14,7 @@ import {
 import type { ReplyWriter } from "../../protocol/reply_writer.ts";
 import type { Session } from "../../session.ts";
 import { StagedBlock } from "../../store/store.ts";
-import { putPlainKeys } from "./plain_keys.ts";
+import type { PlainPutter } from "./plain_bodies.ts";
 
 /** Text goes as UTF-8; a block holds a value that was received straight into the store. */
 export type Argument = string | Uint8Array | StagedBlock;
@@ -98,15 +98,20 @@ export class CommandRunner {
     }
   }
 
-  /** As `run()`, MGET of the keys in a body of JSON; undefined, and nothing ran, where they are not written plainly. */
-  runPlainKeys(
+  /**
+   * As `run()`, with the one command that `put` makes of a body; undefined, and nothing ran, where it makes none.
+   * `commandOf` gives the same command for one that has to wait before it runs.
+   */
+  runPlain(
     session: Session,
     text: string,
     writer: RunnerWriter,
+    put: PlainPutter,
+    commandOf: (text: string) => Command,
   ): Promise<void> | null | undefined {
     const { engine, gate, fail } = this.#options, batch = this.#batch;
     batch.reset(this.#scratch, this.#scratchView);
-    if (!putPlainKeys(batch, text)) return undefined;
+    if (!put(batch, text)) return undefined;
     gate?.begin();
     try {
       engine.run(session, batch, 0, writer, writer);
@@ -114,10 +119,8 @@ export class CommandRunner {
       fail(error);
       throw error;
     }
-    // Clients are paused: it has not run, and comes again from strings, which stay.
-    if (engine.outcome === PARKED) {
-      return this.run(session, [["MGET", ...JSON.parse(text).keys]], writer);
-    }
+    // It has not run, and comes again from strings, which stay while others use the batch.
+    if (engine.outcome === PARKED) return this.run(session, [commandOf(text)], writer);
     if (writer.out.segmentBytes > this.#options.replyBytesMax()) session.kill();
     return gate === null ? null : orNothing(this.#held(gate.judge()), writer);
   }

@@ -2,6 +2,7 @@
 //
 // Each holds a pin on its value's memory, so a client that stops to read may not keep it for ever.
 import { LARGE_PIECE_BYTES } from "../../limits.ts";
+import { COUNTER } from "../../metrics.ts";
 import { joinPieces } from "../../piecewise_bytes.ts";
 import type { ValueSource } from "../../protocol/reply_buffer.ts";
 
@@ -15,10 +16,16 @@ interface Download {
 
 export class Downloads {
   readonly #open = new Set<Download>();
+  readonly #counters: Float64Array;
+
+  /** The counters of the worker. */
+  constructor(counters: Float64Array) {
+    this.#counters = counters;
+  }
 
   /** A body of these pieces. `release` is called exactly once, when all were taken or nobody will. */
   stream(pieces: Pieces, release: () => void): ReadableStream<Uint8Array<ArrayBuffer>> {
-    const open = this.#open;
+    const open = this.#open, counters = this.#counters;
     let isOver = false;
     const finish = () => {
       if (isOver) return;
@@ -43,7 +50,10 @@ export class Downloads {
         if (done) {
           finish();
           controller.close();
-        } else controller.enqueue(value);
+        } else {
+          counters[COUNTER.bytesOut] += value.length;
+          controller.enqueue(value);
+        }
       },
       cancel: finish,
     });

@@ -1,5 +1,6 @@
 // GET /get and POST or PUT /put, with the words of the system whose clients they serve, byte for byte.
 import { MISSING, SINGLE_KEY_AT, UNSURE } from "../../commands/single_read.ts";
+import { COUNTER } from "../../metrics.ts";
 import { HLD_TEXT_BYTES_MAX, HTTP_JSON_BYTES_MAX } from "../../limits.ts";
 import { quotedBytes } from "../../protocol/json_writer.ts";
 import { asciiText, strictText } from "./byte_text.ts";
@@ -9,6 +10,7 @@ import type { HttpTools } from "./http_tools.ts";
 import { quotedSource, quotedText } from "./json_body.ts";
 import { formDecode, queryParameter } from "./percent_decoding.ts";
 import { commandProblem } from "./problem.ts";
+import { type PlainPutter, putPlainEntry } from "./plain_bodies.ts";
 import { parsePut, type PutBody } from "./put_body.ts";
 
 const JSON_INIT = { headers: { "content-type": "application/json" } };
@@ -31,16 +33,28 @@ const badRequest = () => new Response("Bad request", { status: 400, headers: TEX
 const keyRequired = () =>
   new Response("Key parameter is required", { status: 400, headers: TEXT_HEADERS });
 
+function commandOf({ key, value, ttl }: PutBody): Command {
+  return ttl === undefined
+    ? ["SET", key, value]
+    : ["SET", key, value, "PX", String(Math.ceil(ttl * MS_PER_S))];
+}
+const plainCommandOf = (text: string) => commandOf(parsePut(text)!);
+
 export class FollowedRoutes {
   readonly #tools: HttpTools;
   /** The followed system's own bound for keys and values, where it was asked for. */
   readonly #textBytesMax: number;
+  readonly #putPlain: PlainPutter;
 
   constructor(tools: HttpTools) {
     this.#tools = tools;
     this.#textBytesMax = tools.services.config.textDialect === "hld"
       ? HLD_TEXT_BYTES_MAX
       : Infinity;
+    const { config, settings } = tools.services, textBytesMax = this.#textBytesMax;
+    const keyBytesMax = Math.min(textBytesMax, config.keyBytesMax);
+    this.#putPlain = (batch, text) =>
+      putPlainEntry(batch, text, keyBytesMax, Math.min(textBytesMax, settings.valueBytesMax));
     putAscii(tools.runner.single.bytes, SINGLE_KEY_AT - HEAD.length, HEAD);
   }
 
@@ -49,16 +63,21 @@ export class FollowedRoutes {
     if (url.length - from > this.#textBytesMax) return null;
     const { runner, session } = this.#tools, found = runner.look(session, url, from);
     if (found === UNSURE) return null;
-    if (found === MISSING) return new Response(NOT_FOUND, JSON_INIT);
+    if (found === MISSING) return this.#json(NOT_FOUND);
     const { bytes, start, end, isPlain } = runner.single;
     if (!isPlain) {
       const value = quotedBytes(bytes.subarray(start, end), false);
-      return new Response(`${HEAD}${url.slice(from)}","value":${value}}`, JSON_INIT);
+      return this.#json(`${HEAD}${url.slice(from)}","value":${value}}`);
     }
     // The answer is put together around the key and the value: one text, where five would have to be joined.
     putAscii(bytes, start - MIDDLE.length, MIDDLE);
     putAscii(bytes, end, END);
-    const text = asciiText(bytes, SINGLE_KEY_AT - HEAD.length, end + END.length);
+    return this.#json(asciiText(bytes, SINGLE_KEY_AT - HEAD.length, end + END.length));
+  }
+
+  #json(text: string): Response {
+    // As if all were ASCII: a look at each character would cost more than the number is worth.
+    this.#tools.counters[COUNTER.bytesOut] += text.length;
     return new Response(text, JSON_INIT);
   }
 
@@ -82,7 +101,7 @@ export class FollowedRoutes {
     const { writers, downloads } = this.#tools, source = writer.takeSource();
     let response: Response;
     if (writer.errorText !== null) response = commandProblem(writer.errorText);
-    else if (writer.isNil) response = new Response(NOT_FOUND, JSON_INIT);
+    else if (writer.isNil) response = this.#json(NOT_FOUND);
     else {
       const name = typeof key === "string" ? quotedName(key) : quotedBytes(key, false);
       const head = `{"status":"OK","key":${name},"value":`;
@@ -90,7 +109,7 @@ export class FollowedRoutes {
       const body = source === null
         ? `${head}${quotedText(out.bytes, 0, out.position)}}`
         : quotedSource(source, head, "}", downloads);
-      response = new Response(body, JSON_INIT);
+      response = typeof body === "string" ? this.#json(body) : new Response(body, JSON_INIT);
     }
     writers.giveRaw(writer);
     return response;
@@ -106,21 +125,24 @@ export class FollowedRoutes {
   }
 
   #store(text: string | null): Response | Promise<Response> {
-    const { runner, writers, session } = this.#tools;
-    const body = text === null ? null : parsePut(text);
-    if (body === null || this.#isTooLong(body)) return badRequest();
-    const command: Command = body.ttl === undefined
-      ? ["SET", body.key, body.value]
-      : ["SET", body.key, body.value, "PX", String(Math.ceil(body.ttl * MS_PER_S))];
-    const writer = writers.takeRaw();
-    const waiting = runner.run(session, [command], writer);
+    if (text === null) return badRequest();
+    const { runner, writers, session } = this.#tools, writer = writers.takeRaw();
+    let waiting = runner.runPlain(session, text, writer, this.#putPlain, plainCommandOf);
+    if (waiting === undefined) {
+      const body = parsePut(text);
+      if (body === null || this.#isTooLong(body)) {
+        writers.giveRaw(writer);
+        return badRequest();
+      }
+      waiting = runner.run(session, [commandOf(body)], writer);
+    }
     return waiting === null ? this.#stored(writer) : waiting.then(() => this.#stored(writer));
   }
 
   #stored(writer: RawWriter): Response {
     const error = writer.errorText;
     this.#tools.writers.giveRaw(writer);
-    if (error === null) return new Response(STORED, JSON_INIT);
+    if (error === null) return this.#json(STORED);
     return CLIENT_ERROR.test(error) ? badRequest() : commandProblem(error);
   }
 

@@ -39,7 +39,7 @@ export class HttpServer {
   readonly #options: HttpServerOptions;
   readonly #servers: Deno.HttpServer[] = [];
   readonly #uploads: Uploads;
-  readonly #downloads = new Downloads();
+  readonly #downloads: Downloads;
   readonly #tools: HttpTools;
   #sockets: Promise<SocketClients> | null = null;
   #sweepTimer: ReturnType<typeof setInterval> | undefined;
@@ -48,6 +48,7 @@ export class HttpServer {
   constructor(options: HttpServerOptions) {
     this.#options = options;
     const { services, engine, counters } = options, { settings, config } = services;
+    this.#downloads = new Downloads(counters);
     this.#uploads = new Uploads({
       counters,
       bufferBytesMax: () => settings.allClientsOutputBytesMax / config.workerCount,
@@ -66,6 +67,7 @@ export class HttpServer {
       writers: new ReplyWriters(new ReplyChunkPool()),
       uploads: this.#uploads,
       downloads: this.#downloads,
+      counters,
       session,
       // One for each of the few databases.
       sessionOf: (database) => {

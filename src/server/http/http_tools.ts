@@ -13,6 +13,8 @@ export interface HttpTools {
   readonly writers: ReplyWriters;
   readonly uploads: Uploads;
   readonly downloads: Downloads;
+  /** The worker's, where bytes of bodies and messages are counted; the runtime tells nobody what their heads take. */
+  readonly counters: Float64Array;
   /** The session of requests whose commands cannot change what it remembers, nor reply enough to have it killed. */
   readonly session: HttpSession;
   /** The same for requests that mean the database with that number. */

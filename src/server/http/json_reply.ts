@@ -1,4 +1,5 @@
 // The replies that commands wrote as JSON, as an answer; knows no route.
+import { COUNTER } from "../../metrics.ts";
 import type { JsonFrame, JsonWriter } from "../../protocol/json_writer.ts";
 import type { HttpSession } from "./http_session.ts";
 import type { HttpTools } from "./http_tools.ts";
@@ -13,7 +14,7 @@ export const VALUES_FRAME: JsonFrame = { result: '{"values":', error: "", end: "
 
 /** Ends the session of a request, and gives the writer back. The error of a command that is no list's is a problem. */
 export function jsonReply(
-  { runner, writers, downloads }: HttpTools,
+  { runner, writers, downloads, counters }: HttpTools,
   session: HttpSession,
   writer: JsonWriter,
   isList: boolean,
@@ -26,7 +27,11 @@ export function jsonReply(
     // CLIENT REPLY OFF: nothing was said.
     if (!isList && writer.count === 0) writer.nil();
     if (isList) writer.raw("]");
-    response = new Response(takeJsonBody(writer, downloads), JSON_INIT);
+    const lastBytes = writer.out.position, body = takeJsonBody(writer, downloads);
+    // A stream counts as it is read.
+    if (typeof body === "string") counters[COUNTER.bytesOut] += lastBytes;
+    else if (body instanceof Uint8Array) counters[COUNTER.bytesOut] += body.length;
+    response = new Response(body, JSON_INIT);
   }
   writers.giveJson(writer);
   return response;

@@ -1,5 +1,6 @@
 // A resource per key: GET, HEAD, PUT and DELETE of /v1/keys/{key}, with bodies of any bytes.
 import { MISSING, UNSURE } from "../../commands/single_read.ts";
+import { COUNTER } from "../../metrics.ts";
 import { fillPieces } from "../../piecewise_bytes.ts";
 import type { RawWriter } from "../../protocol/raw_writer.ts";
 import type { ValueSource } from "../../protocol/reply_buffer.ts";
@@ -91,7 +92,10 @@ export class KeyRoutes {
     if (found === MISSING) return problem("key-not-found", NO_SUCH_KEY);
     const { bytes, start, end, expiresAtMs, nowMs } = runner.single;
     const leftMs = expiresAtMs === 0 ? NO_END : expiresAtMs - nowMs;
-    return valueResponse(request, bytes, start, end, false, leftMs);
+    const response = valueResponse(request, bytes, start, end, false, leftMs);
+    // Told without the value that the client has already.
+    if (response.status === 200) this.#tools.counters[COUNTER.bytesOut] += end - start;
+    return response;
   }
 
   #get(
@@ -128,7 +132,9 @@ export class KeyRoutes {
     // The buffer holds the whole value in one chunk: longer ones come as a source.
     const bytes = source === null ? out.bytes : sourceBytes(source);
     const end = source === null ? out.position : bytes.length;
-    return valueResponse(request, bytes, 0, end, isHead, number);
+    const response = valueResponse(request, bytes, 0, end, isHead, number);
+    if (response.status === 200 && !isHead) this.#tools.counters[COUNTER.bytesOut] += end;
+    return response;
   }
 
   async #large(

@@ -1,10 +1,14 @@
 // POST /v1/mget, and its short way: plain keys go from the body to the engine without a schema or a string of each.
 import type { BulkRoutes } from "./bulk_routes.ts";
+import type { Command } from "./command_runner.ts";
 import type { HttpTools } from "./http_tools.ts";
 import { jsonReply, VALUES_FRAME } from "./json_reply.ts";
 import { jsonText } from "./json_request.ts";
+import { putPlainKeys } from "./plain_bodies.ts";
 
 export const MGET_PATH = "/v1/mget";
+
+const commandOf = (text: string): Command => ["MGET", ...JSON.parse(text).keys];
 
 export class MgetRoute {
   readonly #tools: HttpTools;
@@ -25,7 +29,7 @@ export class MgetRoute {
     if (typeof text !== "string") return text;
     const { runner, writers } = this.#tools, session = this.#tools.createSession();
     const writer = writers.takeJson(VALUES_FRAME);
-    const waiting = runner.runPlainKeys(session, text, writer);
+    const waiting = runner.runPlain(session, text, writer, putPlainKeys, commandOf);
     if (waiting === null) return jsonReply(this.#tools, session, writer, false);
     if (waiting !== undefined) {
       return waiting.then(() => jsonReply(this.#tools, session, writer, false));

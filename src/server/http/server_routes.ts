@@ -1,4 +1,5 @@
 // What the server tells of itself: whether it lives, whether it is ready, its numbers.
+import { COUNTER } from "../../metrics.ts";
 import { METRICS_CONTENT_TYPES, metricsFormat } from "../../metrics_text.ts";
 import { ErrorValue } from "../../protocol/value_writer.ts";
 import type { HttpTools } from "./http_tools.ts";
@@ -36,19 +37,23 @@ export class ServerRoutes {
   /** GET /metrics: for Prometheus, or as OpenMetrics if the request accepts that. */
   metrics(request: Request): Response {
     const format = metricsFormat(request.headers.get("accept"));
-    return new Response(this.#tools.metricsText(format), {
+    const text = this.#tools.metricsText(format);
+    this.#tools.counters[COUNTER.bytesOut] += text.length;
+    return new Response(text, {
       headers: { "content-type": METRICS_CONTENT_TYPES[format], "cache-control": "no-store" },
     });
   }
 
   /** GET /stats: what STATS replies. */
   async stats(): Promise<Response> {
-    const { runner, writers, session } = this.#tools, writer = writers.takeValues();
+    const { runner, writers, session, counters } = this.#tools, writer = writers.takeValues();
     const waiting = runner.run(session, [["STATS"]], writer);
     if (waiting !== null) await waiting;
     const [value] = writer.take();
     writers.giveValues(writer);
     if (value instanceof ErrorValue) return commandProblem(value.text);
-    return new Response(value as Uint8Array<ArrayBuffer>, { headers: HEADERS });
+    const text = value as Uint8Array<ArrayBuffer>;
+    counters[COUNTER.bytesOut] += text.length;
+    return new Response(text, { headers: HEADERS });
   }
 }

@@ -4,6 +4,7 @@ import {
   HTTP_SOCKET_BYTES_UNAUTHENTICATED,
   HTTP_SOCKET_PENDING_MAX,
 } from "../../limits.ts";
+import { COUNTER } from "../../metrics.ts";
 import type { JsonFrame, JsonWriter } from "../../protocol/json_writer.ts";
 import type { HttpSession } from "./http_session.ts";
 import type { HttpTools } from "./http_tools.ts";
@@ -120,6 +121,8 @@ export class SocketClient {
     if (!parsed.success) return this.#fail(`ERR ${issueText(parsed.error)}`, value);
     const request = parsed.data;
     if ("command" in request) {
+      // As if all were ASCII: a look at each character would cost more than the number is worth.
+      this.#tools.counters[COUNTER.bytesIn] += text.length;
       this.#run(request.command.map(argumentOf), prefixOf(request.id));
     } else if (!this.session.isAuthenticated) this.#fail("NOAUTH Authentication required.");
     else if ("subscribe" in request) {
@@ -168,6 +171,8 @@ export class SocketClient {
   }
 
   #tell(text: string): void {
+    // The feeds are not counted: who looks at the numbers is to leave no trace in them.
+    this.#tools.counters[COUNTER.bytesOut] += text.length;
     if (text !== "") this.send(text);
     if (this.session.isClosing && this.#unsent === 0) this.close(CLOSE_NORMAL, "");
   }
