@@ -67,6 +67,8 @@ export interface CommandRow {
   readonly keyStep: number;
   /** Argument that is stored as a value and may be large; 0: none; −1: every second one, from 2. */
   readonly valueArgument: number;
+  /** Argument that names a field of the hash at the first key, and is loaded ahead with it; 0 or absent: none. */
+  readonly fieldArgument?: number;
   readonly group: CommandGroup;
   /** Version of Redis that has it since; of mayfly for its own. */
   readonly since: string;

@@ -9,6 +9,7 @@ import { CommandLookup, ROWS } from "./table.ts";
 const FIRST_KEY = Int8Array.from(ROWS, (row) => row.firstKey);
 const LAST_KEY = Int8Array.from(ROWS, (row) => row.lastKey);
 const KEY_STEP = Int8Array.from(ROWS, (row) => row.keyStep);
+const FIELD_ARGUMENT = Int8Array.from(ROWS, (row) => row.fieldArgument ?? 0);
 
 export class LookAhead {
   /** Row of each command of the batch, −1 if there is none of that name. */
@@ -20,6 +21,8 @@ export class LookAhead {
   readonly #lookup = new CommandLookup(ROWS.map((row) => row.name));
   /** Arguments that are keys, of the batch or of a group: those that are loaded together. */
   readonly #keyArg = new Int32Array(BATCH_COMMANDS_MAX);
+  /** Of commands that name a field of a hash: the argument that is the key. */
+  readonly #fieldKeyArg = new Int32Array(BATCH_COMMANDS_MAX);
 
   constructor(store: Store) {
     this.#store = store;
@@ -34,7 +37,8 @@ export class LookAhead {
   pass(batch: RequestBatch, from: number, database: number): void {
     const { view, bytes, argStart, argEnd, argHash, argSlot, commandArg, commandCount } = batch;
     const store = this.#store, rowOf = this.rowOf, keyArg = this.#keyArg;
-    let keys = 0, rowIndex = -1, lastWord = 0, lastBytes = -1;
+    const fieldKeyArg = this.#fieldKeyArg;
+    let keys = 0, rowIndex = -1, lastWord = 0, lastBytes = -1, fields = 0, fieldArgument = 0;
     for (let i = from; i < commandCount; i++) {
       const first = commandArg[i];
       const start = argStart[first], end = argEnd[first];
@@ -44,6 +48,7 @@ export class LookAhead {
         rowIndex = this.#lookup.find(view, bytes, start, end);
         lastWord = word;
         lastBytes = end - start <= 4 ? end - start : -1;
+        fieldArgument = rowIndex < 0 ? 0 : FIELD_ARGUMENT[rowIndex];
       }
       rowOf[i] = rowIndex;
       if (rowIndex < 0) continue;
@@ -57,10 +62,15 @@ export class LookAhead {
         argSlot[at] = 0;
         if (keys < keyArg.length) keyArg[keys++] = at;
       }
+      if (fieldArgument !== 0 && commandArg[i + 1] - first > fieldArgument) {
+        fieldKeyArg[fields++] = first + firstKey;
+      }
     }
     this.loadedTo = keys < keyArg.length ? batch.argCount : keyArg[keys - 1];
     // In loops of their own, short enough that many loads are under way at once.
-    if (keys > 1) this.#load(batch, keys);
+    if (keys <= 1) return;
+    this.#load(batch, keys);
+    if (fields > 0) this.#loadFields(batch, fields);
   }
 
   /** Loads keys `from` to `to` of the command whose name is argument `first`, as the pass did with its first ones. */
@@ -77,5 +87,14 @@ export class LookAhead {
     for (let i = 0; i < keys; i++) loaded ^= store.touchIndex(argHash[keyArg[i]]);
     store.loaded = loaded;
     for (let i = 0; i < keys; i++) argSlot[keyArg[i]] = store.touchRecord(argHash[keyArg[i]]);
+  }
+
+  /** Loads the entries of the fields that commands name first, once their hashes are there; leaves hints in `argSlot`. */
+  #loadFields({ view, argStart, argEnd, argHash, argSlot }: RequestBatch, fields: number): void {
+    const store = this.#store, fieldKeyArg = this.#fieldKeyArg;
+    for (let i = 0; i < fields; i++) {
+      const key = fieldKeyArg[i], at = key + 1;
+      argSlot[at] = store.touchField(argHash[key], argSlot[key], view, argStart[at], argEnd[at]);
+    }
   }
 }

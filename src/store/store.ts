@@ -33,6 +33,7 @@ import { sketchBytes } from "./frequency_sketch.ts";
 import { isDirectory, partBytes } from "./hash/directory.ts";
 import { earliestFieldMs } from "./hash/field_expiry.ts";
 import { Hash, KEEP_EXPIRY } from "./hash/hash.ts";
+import * as hashes from "./hash/hinted_field.ts";
 import { hashKey, hashKeyWords } from "./key_hash.ts";
 import * as L from "./layout.ts";
 import * as record from "./record.ts";
@@ -46,8 +47,8 @@ export type { Block, KeyRange, PinnedBlock, Shard, StagedBlock, ValueRange, Vict
 export { accessStamp, countAt, Evictor, NO_HASH, NOT_NOTED, setCounting, stampWithCount };
 /** Hashes: `store.createHash()` gives a thread its own to open them with. */
 export { earliestFieldMs, Hash, KEEP_EXPIRY };
-/** What a record says, and changes of entries: for use within a section. */
-export { entries, record };
+/** What a record, and a hash that is not opened, say, and changes of entries: for use within a section. */
+export { entries, hashes, record };
 export const DATABASES = L.DATABASES;
 export const INLINE_VALUE_BYTES_MAX = L.INLINE_VALUE_BYTES_MAX;
 export const TYPE_STRING = L.TYPE_STRING;
@@ -177,6 +178,15 @@ export class Store {
       }
     }
     return 0;
+  }
+
+  /**
+   * Loads a field's entry in the hash that `touchRecord()` has loaded. Gives a hint for `hintedField()`, 0 if there is none;
+   * the name is readable to 3 bytes past `end`.
+   */
+  touchField(hash: number, slotHint: number, view: DataView, start: number, end: number): number {
+    if (slotHint === 0) return 0;
+    return hashes.touchField(this.shards[hash & this.shardMask], slotHint, view, start, end);
   }
 
   /** What the last look-ahead load came to: kept, so that the loads are. */

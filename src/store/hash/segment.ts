@@ -25,7 +25,7 @@ const TAG_SHIFT = 12;
 const NAME_SHIFT = 20;
 const NAME_MASK = 31;
 const VALUE_SHIFT = 25;
-const SHORT_VALUE_MAX = 127;
+export const SHORT_VALUE_MAX = 127;
 const LONG = 31;
 /** What of a slot is compared with a name: its tag and length. */
 const PATTERN_MASK = 0x01fff000;
@@ -161,6 +161,57 @@ export function findSlot(
     ) return at - slots;
   }
   return -1;
+}
+
+/** Fields of a segment none of which has room for a moment, 0 of any other; without lock too. */
+export function plainCount(i32: Int32Array, base: number, capacity: number): number {
+  const count = i32[base] & COUNT_MASK;
+  return count > capacity || (i32[base + 1] & FLAG_EXPIRES) !== 0 ? 0 : count;
+}
+
+/**
+ * Number of a slot of a segment without moments that by its tag and length is likely the one of the field with this
+ * short name, −1 if there is none; the entry is not looked at. Slot `predicted` is tried first.
+ */
+export function likelySlot(
+  i32: Int32Array,
+  base: number,
+  capacity: number,
+  name: FieldName,
+  predicted: number,
+): number {
+  const count = plainCount(i32, base, capacity), pattern = name.pattern;
+  const slots = base + HEAD_WORDS;
+  if (predicted < count && (i32[slots + predicted] & PATTERN_MASK) === pattern) return predicted;
+  for (let index = 0; index < count; index++) {
+    if ((i32[slots + index] & PATTERN_MASK) === pattern) return index;
+  }
+  return -1;
+}
+
+/** First word of the entry of slot number `index` of a segment without moments. */
+export function entryWord(
+  i32: Int32Array,
+  base: number,
+  capacity: number,
+  index: number,
+): number {
+  return base + ((capacity - (i32[base + HEAD_WORDS + index] & PLACE_MASK)) & PLACE_MASK);
+}
+
+/** Whether a slot says that the entry is short, and its name so long. */
+export function isShortNamed(slot: number, nameBytes: number): boolean {
+  return ((slot >>> NAME_SHIFT) & NAME_MASK) === nameBytes && nameBytes < LONG;
+}
+
+/** Bytes of the value of a short entry, by its slot. */
+export function shortValueBytes(slot: number): number {
+  return slot >>> VALUE_SHIFT;
+}
+
+/** The slot of a short entry whose value has another length. */
+export function withValueBytes(slot: number, valueBytes: number): number {
+  return (slot & ((1 << VALUE_SHIFT) - 1)) | (valueBytes << VALUE_SHIFT);
 }
 
 /** Whether the entry of a slot whose tag and length match has this name. */
@@ -304,7 +355,7 @@ export function rewriteInPlace(
   } else {
     if (valueBytes > SHORT_VALUE_MAX) return false;
     const at = slotsAt(i32, base) + index;
-    i32[at] = (i32[at] & ((1 << VALUE_SHIFT) - 1)) | (valueBytes << VALUE_SHIFT);
+    i32[at] = withValueBytes(i32[at], valueBytes);
   }
   place.valueBytes = valueBytes;
   place.expiresAtMs = expiresAtMs;
