@@ -83,10 +83,11 @@ export class LookAhead {
   /** Starts loading index lines, then records, of the keys listed in `#keyArg`; leaves hints in `argSlot`. */
   #load({ argHash, argSlot }: RequestBatch, keys: number): void {
     const store = this.#store, keyArg = this.#keyArg;
-    let loaded = 0;
-    for (let i = 0; i < keys; i++) loaded ^= store.touchIndex(argHash[keyArg[i]]);
-    store.loaded = loaded;
-    for (let i = 0; i < keys; i++) argSlot[keyArg[i]] = store.touchRecord(argHash[keyArg[i]]);
+    for (let i = 0; i < keys; i++) argSlot[keyArg[i]] = store.touchIndex(argHash[keyArg[i]]);
+    for (let i = 0; i < keys; i++) {
+      const at = keyArg[i];
+      argSlot[at] = store.touchRecord(argHash[at], argSlot[at]);
+    }
   }
 
   /** Loads the entries of the fields that commands name first, once their hashes are there; leaves hints in `argSlot`. */
