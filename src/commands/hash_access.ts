@@ -23,6 +23,10 @@ export interface WholeField {
   readonly expiresAtMs: number;
 }
 
+/** What `replyAll()` replies with. */
+export const NAMES = 1;
+export const VALUES = 2;
+
 /** What was done with a field, and is told: it has a value, it is gone, it expires at another moment. */
 const SET = 0;
 const GONE = 1;
@@ -215,6 +219,39 @@ export class HashAccess {
   replyValue(): void {
     const { shard, place } = this.#hash;
     this.c.reply.bulkWords(shard.i32, shard.u8, place.valueWord * 4, place.valueBytes);
+  }
+
+  /** Replies with the value of the field named by argument `argIndex`, without positioning there; false if there is none. */
+  replyField(argIndex: number): boolean {
+    const { batch: { view, argStart, argEnd }, first, reply } = this.c, hash = this.#hash;
+    const at = first + argIndex;
+    // Fields are mostly asked for in their order.
+    if (hash.seeNext(view, argStart[at], argEnd[at])) {
+      const { shard, place: { valueWord, valueBytes } } = hash;
+      reply.bulkWords(shard.i32, shard.u8, valueWord * 4, valueBytes);
+      return true;
+    }
+    if (!this.findField(argIndex)) return false;
+    this.replyValue();
+    return true;
+  }
+
+  /** Replies with NAMES, VALUES or both of all fields, after `count()`. */
+  replyAll(what: number): void {
+    this.rewind();
+    const hash = this.#hash, plain = hash.plainCount, { place, shard: { i32, u8 } } = hash;
+    const { reply } = this.c;
+    if (plain === 0) {
+      while (this.next()) {
+        if ((what & NAMES) !== 0) this.replyName();
+        if ((what & VALUES) !== 0) this.replyValue();
+      }
+    }
+    for (let index = 0; index < plain; index++) {
+      hash.seeSlot(index);
+      if ((what & NAMES) !== 0) reply.bulkWords(i32, u8, place.nameWord * 4, place.nameBytes);
+      if ((what & VALUES) !== 0) reply.bulkWords(i32, u8, place.valueWord * 4, place.valueBytes);
+    }
   }
 
   /** The value found as a whole number within 2^53, NaN if it is none. */

@@ -3,7 +3,7 @@ import { wrongArity } from "../errors.ts";
 import * as R from "./command_row.ts";
 import type { CommandRow } from "./command_row.ts";
 import type { CommandContext } from "./context.ts";
-import { KEEP_EXPIRY } from "./hash_access.ts";
+import { KEEP_EXPIRY, NAMES, VALUES } from "./hash_access.ts";
 import { overwriteSeenField, replySeenField, seenValueBytes, UNSEEN } from "./hinted_field.ts";
 import { ONE_KEY } from "./row_parts.ts";
 
@@ -67,8 +67,7 @@ function hmget(c: CommandContext): void {
   if (found < 0) return;
   reply.array(c.argCount - 2);
   for (let i = 2; i < c.argCount; i++) {
-    if (found !== 0 && hash.findField(i)) hash.replyValue();
-    else reply.nil();
+    if (found === 0 || !hash.replyField(i)) reply.nil();
   }
 }
 
@@ -77,35 +76,24 @@ function hgetall(c: CommandContext): void {
   const { hash } = c, found = hash.find(1);
   if (found < 0) return;
   c.reply.map(found === 0 ? 0 : hash.count());
-  if (found === 0) return;
-  hash.rewind();
-  while (hash.next()) {
-    hash.replyName();
-    hash.replyValue();
-  }
+  if (found !== 0) hash.replyAll(NAMES | VALUES);
 }
 
 /** HKEYS key */
 function hkeys(c: CommandContext): void {
-  const { hash } = c;
-  if (!beginArray(c)) return;
-  while (hash.next()) hash.replyName();
+  replyArray(c, NAMES);
 }
 
 /** HVALS key */
 function hvals(c: CommandContext): void {
-  const { hash } = c;
-  if (!beginArray(c)) return;
-  while (hash.next()) hash.replyValue();
+  replyArray(c, VALUES);
 }
 
-/** The head of an array of as many as there are fields, which are to follow; false: there are none. */
-function beginArray(c: CommandContext): boolean {
+function replyArray(c: CommandContext, what: number): void {
   const found = c.hash.find(1);
-  if (found < 0) return false;
+  if (found < 0) return;
   c.reply.array(found === 0 ? 0 : c.hash.count());
-  if (found !== 0) c.hash.rewind();
-  return found !== 0;
+  if (found !== 0) c.hash.replyAll(what);
 }
 
 /** HDEL key field [field ...] */
@@ -150,8 +138,8 @@ const CHANGE = {
   ...ONE_KEY,
 } as const;
 
-/** The field that the command names first. */
-const FIELD = { fieldArgument: 2 } as const;
+const FIELD = { loadsAhead: R.ONE_FIELD } as const;
+const ALL = { loadsAhead: R.ALL_FIELDS } as const;
 
 export const HASH_ROWS: readonly CommandRow[] = [
   { ...CHANGE, name: "hset", ...FIELD, arity: -4, summary: "Set fields of a hash", run: hset },
@@ -171,16 +159,24 @@ export const HASH_ROWS: readonly CommandRow[] = [
     run: hsetnx,
   },
   { ...READ, name: "hget", ...FIELD, arity: 3, summary: "Get a field of a hash", run: hget },
-  { ...READ, name: "hmget", arity: -3, summary: "Get the given fields of a hash", run: hmget },
   {
     ...READ,
+    ...ALL,
+    name: "hmget",
+    arity: -3,
+    summary: "Get the given fields of a hash",
+    run: hmget,
+  },
+  {
+    ...READ,
+    ...ALL,
     name: "hgetall",
     arity: 2,
     summary: "Get all fields of a hash and their values",
     run: hgetall,
   },
-  { ...READ, name: "hkeys", arity: 2, summary: "Get the names of all fields", run: hkeys },
-  { ...READ, name: "hvals", arity: 2, summary: "Get the values of all fields", run: hvals },
+  { ...READ, ...ALL, name: "hkeys", arity: 2, summary: "Get the names of all fields", run: hkeys },
+  { ...READ, ...ALL, name: "hvals", arity: 2, summary: "Get the values of all fields", run: hvals },
   {
     ...CHANGE,
     flags: 0,

@@ -195,6 +195,11 @@ export class Store {
     return hashes.touchField(this.shards[hash & this.shardMask], slotHint, view, start, end);
   }
 
+  /** Loads the rest of a hash that is read as a whole. */
+  touchFields(hash: number, slotHint: number): void {
+    if (slotHint !== 0) hashes.touchFields(this.shards[hash & this.shardMask], slotHint);
+  }
+
   /** What the last look-ahead load came to: kept, so that the loads are. */
   loaded = 0;
 

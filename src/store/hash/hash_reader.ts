@@ -110,6 +110,44 @@ export class HashReader {
     return expiresAtMs === 0 || expiresAtMs > this.nowMs;
   }
 
+  /**
+   * Whether the next field in order has that name, and nothing is unusual; if so `place` says where its value is, and no
+   * more. What this takes is a third of what `find()` takes, which has to be called if not.
+   */
+  seeNext(view: DataView, start: number, end: number): boolean {
+    if (this.isInParts) return false;
+    const { i32 } = this.shard, base = this.base, index = this.predicted;
+    const word = S.plainValueWord(i32, base, this.capacity, index, view, start, end);
+    if (word === 0) return false;
+    this.predicted = index + 1;
+    this.#isFirst = false;
+    this.place.valueWord = word;
+    this.place.valueBytes = S.shortValueBytes(i32[base + S.HEAD_WORDS + index]);
+    return true;
+  }
+
+  /** Fields of a small hash in which no entry has room for a moment; 0 of any other. */
+  get plainCount(): number {
+    return this.isInParts ? 0 : S.plainCount(this.shard.i32, this.base, this.capacity);
+  }
+
+  /** Name and value of field number `index`, below `plainCount`: `place` says where they are, and no more. */
+  seeSlot(index: number): void {
+    const { shard: { i32 }, place, base, capacity } = this;
+    const slot = i32[base + S.HEAD_WORDS + index];
+    let word = S.entryWord(i32, base, capacity, index);
+    if (S.isLong(slot)) {
+      const head = i32[word++];
+      place.nameBytes = S.longNameBytes(head);
+      place.valueBytes = S.longValueBytes(head);
+    } else {
+      place.nameBytes = S.shortNameBytes(slot);
+      place.valueBytes = S.shortValueBytes(slot);
+    }
+    place.nameWord = word;
+    place.valueWord = word + ((place.nameBytes + 3) >>> 2);
+  }
+
   protected locate(): boolean {
     const { shard, name } = this, i32 = shard.i32;
     let index = -1;

@@ -6,6 +6,10 @@ import * as L from "../layout.ts";
 import type { Shard } from "../shard.ts";
 import * as S from "./segment.ts";
 
+/** A cache line, in words. */
+const LINE_WORDS = 16;
+/** Of hashes that are read as a whole so many lines more: what lies behind, the processor fetches by itself. */
+const LINES_AHEAD_MAX = 16;
 /** A name and a value of 8 bytes, which may lie in two lines. */
 const ENTRY_AHEAD_WORDS = 3;
 
@@ -37,6 +41,17 @@ export function touchField(
   const word = S.entryWord(i32, base, capacity, index);
   shard.loaded = i32[word] ^ i32[word + ENTRY_AHEAD_WORDS];
   return index + 1;
+}
+
+/** Loads what `touchRecord()` has not loaded of the record of the entry at `slotHint`, if it is a hash. */
+export function touchFields(shard: Shard, slotHint: number): void {
+  const i32 = shard.i32, word = (shard.buckets[slotHint + L.BUCKET_REFS] & shard.unitMask) * 2;
+  if ((i32[word] & (L.TYPE_MASK | L.FLAG_DIRECTORY)) !== L.TYPE_HASH) return;
+  const lines = Math.min((i32[word + 1] & 0x7fffffff) >>> 6, LINES_AHEAD_MAX);
+  const end = word + (lines + 2) * LINE_WORDS;
+  let loaded = 0;
+  for (let at = word + 2 * LINE_WORDS; at < end; at += LINE_WORDS) loaded ^= i32[at];
+  shard.loaded = loaded;
 }
 
 /**
@@ -76,20 +91,10 @@ export function hintedField(
   }
   const capacity = Math.min((i32[ref * 2 + 1] & 0x7fffffff) >>> 2, S.SEGMENT_WORDS_MAX);
   const index = fieldHint - 1;
-  if (index >>> 0 >= S.plainCount(i32, word, capacity)) return 0;
-  const at = word + S.HEAD_WORDS + index;
-  if (!S.isShortNamed(i32[at], fieldEnd - fieldStart)) return 0;
-  let entry = S.entryWord(i32, word, capacity, index);
-  for (const whole = fieldEnd - 3; fieldStart < whole; fieldStart += 4, entry++) {
-    if (i32[entry] !== view.getInt32(fieldStart, true)) return 0;
-  }
-  if (fieldStart !== fieldEnd) {
-    const mask = (1 << ((fieldEnd - fieldStart) << 3)) - 1;
-    if (i32[entry] !== (view.getInt32(fieldStart, true) & mask)) return 0;
-    entry++;
-  }
-  shard.fieldSlot = at;
-  shard.valueStart = entry * 4;
+  const value = S.plainValueWord(i32, word, capacity, index, view, fieldStart, fieldEnd);
+  if (value === 0) return 0;
+  shard.fieldSlot = word + S.HEAD_WORDS + index;
+  shard.valueStart = value * 4;
   return ref;
 }
 

@@ -199,9 +199,47 @@ export function entryWord(
   return base + ((capacity - (i32[base + HEAD_WORDS + index] & PLACE_MASK)) & PLACE_MASK);
 }
 
-/** Whether a slot says that the entry is short, and its name so long. */
-export function isShortNamed(slot: number, nameBytes: number): boolean {
-  return ((slot >>> NAME_SHIFT) & NAME_MASK) === nameBytes && nameBytes < LONG;
+/**
+ * First word of the value of the field in slot number `index`, if that is a short entry of this name in a segment without
+ * moments; else 0. Without lock too, whatever the number is.
+ */
+export function plainValueWord(
+  i32: Int32Array,
+  base: number,
+  capacity: number,
+  index: number,
+  view: DataView,
+  start: number,
+  end: number,
+): number {
+  if (index >>> 0 >= plainCount(i32, base, capacity)) return 0;
+  const slot = i32[base + HEAD_WORDS + index], bytes = end - start;
+  if (((slot >>> NAME_SHIFT) & NAME_MASK) !== bytes || bytes >= LONG) return 0;
+  let word = base + ((capacity - (slot & PLACE_MASK)) & PLACE_MASK);
+  for (const whole = end - 3; start < whole; start += 4, word++) {
+    if (i32[word] !== view.getInt32(start, true)) return 0;
+  }
+  if (start === end) return word;
+  const mask = (1 << ((end - start) << 3)) - 1;
+  return i32[word] === (view.getInt32(start, true) & mask) ? word + 1 : 0;
+}
+
+/** Whether the entry of a slot is a long one: its lengths stand in its first word. */
+export function isLong(slot: number): boolean {
+  return ((slot >>> NAME_SHIFT) & NAME_MASK) === LONG;
+}
+
+/** Bytes of the name of a short entry, by its slot; and of a long one, by its first word. */
+export function shortNameBytes(slot: number): number {
+  return (slot >>> NAME_SHIFT) & NAME_MASK;
+}
+
+export function longNameBytes(head: number): number {
+  return head & LENGTH_MASK;
+}
+
+export function longValueBytes(head: number): number {
+  return (head >>> LONG_VALUE_SHIFT) & LENGTH_MASK;
 }
 
 /** Bytes of the value of a short entry, by its slot. */
