@@ -3,7 +3,8 @@ import { wrongArity } from "../errors.ts";
 import * as R from "./command_row.ts";
 import type { CommandRow } from "./command_row.ts";
 import type { CommandContext } from "./context.ts";
-import { KEEP_EXPIRY, NAMES, VALUES } from "./hash_access.ts";
+import { KEEP_EXPIRY } from "./hash_access.ts";
+import { NAMES, VALUES } from "./hash_reading.ts";
 import { overwriteSeenField, replySeenField, seenValueBytes, UNSEEN } from "./hinted_field.ts";
 import { ONE_KEY } from "./row_parts.ts";
 
