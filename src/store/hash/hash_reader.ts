@@ -9,6 +9,8 @@ import { valueBytesOf, valueStartOf } from "../record.ts";
 import type { Shard } from "../shard.ts";
 import * as D from "./directory.ts";
 import { nextPart, partBase, partWords } from "./part.ts";
+import { FieldName } from "./field_name.ts";
+import * as plain from "./plain_slots.ts";
 import * as S from "./segment.ts";
 
 /** Slots of a segment from which a random field is drawn, so that each is as likely as the next. */
@@ -21,7 +23,7 @@ export class HashReader {
   shard!: Shard;
   /** The field that was found last. */
   readonly place = new S.FieldPlace();
-  readonly name = new S.FieldName();
+  readonly name = new FieldName();
 
   protected nowMs = 0;
   protected isInParts = false;
@@ -117,32 +119,32 @@ export class HashReader {
   seeNext(view: DataView, start: number, end: number): boolean {
     if (this.isInParts) return false;
     const { i32 } = this.shard, base = this.base, index = this.predicted;
-    const word = S.plainValueWord(i32, base, this.capacity, index, view, start, end);
+    const word = plain.plainValueWord(i32, base, this.capacity, index, view, start, end);
     if (word === 0) return false;
     this.predicted = index + 1;
     this.#isFirst = false;
     this.place.valueWord = word;
-    this.place.valueBytes = S.shortValueBytes(i32[base + S.HEAD_WORDS + index]);
+    this.place.valueBytes = plain.shortValueBytes(i32[base + S.HEAD_WORDS + index]);
     return true;
   }
 
   /** Fields of a small hash in which no entry has room for a moment; 0 of any other. */
   get plainCount(): number {
-    return this.isInParts ? 0 : S.plainCount(this.shard.i32, this.base, this.capacity);
+    return this.isInParts ? 0 : plain.plainCount(this.shard.i32, this.base, this.capacity);
   }
 
   /** Name and value of field number `index`, below `plainCount`: `place` says where they are, and no more. */
   seeSlot(index: number): void {
     const { shard: { i32 }, place, base, capacity } = this;
     const slot = i32[base + S.HEAD_WORDS + index];
-    let word = S.entryWord(i32, base, capacity, index);
-    if (S.isLong(slot)) {
+    let word = plain.entryWord(i32, base, capacity, index);
+    if (plain.isLong(slot)) {
       const head = i32[word++];
-      place.nameBytes = S.longNameBytes(head);
-      place.valueBytes = S.longValueBytes(head);
+      place.nameBytes = plain.longNameBytes(head);
+      place.valueBytes = plain.longValueBytes(head);
     } else {
-      place.nameBytes = S.shortNameBytes(slot);
-      place.valueBytes = S.shortValueBytes(slot);
+      place.nameBytes = plain.shortNameBytes(slot);
+      place.valueBytes = plain.shortValueBytes(slot);
     }
     place.nameWord = word;
     place.valueWord = word + ((place.nameBytes + 3) >>> 2);

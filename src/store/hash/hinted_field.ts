@@ -4,6 +4,8 @@
 // field that has moved since, it leaves to who opens the hash. May run without lock: what is torn is cut to the view.
 import * as L from "../layout.ts";
 import type { Shard } from "../shard.ts";
+import { FieldName } from "./field_name.ts";
+import { entryWord, likelySlot, plainValueWord, shortValueBytes } from "./plain_slots.ts";
 import * as S from "./segment.ts";
 
 /** A cache line, in words. */
@@ -13,7 +15,7 @@ const LINES_AHEAD_MAX = 16;
 /** A name and a value of 8 bytes, which may lie in two lines. */
 const ENTRY_AHEAD_WORDS = 3;
 
-const name = new S.FieldName();
+const name = new FieldName();
 /** Slot of the field that was seen last: hashes of one kind have theirs in one order. */
 let predicted = 0;
 
@@ -35,10 +37,10 @@ export function touchField(
     (((head >>> L.KEY_SHIFT) + 3) >>> 2);
   const capacity = Math.min((i32[ref * 2 + 1] & 0x7fffffff) >>> 2, S.SEGMENT_WORDS_MAX);
   name.set(view, start, end);
-  const index = S.likelySlot(i32, base, capacity, name, predicted);
+  const index = likelySlot(i32, base, capacity, name, predicted);
   if (index < 0) return 0;
   predicted = index;
-  const word = S.entryWord(i32, base, capacity, index);
+  const word = entryWord(i32, base, capacity, index);
   shard.loaded = i32[word] ^ i32[word + ENTRY_AHEAD_WORDS];
   return index + 1;
 }
@@ -91,7 +93,7 @@ export function hintedField(
   }
   const capacity = Math.min((i32[ref * 2 + 1] & 0x7fffffff) >>> 2, S.SEGMENT_WORDS_MAX);
   const index = fieldHint - 1;
-  const value = S.plainValueWord(i32, word, capacity, index, view, fieldStart, fieldEnd);
+  const value = plainValueWord(i32, word, capacity, index, view, fieldStart, fieldEnd);
   if (value === 0) return 0;
   shard.fieldSlot = word + S.HEAD_WORDS + index;
   shard.valueStart = value * 4;
@@ -104,7 +106,7 @@ export function hintedField(
  */
 export function overwriteHinted(shard: Shard, view: DataView, start: number, end: number): boolean {
   const i32 = shard.i32, slot = i32[shard.fieldSlot], bytes = end - start;
-  const oldBytes = S.shortValueBytes(slot);
+  const oldBytes = shortValueBytes(slot);
   if (bytes !== oldBytes) {
     if ((bytes + 3) >>> 2 !== (oldBytes + 3) >>> 2 || bytes > S.SHORT_VALUE_MAX) return false;
     i32[shard.fieldSlot] = S.withValueBytes(slot, bytes);
@@ -114,4 +116,4 @@ export function overwriteHinted(shard: Shard, view: DataView, start: number, end
   return true;
 }
 
-export const shortValueBytes = S.shortValueBytes;
+export { shortValueBytes };
