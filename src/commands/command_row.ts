@@ -44,6 +44,10 @@ export const NO_MULTI = 128;
 /** Stores what its first key holds elsewhere, which is told to the log as a whole, however long it is. */
 export const COPIES = 256;
 
+/** The field that argument 2 names. */
+export const ONE_FIELD = 1;
+export const ALL_FIELDS = 2;
+
 export type CommandGroup =
   | "string"
   | "bitmap"
@@ -67,6 +71,8 @@ export interface CommandRow {
   readonly keyStep: number;
   /** Argument that is stored as a value and may be large; 0: none; −1: every second one, from 2. */
   readonly valueArgument: number;
+  /** What of the hash at argument 1 is loaded ahead with it: ONE_FIELD or ALL_FIELDS. */
+  readonly loadsAhead?: typeof ONE_FIELD | typeof ALL_FIELDS;
   readonly group: CommandGroup;
   /** Version of Redis that has it since; of mayfly for its own. */
   readonly since: string;

@@ -83,7 +83,13 @@ function store(c: CommandContext, value: Uint8Array): boolean {
 
 const encoder = new TextEncoder();
 
-const CHANGE = { kind: R.CHANGE, flags: R.DENY_OOM, group: "hash", ...ONE_KEY } as const;
+const CHANGE = {
+  kind: R.CHANGE,
+  flags: R.DENY_OOM,
+  group: "hash",
+  loadsAhead: R.ONE_FIELD,
+  ...ONE_KEY,
+} as const;
 
 export const HASH_COUNTER_ROWS: readonly CommandRow[] = [
   {

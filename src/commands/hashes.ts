@@ -4,6 +4,8 @@ import * as R from "./command_row.ts";
 import type { CommandRow } from "./command_row.ts";
 import type { CommandContext } from "./context.ts";
 import { KEEP_EXPIRY } from "./hash_access.ts";
+import { NAMES, VALUES } from "./hash_reading.ts";
+import { overwriteSeenField, replySeenField, seenValueBytes, UNSEEN } from "./hinted_field.ts";
 import { ONE_KEY } from "./row_parts.ts";
 
 /** HSET key field value [field value ...]; −1: it has replied, or has to run again. */
@@ -12,6 +14,7 @@ function setPairs(c: CommandContext, name: string): number {
     c.reply.error(wrongArity(name));
     return -1;
   }
+  if (c.argCount === 4 && overwriteSeenField(c, 1, 2, 3)) return 0;
   const { hash } = c;
   if (hash.findForChange(1) < 0) return -1;
   // One pair is stored or not; several must not stop midway.
@@ -51,7 +54,9 @@ function hsetnx(c: CommandContext): void {
 
 /** HGET key field */
 function hget(c: CommandContext): void {
-  const { hash } = c, found = hash.find(1);
+  const { hash } = c;
+  if (replySeenField(c, 1, 2)) return;
+  const found = hash.find(1);
   if (found < 0) return;
   if (found !== 0 && hash.findField(2)) hash.replyValue();
   else c.reply.nil();
@@ -63,8 +68,7 @@ function hmget(c: CommandContext): void {
   if (found < 0) return;
   reply.array(c.argCount - 2);
   for (let i = 2; i < c.argCount; i++) {
-    if (found !== 0 && hash.findField(i)) hash.replyValue();
-    else reply.nil();
+    if (found === 0 || !hash.replyField(i)) reply.nil();
   }
 }
 
@@ -73,35 +77,24 @@ function hgetall(c: CommandContext): void {
   const { hash } = c, found = hash.find(1);
   if (found < 0) return;
   c.reply.map(found === 0 ? 0 : hash.count());
-  if (found === 0) return;
-  hash.rewind();
-  while (hash.next()) {
-    hash.replyName();
-    hash.replyValue();
-  }
+  if (found !== 0) hash.replyAll(NAMES | VALUES);
 }
 
 /** HKEYS key */
 function hkeys(c: CommandContext): void {
-  const { hash } = c;
-  if (!beginArray(c)) return;
-  while (hash.next()) hash.replyName();
+  replyArray(c, NAMES);
 }
 
 /** HVALS key */
 function hvals(c: CommandContext): void {
-  const { hash } = c;
-  if (!beginArray(c)) return;
-  while (hash.next()) hash.replyValue();
+  replyArray(c, VALUES);
 }
 
-/** The head of an array of as many as there are fields, which are to follow; false: there are none. */
-function beginArray(c: CommandContext): boolean {
+function replyArray(c: CommandContext, what: number): void {
   const found = c.hash.find(1);
-  if (found < 0) return false;
+  if (found < 0) return;
   c.reply.array(found === 0 ? 0 : c.hash.count());
-  if (found !== 0) c.hash.rewind();
-  return found !== 0;
+  if (found !== 0) c.hash.replyAll(what);
 }
 
 /** HDEL key field [field ...] */
@@ -118,6 +111,7 @@ function hdel(c: CommandContext): void {
 
 /** HEXISTS key field */
 function hexists(c: CommandContext): void {
+  if (seenValueBytes(c, 1, 2) !== UNSEEN) return c.reply.integer(1);
   const found = c.hash.find(1);
   if (found >= 0) c.reply.integer(found !== 0 && c.hash.findField(2) ? 1 : 0);
 }
@@ -130,6 +124,8 @@ function hlen(c: CommandContext): void {
 
 /** HSTRLEN key field */
 function hstrlen(c: CommandContext): void {
+  const seenBytes = seenValueBytes(c, 1, 2);
+  if (seenBytes !== UNSEEN) return c.reply.integer(seenBytes);
   const found = c.hash.find(1);
   if (found >= 0) c.reply.integer(found !== 0 && c.hash.findField(2) ? c.hash.valueBytes : 0);
 }
@@ -143,8 +139,11 @@ const CHANGE = {
   ...ONE_KEY,
 } as const;
 
+const FIELD = { loadsAhead: R.ONE_FIELD } as const;
+const ALL = { loadsAhead: R.ALL_FIELDS } as const;
+
 export const HASH_ROWS: readonly CommandRow[] = [
-  { ...CHANGE, name: "hset", arity: -4, summary: "Set fields of a hash", run: hset },
+  { ...CHANGE, name: "hset", ...FIELD, arity: -4, summary: "Set fields of a hash", run: hset },
   {
     ...CHANGE,
     name: "hmset",
@@ -155,34 +154,52 @@ export const HASH_ROWS: readonly CommandRow[] = [
   {
     ...CHANGE,
     name: "hsetnx",
+    ...FIELD,
     arity: 4,
     summary: "Set a field of a hash, only if it does not exist",
     run: hsetnx,
   },
-  { ...READ, name: "hget", arity: 3, summary: "Get a field of a hash", run: hget },
-  { ...READ, name: "hmget", arity: -3, summary: "Get the given fields of a hash", run: hmget },
+  { ...READ, name: "hget", ...FIELD, arity: 3, summary: "Get a field of a hash", run: hget },
   {
     ...READ,
+    ...ALL,
+    name: "hmget",
+    arity: -3,
+    summary: "Get the given fields of a hash",
+    run: hmget,
+  },
+  {
+    ...READ,
+    ...ALL,
     name: "hgetall",
     arity: 2,
     summary: "Get all fields of a hash and their values",
     run: hgetall,
   },
-  { ...READ, name: "hkeys", arity: 2, summary: "Get the names of all fields", run: hkeys },
-  { ...READ, name: "hvals", arity: 2, summary: "Get the values of all fields", run: hvals },
+  { ...READ, ...ALL, name: "hkeys", arity: 2, summary: "Get the names of all fields", run: hkeys },
+  { ...READ, ...ALL, name: "hvals", arity: 2, summary: "Get the values of all fields", run: hvals },
   {
     ...CHANGE,
     flags: 0,
     name: "hdel",
+    ...FIELD,
     arity: -3,
     summary: "Delete fields; a hash without fields is gone",
     run: hdel,
   },
-  { ...READ, name: "hexists", arity: 3, summary: "Tell whether a field exists", run: hexists },
+  {
+    ...READ,
+    name: "hexists",
+    ...FIELD,
+    arity: 3,
+    summary: "Tell whether a field exists",
+    run: hexists,
+  },
   { ...READ, name: "hlen", arity: 2, summary: "Count the fields of a hash", run: hlen },
   {
     ...READ,
     name: "hstrlen",
+    ...FIELD,
     arity: 3,
     since: "3.2.0",
     summary: "Get the length of the value of a field",

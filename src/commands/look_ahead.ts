@@ -2,13 +2,14 @@
 // the cache misses overlap (8 % on pipelines, more on large data). Runs nothing and takes no lock.
 import { BATCH_COMMANDS_MAX, type RequestBatch } from "../protocol/request_batch.ts";
 import type { Store } from "../store/store.ts";
-import { type CommandRow, lastKeyOf } from "./command_row.ts";
+import { type CommandRow, lastKeyOf, ONE_FIELD } from "./command_row.ts";
 import { CommandLookup, ROWS } from "./table.ts";
 
 /** What is asked of each row, beside the rows: the pass goes over all commands. */
 const FIRST_KEY = Int8Array.from(ROWS, (row) => row.firstKey);
 const LAST_KEY = Int8Array.from(ROWS, (row) => row.lastKey);
 const KEY_STEP = Int8Array.from(ROWS, (row) => row.keyStep);
+const LOADS_AHEAD = Int8Array.from(ROWS, (row) => row.loadsAhead ?? 0);
 
 export class LookAhead {
   /** Row of each command of the batch, −1 if there is none of that name. */
@@ -20,6 +21,8 @@ export class LookAhead {
   readonly #lookup = new CommandLookup(ROWS.map((row) => row.name));
   /** Arguments that are keys, of the batch or of a group: those that are loaded together. */
   readonly #keyArg = new Int32Array(BATCH_COMMANDS_MAX);
+  /** Arguments that are keys of hashes: four times the argument, and what is loaded of the hash. */
+  readonly #hashArg = new Int32Array(BATCH_COMMANDS_MAX);
 
   constructor(store: Store) {
     this.#store = store;
@@ -34,7 +37,8 @@ export class LookAhead {
   pass(batch: RequestBatch, from: number, database: number): void {
     const { view, bytes, argStart, argEnd, argHash, argSlot, commandArg, commandCount } = batch;
     const store = this.#store, rowOf = this.rowOf, keyArg = this.#keyArg;
-    let keys = 0, rowIndex = -1, lastWord = 0, lastBytes = -1;
+    const hashArg = this.#hashArg;
+    let keys = 0, rowIndex = -1, lastWord = 0, lastBytes = -1, hashes = 0, loadsAhead = 0;
     for (let i = from; i < commandCount; i++) {
       const first = commandArg[i];
       const start = argStart[first], end = argEnd[first];
@@ -44,6 +48,7 @@ export class LookAhead {
         rowIndex = this.#lookup.find(view, bytes, start, end);
         lastWord = word;
         lastBytes = end - start <= 4 ? end - start : -1;
+        loadsAhead = rowIndex < 0 ? 0 : LOADS_AHEAD[rowIndex];
       }
       rowOf[i] = rowIndex;
       if (rowIndex < 0) continue;
@@ -57,10 +62,16 @@ export class LookAhead {
         argSlot[at] = 0;
         if (keys < keyArg.length) keyArg[keys++] = at;
       }
+      // With a field's name there are three arguments, without two.
+      if (loadsAhead !== 0 && commandArg[i + 1] - first > 3 - loadsAhead) {
+        hashArg[hashes++] = (first + firstKey) * 4 + loadsAhead;
+      }
     }
     this.loadedTo = keys < keyArg.length ? batch.argCount : keyArg[keys - 1];
     // In loops of their own, short enough that many loads are under way at once.
-    if (keys > 1) this.#load(batch, keys);
+    if (keys <= 1) return;
+    this.#load(batch, keys);
+    if (hashes > 0) this.#loadHashes(batch, hashes);
   }
 
   /** Loads keys `from` to `to` of the command whose name is argument `first`, as the pass did with its first ones. */
@@ -73,9 +84,21 @@ export class LookAhead {
   /** Starts loading index lines, then records, of the keys listed in `#keyArg`; leaves hints in `argSlot`. */
   #load({ argHash, argSlot }: RequestBatch, keys: number): void {
     const store = this.#store, keyArg = this.#keyArg;
-    let loaded = 0;
-    for (let i = 0; i < keys; i++) loaded ^= store.touchIndex(argHash[keyArg[i]]);
-    store.loaded = loaded;
-    for (let i = 0; i < keys; i++) argSlot[keyArg[i]] = store.touchRecord(argHash[keyArg[i]]);
+    for (let i = 0; i < keys; i++) argSlot[keyArg[i]] = store.touchIndex(argHash[keyArg[i]]);
+    for (let i = 0; i < keys; i++) {
+      const at = keyArg[i];
+      argSlot[at] = store.touchRecord(argHash[at], argSlot[at]);
+    }
+  }
+
+  /** Loads what commands read of hashes, once their records are there; of one field it leaves a hint in `argSlot`. */
+  #loadHashes({ view, argStart, argEnd, argHash, argSlot }: RequestBatch, hashes: number): void {
+    const store = this.#store, hashArg = this.#hashArg;
+    for (let i = 0; i < hashes; i++) {
+      const key = hashArg[i] >> 2, hash = argHash[key], slot = argSlot[key], field = key + 1;
+      if ((hashArg[i] & 3) === ONE_FIELD) {
+        argSlot[field] = store.touchField(hash, slot, view, argStart[field], argEnd[field]);
+      } else store.touchFields(hash, slot);
+    }
   }
 }

@@ -56,6 +56,7 @@ export class EntryLoader implements GroupTarget {
   /** Puts that are gathered: hash, database, key, value, and the moment each expires. */
   #count = 0;
   readonly #hash = new Int32Array(LOAD_GROUP);
+  readonly #base = new Int32Array(LOAD_GROUP);
   readonly #database = new Uint8Array(LOAD_GROUP);
   readonly #place = new Float64Array(LOAD_GROUP * 4);
   readonly #expiresAtMs = new Float64Array(LOAD_GROUP);
@@ -100,10 +101,9 @@ export class EntryLoader implements GroupTarget {
     this.#count = 0;
     this.#stamp = accessStamp(this.#clockKind, store.accessClock.tick, false);
     if (count > 1) {
-      let loaded = 0;
-      for (let i = 0; i < count; i++) loaded ^= store.touchIndex(hash[i]);
-      store.loaded = loaded;
-      for (let i = 0; i < count; i++) store.touchRecord(hash[i]);
+      const base = this.#base;
+      for (let i = 0; i < count; i++) base[i] = store.touchIndex(hash[i]);
+      for (let i = 0; i < count; i++) store.touchRecord(hash[i], base[i]);
     }
     const key = this.#key, value = this.#value;
     key.view = value.view = this.#view;

@@ -42,6 +42,18 @@ export function nextBucketWord(shard: Shard, base: number): number {
   return next === 0 ? 0 : L.BUCKET_BASE + (next & shard.bucketMask) * L.BUCKET_WORDS;
 }
 
+/**
+ * Place of a hash among the slots of a bucket, counted from 1; 0 if it is not there. A guess where two of them are equal.
+ * Six comparisons without a branch: which of them holds is not to be predicted.
+ */
+export function placeInBucket(buckets: Int32Array, base: number, hash: number): number {
+  const a = buckets[base] ^ hash, b = buckets[base + 1] ^ hash, c = buckets[base + 2] ^ hash;
+  const d = buckets[base + 3] ^ hash, e = buckets[base + 4] ^ hash, f = buckets[base + 5] ^ hash;
+  return (1 & (((a - 1) & ~a) >> 31)) | (2 & (((b - 1) & ~b) >> 31)) |
+    (3 & (((c - 1) & ~c) >> 31)) | (4 & (((d - 1) & ~d) >> 31)) |
+    (5 & (((e - 1) & ~e) >> 31)) | (6 & (((f - 1) & ~f) >> 31));
+}
+
 /** Index into the clock array of the entry at `slot`. */
 export function clockOf(slot: number): number {
   const place = (slot - L.BUCKET_BASE) & (L.BUCKET_WORDS - 1);

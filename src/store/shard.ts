@@ -77,6 +77,10 @@ export class Shard {
   lateMs = 0;
   /** Set by `hintedString()`: first byte of the value found. */
   valueStart = 0;
+  /** Set by `hintedField()`: word of the slot of the field found. */
+  fieldSlot = 0;
+  /** What the last look-ahead load of a field came to: kept, so that the load is. */
+  loaded = 0;
   /** Uses that this thread counted in the sketch and has not told of. */
   usesUntold = 0;
 

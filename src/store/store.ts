@@ -21,7 +21,9 @@ import {
   chargeIndex,
   clearIndex,
   clockOf,
+  nextBucketWord,
   nextCursor,
+  placeInBucket,
   visitChain,
   visitCursor,
 } from "./bucket_index.ts";
@@ -33,6 +35,7 @@ import { sketchBytes } from "./frequency_sketch.ts";
 import { isDirectory, partBytes } from "./hash/directory.ts";
 import { earliestFieldMs } from "./hash/field_expiry.ts";
 import { Hash, KEEP_EXPIRY } from "./hash/hash.ts";
+import * as hashes from "./hash/hinted_field.ts";
 import { hashKey, hashKeyWords } from "./key_hash.ts";
 import * as L from "./layout.ts";
 import * as record from "./record.ts";
@@ -46,8 +49,8 @@ export type { Block, KeyRange, PinnedBlock, Shard, StagedBlock, ValueRange, Vict
 export { accessStamp, countAt, Evictor, NO_HASH, NOT_NOTED, setCounting, stampWithCount };
 /** Hashes: `store.createHash()` gives a thread its own to open them with. */
 export { earliestFieldMs, Hash, KEEP_EXPIRY };
-/** What a record says, and changes of entries: for use within a section. */
-export { entries, record };
+/** What a record, and a hash that is not opened, say, and changes of entries: for use within a section. */
+export { entries, hashes, record };
 export const DATABASES = L.DATABASES;
 export const INLINE_VALUE_BYTES_MAX = L.INLINE_VALUE_BYTES_MAX;
 export const TYPE_STRING = L.TYPE_STRING;
@@ -155,28 +158,46 @@ export class Store {
     return this.shards[hash & this.shardMask];
   }
 
-  /** Loads the index line of a key, so that it is on its way while other keys are hashed. */
+  /** Loads the index line of a key, so that it is on its way while other keys are hashed. Gives its bucket. */
   touchIndex(hash: number): number {
     const shard = this.shards[hash & this.shardMask];
-    return shard.buckets[bucketWord(shard, hash >>> shard.addressShift)];
+    const base = bucketWord(shard, hash >>> shard.addressShift);
+    this.loaded = shard.buckets[base];
+    return base;
   }
 
   /**
-   * Loads the record's first two lines, once `touchIndex()` has had time. Gives the slot with
-   * that hash as a hint for `KeyRange`, 0 if there is none in the first bucket.
+   * Loads the record's first two lines, once `touchIndex()`, which gave `base`, has had time. Gives the slot with that
+   * hash as a hint for `KeyRange`, 0 if there is none in the first two buckets. Without a branch for each slot: half of
+   * them were mispredicted.
    */
-  touchRecord(hash: number): number {
+  touchRecord(hash: number, base: number): number {
     const shard = this.shards[hash & this.shardMask], buckets = shard.buckets;
-    const base = bucketWord(shard, hash >>> shard.addressShift);
-    for (let slot = base; slot < base + L.BUCKET_SLOTS; slot++) {
-      if (buckets[slot] === hash) {
-        const ref = buckets[slot + L.BUCKET_REFS] & shard.unitMask;
-        const word = ref * 2;
-        this.loaded = shard.i32[word] ^ shard.i32[word + LINE_WORDS];
-        return slot;
-      }
+    let place = placeInBucket(buckets, base, hash);
+    if (place === 0) {
+      base = nextBucketWord(shard, base);
+      if (base === 0) return 0;
+      place = placeInBucket(buckets, base, hash);
+      if (place === 0) return 0;
     }
-    return 0;
+    const slot = base + place - 1;
+    const word = (buckets[slot + L.BUCKET_REFS] & shard.unitMask) * 2;
+    this.loaded = shard.i32[word] ^ shard.i32[word + LINE_WORDS];
+    return slot;
+  }
+
+  /**
+   * Loads a field's entry in the hash that `touchRecord()` has loaded. Gives a hint for `hintedField()`, 0 if there is none;
+   * the name is readable to 3 bytes past `end`.
+   */
+  touchField(hash: number, slotHint: number, view: DataView, start: number, end: number): number {
+    if (slotHint === 0) return 0;
+    return hashes.touchField(this.shards[hash & this.shardMask], slotHint, view, start, end);
+  }
+
+  /** Loads the rest of a hash that is read as a whole. */
+  touchFields(hash: number, slotHint: number): void {
+    if (slotHint !== 0) hashes.touchFields(this.shards[hash & this.shardMask], slotHint);
   }
 
   /** What the last look-ahead load came to: kept, so that the loads are. */

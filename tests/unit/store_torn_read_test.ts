@@ -3,7 +3,7 @@
 import { isClock } from "../support/store_invariants.ts";
 import assert from "node:assert/strict";
 import * as L from "../../src/store/layout.ts";
-import { INLINE_VALUE_BYTES_MAX, record, type Shard } from "../../src/store/store.ts";
+import { hashes, INLINE_VALUE_BYTES_MAX, record, type Shard } from "../../src/store/store.ts";
 import { bytesOf, HashModel } from "../support/hash_model.ts";
 import { openStore, randomFrom, type StoreAccess, valueRange } from "../support/store_access.ts";
 
@@ -46,8 +46,7 @@ function guard(shard: Shard): void {
 
 function read(access: StoreAccess, name: string): void {
   const { store } = access, key = access.key(name), shard = access.shardOf(key);
-  store.touchIndex(key.hash);
-  store.touchRecord(key.hash);
+  store.touchRecord(key.hash, store.touchIndex(key.hash));
   const ref = store.find(shard, key, 1, 3);
   if (ref === 0) return;
   record.typeOf(shard, ref);
@@ -56,6 +55,42 @@ function read(access: StoreAccess, name: string): void {
   const length = Math.min(record.valueBytesOf(shard, ref), INLINE_VALUE_BYTES_MAX);
   const start = record.valueStartOf(shard, ref);
   assert.ok(start >= 0 && start + length <= shard.u8.length, `value at ${start}, ${length} bytes`);
+}
+
+/** Looks for the fields of a hash as look-ahead does, and by its hints and others; gives how many it found. */
+function readHinted(access: StoreAccess, name: string): number {
+  const { store } = access, { hash, database, view, start, end } = access.key(name);
+  const shard = store.shardOf(hash), slot = store.touchRecord(hash, store.touchIndex(hash));
+  store.touchFields(hash, slot);
+  let found = 0;
+  for (let field = 0; field < 20; field++) {
+    // Key and name of the field lie in one buffer, as in a request.
+    const text = bytesOf(`field:${field}`), at = end + 8, to = at + text.length;
+    const both = new Uint8Array(to + 8);
+    both.set(new Uint8Array(view.buffer, 0, end));
+    both.set(text, at);
+    const request = new DataView(both.buffer);
+    const seen = store.touchField(hash, slot, request, at, to);
+    for (const hint of [seen, field, -1, 2 ** 31 - 1]) {
+      const ref = hashes.hintedField(
+        shard,
+        hash,
+        database,
+        request,
+        start,
+        end,
+        slot,
+        at,
+        to,
+        hint,
+      );
+      if (ref === 0) continue;
+      found++;
+      const bytes = hashes.shortValueBytes(shard.i32[shard.fieldSlot]);
+      assert.ok(shard.valueStart >= 0 && shard.valueStart + bytes <= shard.u8.length);
+    }
+  }
+  return found;
 }
 
 Deno.test("find() over torn memory ends, stays within its views and stores into clocks alone", () => {
@@ -104,13 +139,13 @@ Deno.test("a hash over torn memory is read to an end, within its views, and noth
   const seed = 77, random = randomFrom(seed);
   const access = openStore({ shardCount: 1, maxmemoryBytes: 2 ** 22, maxValueBytes: 0 });
   const [shard] = access.store.shards, names: string[] = [];
-  for (const [count, fields] of [[60, 20], [4, 500]]) {
+  for (const [count, fields, expiring] of [[60, 20, 3], [60, 20, Infinity], [4, 500, 3]]) {
     for (let i = 0; i < count; i++) {
-      const model = new HashModel(access, `hash of ${fields}: ${i}`);
-      names.push(`hash of ${fields}: ${i}`);
+      const name = `hash of ${fields}, ${expiring}: ${i}`, model = new HashModel(access, name);
+      names.push(name);
       for (let field = 0; field < fields; field++) {
         const value = new Uint8Array(random.below(200));
-        model.set(bytesOf(`field:${field}`), value, field % 3 === 0 ? 5_000 + field : 0);
+        model.set(bytesOf(`field:${field}`), value, field % expiring === 0 ? 5_000 + field : 0);
       }
     }
   }
@@ -118,7 +153,7 @@ Deno.test("a hash over torn memory is read to an end, within its views, and noth
   const used = (L.ARENA_BASE_UNITS + shard.words[L.PAGE_BUMP] * L.PAGE_UNITS) * 2;
   guard(shard);
   const hash = access.store.createHash();
-  let found = 0;
+  let found = 0, hinted = 0;
   for (let round = 0; round < 8; round++) {
     raw.set(arena);
     const wild = () => [-1, 0, 2 ** 31 - 1, -(2 ** 31), random.below(2 ** 32) | 0][random.below(5)];
@@ -129,6 +164,7 @@ Deno.test("a hash over torn memory is read to an end, within its views, and noth
     }
     const before = raw.slice();
     for (const name of names) {
+      hinted += readHinted(access, name);
       const key = access.key(name), ref = access.store.find(shard, key, 1, -1);
       if (ref === 0) continue;
       hash.open(shard, ref, 5_100);
@@ -141,12 +177,14 @@ Deno.test("a hash over torn memory is read to an end, within its views, and noth
         assert.ok(valueWord >= 0 && valueWord * 4 + valueBytes <= shard.u8.length);
       }
       if (hash.isLarge) continue;
+      for (let index = 0; index < hash.plainCount; index++) hash.seeSlot(index);
       hash.liveCount();
       hash.random();
     }
     assert.equal(raw.findIndex((word, at) => word !== before[at]), -1, `seed ${seed}`);
   }
   assert.ok(found > 1_000, `${found} fields were found`);
+  assert.ok(hinted > 30, `${hinted} fields were found by hints`);
 });
 
 Deno.test("find() ends on a chain that is a ring", () => {

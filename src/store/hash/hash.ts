@@ -11,6 +11,7 @@ import { hashKey } from "../key_hash.ts";
 import * as L from "../layout.ts";
 import { valueBytesOf, valueStartOf } from "../record.ts";
 import type { Shard } from "../shard.ts";
+import { closeUp } from "./close_up.ts";
 import * as D from "./directory.ts";
 import { reapLarge, reapSegment } from "./field_expiry.ts";
 import { prepareCopy } from "./hash_copy.ts";
@@ -317,7 +318,7 @@ export class Hash extends HashReader {
     const { shard, place } = this, i32 = shard.i32;
     const free = S.freeWords(i32, this.base, this.capacity);
     if (free + S.deadWords(i32, this.base) + place.entryWords >= need) {
-      S.closeUp(i32, this.base, this.capacity, this.base, this.capacity, this.index);
+      closeUp(i32, this.base, this.capacity, this.base, this.capacity, this.index);
       return true;
     }
     const made = large.growPart(
@@ -363,7 +364,7 @@ export class Hash extends HashReader {
     if (free >= need) return true;
     const gone = without < 0 ? 0 : place.entryWords;
     if (free + S.deadWords(i32, this.base) + gone >= need) {
-      S.closeUp(i32, this.base, this.capacity, this.base, this.capacity, without);
+      closeUp(i32, this.base, this.capacity, this.base, this.capacity, without);
       return true;
     }
     const wanted = this.#usedWords() - gone + need;
@@ -383,7 +384,7 @@ export class Hash extends HashReader {
     const made = entries.remakeRecord(shard, ref, 0, words * 4);
     if (made === 0) return false;
     const to = valueStartOf(shard, made) >>> 2, capacity = valueBytesOf(shard, made) >>> 2;
-    S.closeUp(i32, this.base, this.capacity, to, capacity, without);
+    closeUp(i32, this.base, this.capacity, to, capacity, without);
     entries.replaceRecord(shard, this.slot, ref, made);
     this.ref = made;
     this.base = this.top = to;

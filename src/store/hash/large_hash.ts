@@ -4,6 +4,7 @@
 import { hashKeyWords } from "../key_hash.ts";
 import type { Shard } from "../shard.ts";
 import { ChainBuilder } from "./chain_builder.ts";
+import { closeUp } from "./close_up.ts";
 import * as D from "./directory.ts";
 import { makePart, nextPart, PART_WORDS_MAX, partBase, partWords, setPartNumber } from "./part.ts";
 import * as S from "./segment.ts";
@@ -56,7 +57,7 @@ export function partWithRoom(
     const free = S.freeWords(i32, base, capacity);
     if (free < need) {
       if (free + S.deadWords(i32, base) < need) continue;
-      S.closeUp(i32, base, capacity, base, capacity, -1);
+      closeUp(i32, base, capacity, base, capacity, -1);
     }
     if (expires) S.giveExpiryWords(i32, base);
     return part;
@@ -115,7 +116,7 @@ export function growPart(
   const made = makePart(shard, ownerHash, number, wanted, least);
   if (made === 0) return 0;
   const to = partBase(shard, made);
-  S.closeUp(i32, base, capacity, to, partWords(shard, made), without);
+  closeUp(i32, base, capacity, to, partWords(shard, made), without);
   if (expires) S.giveExpiryWords(i32, to);
   D.replacePart(shard, top, number, part, made);
   return made;

@@ -14,58 +14,29 @@
 // Readers without lock see torn words: counts, lengths and places are cut to what lies in the view.
 // Longer than most files, because the format is known to this one alone.
 
+import type { FieldName } from "./field_name.ts";
+
 export const SEGMENT_WORDS_MAX = 4096;
 export const HEAD_WORDS = 2;
 export const EXPIRY_WORDS = 2;
-const COUNT_MASK = 0xffff;
-const HEAP_SHIFT = 16;
-const FLAG_EXPIRES = 1 << 16;
+export const COUNT_MASK = 0xffff;
+export const HEAP_SHIFT = 16;
+export const FLAG_EXPIRES = 1 << 16;
 
-const PLACE_MASK = 0xfff;
-const TAG_SHIFT = 12;
-const NAME_SHIFT = 20;
-const NAME_MASK = 31;
-const VALUE_SHIFT = 25;
-const SHORT_VALUE_MAX = 127;
-const LONG = 31;
+export const PLACE_MASK = 0xfff;
+export const TAG_SHIFT = 12;
+export const NAME_SHIFT = 20;
+export const NAME_MASK = 31;
+export const VALUE_SHIFT = 25;
+export const SHORT_VALUE_MAX = 127;
+export const LONG = 31;
 /** What of a slot is compared with a name: its tag and length. */
-const PATTERN_MASK = 0x01fff000;
+export const PATTERN_MASK = 0x01fff000;
 
-const LENGTH_MASK = 0x3fff;
-const LONG_VALUE_SHIFT = 14;
+export const LENGTH_MASK = 0x3fff;
+export const LONG_VALUE_SHIFT = 14;
 const LONG_EXPIRES = 1 << 28;
 const HIGH = 2 ** 32;
-
-/** The name of a field as it is asked for; `view` is readable to 3 bytes past `end`. */
-export class FieldName {
-  view: DataView = new DataView(new ArrayBuffer(8));
-  start = 0;
-  end = 0;
-  bytes = 0;
-  /** Tag and length, as in a slot whose entry is short, and whose entry is long. */
-  pattern = 0;
-  longPattern = 0;
-
-  set(view: DataView, start: number, end: number): void {
-    const bytes = end - start;
-    this.view = view;
-    this.start = start;
-    this.end = end;
-    this.bytes = bytes;
-    let mixed = bytes;
-    if (bytes > 0) {
-      const last = start + ((bytes - 1) & ~3), left = end - last;
-      const lastWord = left === 4
-        ? view.getInt32(last, true)
-        : view.getInt32(last, true) & ((1 << (left << 3)) - 1);
-      const firstWord = last === start ? lastWord : view.getInt32(start, true);
-      mixed = Math.imul(firstWord ^ Math.imul(lastWord + bytes, 0x85ebca6b), 0x9e3779b1);
-    }
-    const tag = (mixed >>> 24) << TAG_SHIFT;
-    this.longPattern = tag | (LONG << NAME_SHIFT);
-    this.pattern = bytes < LONG ? tag | (bytes << NAME_SHIFT) : this.longPattern;
-  }
-}
 
 /** Where a field's entry is and what it says; filled by `readEntry()`. */
 export class FieldPlace {
@@ -162,6 +133,11 @@ export function findSlot(
     ) return at - slots;
   }
   return -1;
+}
+
+/** The slot of a short entry whose value has another length. */
+export function withValueBytes(slot: number, valueBytes: number): number {
+  return (slot & ((1 << VALUE_SHIFT) - 1)) | (valueBytes << VALUE_SHIFT);
 }
 
 /** Whether the entry of a slot whose tag and length match has this name. */
@@ -305,7 +281,7 @@ export function rewriteInPlace(
   } else {
     if (valueBytes > SHORT_VALUE_MAX) return false;
     const at = slotsAt(i32, base) + index;
-    i32[at] = (i32[at] & ((1 << VALUE_SHIFT) - 1)) | (valueBytes << VALUE_SHIFT);
+    i32[at] = withValueBytes(i32[at], valueBytes);
   }
   place.valueBytes = valueBytes;
   place.expiresAtMs = expiresAtMs;
@@ -382,43 +358,6 @@ export function addCopy(
   i32[base] = (index + 1) | (heap << HEAP_SHIFT);
   const to = base + capacity - heap;
   for (let i = 0; i < words; i++) i32[to + i] = from[fromWord + i];
-}
-
-const scratch = new Int32Array(SEGMENT_WORDS_MAX);
-const scratchPlace = new FieldPlace();
-
-/**
- * Closes the heap up in the order of the slots, into the segment of `toCapacity` words at `to`, which may be the same;
- * the entry of slot `without` (−1: none) is left out, and its slot waits for `writeEntry()`.
- */
-export function closeUp(
-  i32: Int32Array,
-  base: number,
-  capacity: number,
-  to: number,
-  toCapacity: number,
-  without: number,
-): void {
-  const count = countOf(i32, base), slots = slotsAt(i32, base), slotWords = slots - base + count;
-  let heap = 0;
-  if (to !== base) i32.copyWithin(to, base, base + slotWords);
-  const toSlots = to + slots - base;
-  for (let index = 0; index < count; index++) {
-    if (index === without) continue;
-    const slot = i32[slots + index];
-    readEntry(i32, base, capacity, index, scratchPlace);
-    const { entryWord, entryWords } = scratchPlace;
-    heap += entryWords;
-    for (let i = 0, at = SEGMENT_WORDS_MAX - heap; i < entryWords; i++, at++) {
-      scratch[at] = i32[entryWord + i];
-    }
-    // In place, later slots are read where they still refer to the old heap.
-    i32[toSlots + index] = (slot & ~PLACE_MASK) | heap;
-  }
-  const from = SEGMENT_WORDS_MAX - heap, target = to + toCapacity - heap;
-  for (let i = 0; i < heap; i++) i32[target + i] = scratch[from + i];
-  i32[to] = count | (heap << HEAP_SHIFT);
-  i32[to + 1] &= ~COUNT_MASK;
 }
 
 /** A moment in two words; whole, and below 2^64. */

@@ -1,0 +1,119 @@
+// A field of a hash by where look-ahead saw it: the hash is not opened, nor is anything of it believed.
+//
+// Hashes in one piece, without fields that expire, with names of up to 30 bytes: nearly all. Whatever else it meets, or a
+// field that has moved since, it leaves to who opens the hash. May run without lock: what is torn is cut to the view.
+import * as L from "../layout.ts";
+import type { Shard } from "../shard.ts";
+import { FieldName } from "./field_name.ts";
+import { entryWord, likelySlot, plainValueWord, shortValueBytes } from "./plain_slots.ts";
+import * as S from "./segment.ts";
+
+/** A cache line, in words. */
+const LINE_WORDS = 16;
+/** Of hashes that are read as a whole so many lines more: what lies behind, the processor fetches by itself. */
+const LINES_AHEAD_MAX = 16;
+/** A name and a value of 8 bytes, which may lie in two lines. */
+const ENTRY_AHEAD_WORDS = 3;
+
+const name = new FieldName();
+/** Slot of the field that was seen last: hashes of one kind have theirs in one order. */
+let predicted = 0;
+
+/**
+ * Looks in the record of the entry at `slotHint`, which look-ahead has loaded, for a field of that name, and loads its
+ * entry. Gives one more than the number of its slot, which is likely, as a hint; 0 for none.
+ */
+export function touchField(
+  shard: Shard,
+  slotHint: number,
+  view: DataView,
+  start: number,
+  end: number,
+): number {
+  const i32 = shard.i32, ref = shard.buckets[slotHint + L.BUCKET_REFS] & shard.unitMask;
+  const head = i32[ref * 2];
+  if ((head & (L.TYPE_MASK | L.FLAG_DIRECTORY)) !== L.TYPE_HASH) return 0;
+  const base = ref * 2 + L.RECORD_HEADER_WORDS + ((head & L.FLAG_EXPIRY) >> L.EXPIRY_TO_WORDS) +
+    (((head >>> L.KEY_SHIFT) + 3) >>> 2);
+  const capacity = Math.min((i32[ref * 2 + 1] & 0x7fffffff) >>> 2, S.SEGMENT_WORDS_MAX);
+  name.set(view, start, end);
+  const index = likelySlot(i32, base, capacity, name, predicted);
+  if (index < 0) return 0;
+  predicted = index;
+  const word = entryWord(i32, base, capacity, index);
+  shard.loaded = i32[word] ^ i32[word + ENTRY_AHEAD_WORDS];
+  return index + 1;
+}
+
+/** Loads what `touchRecord()` has not loaded of the record of the entry at `slotHint`, if it is a hash. */
+export function touchFields(shard: Shard, slotHint: number): void {
+  const i32 = shard.i32, word = (shard.buckets[slotHint + L.BUCKET_REFS] & shard.unitMask) * 2;
+  if ((i32[word] & (L.TYPE_MASK | L.FLAG_DIRECTORY)) !== L.TYPE_HASH) return;
+  const lines = Math.min((i32[word + 1] & 0x7fffffff) >>> 6, LINES_AHEAD_MAX);
+  const end = word + (lines + 2) * LINE_WORDS;
+  let loaded = 0;
+  for (let at = word + 2 * LINE_WORDS; at < end; at += LINE_WORDS) loaded ^= i32[at];
+  shard.loaded = loaded;
+}
+
+/**
+ * The record of the hash with that key, expired or not, if look-ahead saw it at `slotHint` and the field at `fieldHint`;
+ * 0 if it has to be searched. Sets `shard.fieldSlot` to the word of its slot, and `shard.valueStart` to the value's first byte.
+ */
+export function hintedField(
+  shard: Shard,
+  hash: number,
+  database: number,
+  view: DataView,
+  start: number,
+  end: number,
+  slotHint: number,
+  fieldStart: number,
+  fieldEnd: number,
+  fieldHint: number,
+): number {
+  const buckets = shard.buckets;
+  if (slotHint === 0 || buckets[slotHint] !== hash) return 0;
+  const i32 = shard.i32, ref = buckets[slotHint + L.BUCKET_REFS] & shard.unitMask;
+  let word = ref * 2;
+  // With another name, another type or a flag it is another head.
+  const head = ((end - start) << L.KEY_SHIFT) | (database << L.DATABASE_SHIFT) | L.TYPE_HASH;
+  const found = i32[word];
+  if (found !== head) {
+    if (found !== (head | L.FLAG_EXPIRY)) return 0;
+    word += L.EXPIRY_BYTES / 4;
+  }
+  word += L.RECORD_HEADER_WORDS;
+  for (const whole = end - 3; start < whole; start += 4, word++) {
+    if (i32[word] !== view.getInt32(start, true)) return 0;
+  }
+  if (start !== end) {
+    if (i32[word] !== (view.getInt32(start, true) & ((1 << ((end - start) << 3)) - 1))) return 0;
+    word++;
+  }
+  const capacity = Math.min((i32[ref * 2 + 1] & 0x7fffffff) >>> 2, S.SEGMENT_WORDS_MAX);
+  const index = fieldHint - 1;
+  const value = plainValueWord(i32, word, capacity, index, view, fieldStart, fieldEnd);
+  if (value === 0) return 0;
+  shard.fieldSlot = word + S.HEAD_WORDS + index;
+  shard.valueStart = value * 4;
+  return ref;
+}
+
+/**
+ * Gives the field that `hintedField()` found the value `view[start..end)`, readable to 3 bytes past its end, where its old
+ * value lies; false, and nothing done, if it does not take as many words. Under the lock for changes.
+ */
+export function overwriteHinted(shard: Shard, view: DataView, start: number, end: number): boolean {
+  const i32 = shard.i32, slot = i32[shard.fieldSlot], bytes = end - start;
+  const oldBytes = shortValueBytes(slot);
+  if (bytes !== oldBytes) {
+    if ((bytes + 3) >>> 2 !== (oldBytes + 3) >>> 2 || bytes > S.SHORT_VALUE_MAX) return false;
+    i32[shard.fieldSlot] = S.withValueBytes(slot, bytes);
+  }
+  let word = shard.valueStart >>> 2;
+  for (let at = start; at < end; at += 4) i32[word++] = view.getInt32(at, true);
+  return true;
+}
+
+export { shortValueBytes };
