@@ -406,7 +406,7 @@ export class Engine {
       else row.run(c);
       if (notesLookups) this.#lookups.note(group - 1, c);
       if (group === READS_PER_GROUP || next === count) break;
-      const following = this.#followingOf(R.READ, next);
+      const following = this.#following(R.READ, next, null);
       if (following === null) break;
       row = following;
       c.first = batch.commandArg[next];
@@ -429,17 +429,25 @@ export class Engine {
     return next;
   }
 
-  /** The row of a command, if it is a sound one of that kind, and may run in a group with those before it. */
-  #followingOf(kind: number, command: number): CommandRow | null {
-    const batch = this.#context.batch, rowIndex = this.#rowOf[command];
+  /**
+   * The row of a command, if it is a sound one of that kind and may run in a group with those before it: a change only
+   * if its key is of the shard that is locked, a read (shard null) of any.
+   */
+  #following(kind: number, command: number, locked: Shard | null): CommandRow | null {
+    const c = this.#context, batch = c.batch, rowIndex = this.#rowOf[command];
     if (rowIndex < 0) return null;
     const row = ROWS[rowIndex], first = batch.commandArg[command], key = first + row.firstKey;
     const argCount = batch.commandArg[command + 1] - first;
-    if (row.kind !== kind) return null;
-    if (!hasArity(row, argCount)) return null;
+    if (row.kind !== kind || !hasArity(row, argCount)) return null;
     if (argCount >= ALONE_FROM[rowIndex]) return null;
     if (batch.argEnd[key] - batch.argStart[key] > this.#keyBytesMax) return null;
-    if ((batch.commandStyle[command] === STYLE_TEXT) !== this.#context.isText) return null;
+    if ((batch.commandStyle[command] === STYLE_TEXT) !== c.isText) return null;
+    if (locked === null) return row;
+    if ((batch.argHash[key] & this.store.shardMask) !== locked.number) return null;
+    if (row.valueArgument > 0 && c.staging.isLarge(batch, first + row.valueArgument)) return null;
+    if (
+      this.#effects !== null && !this.#effects.admit(effectBytes(batch, first, argCount), c.nowMs)
+    ) return null;
     return row;
   }
 
@@ -509,7 +517,7 @@ export class Engine {
       // What is staged stands for an argument of this command: the next one must not take it for its own.
       if (c.isOutOfMemory || !c.staging.isEmpty) break;
       if (group === CHANGES_PER_GROUP || next === count) break;
-      const following = this.#following(shard, next);
+      const following = this.#following(R.CHANGE, next, shard);
       if (following === null) break;
       row = following;
       c.first = c.batch.commandArg[next];
@@ -569,19 +577,6 @@ export class Engine {
       row.run(this.#context);
       effects.end();
     }
-  }
-
-  /** The same for a change of one key of the shard, which may run under the lock that is held. */
-  #following(shard: Shard, command: number): CommandRow | null {
-    const c = this.#context, batch = c.batch, row = this.#followingOf(R.CHANGE, command);
-    if (row === null) return null;
-    const first = batch.commandArg[command], argCount = batch.commandArg[command + 1] - first;
-    if ((batch.argHash[first + row.firstKey] & this.store.shardMask) !== shard.number) return null;
-    if (row.valueArgument > 0 && c.staging.isLarge(batch, first + row.valueArgument)) return null;
-    if (
-      this.#effects !== null && !this.#effects.admit(effectBytes(batch, first, argCount), c.nowMs)
-    ) return null;
-    return row;
   }
 
   /** A change found no memory, or wants its result built outside the lock: helps, and runs it again. */
