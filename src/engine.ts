@@ -6,7 +6,7 @@
 // The file is long because how each kind of command is locked should be read, and judged, in one place.
 import { BatchAccounts } from "./commands/batch_accounts.ts";
 import { ALONE_FROM } from "./commands/command_numbers.ts";
-import { CommandRoom } from "./commands/command_room.ts";
+import { CommandRoom, roomMade } from "./commands/command_room.ts";
 import * as R from "./commands/command_row.ts";
 import { type CommandRow, hasArity, isWrite, lastKeyOf } from "./commands/command_row.ts";
 import { CommandContext, type Finish } from "./commands/context.ts";
@@ -177,8 +177,7 @@ export class Engine {
         (isHeldBack(ROWS[rowIndex], pausesOnlyWrites) ||
           (rowIndex === EXEC && this.#transactions.queue.writes(session)))
       ) {
-        this.parked = pauseOver(pauseEndsAtMs - nowMs);
-        this.outcome = PARKED;
+        this.#park(pauseOver(pauseEndsAtMs - nowMs));
         break;
       }
       if (effects !== null && rowIndex >= 0 && WRITES[rowIndex] !== 0) {
@@ -193,16 +192,14 @@ export class Engine {
             nowMs,
           )
         ) {
-          this.parked = effects.whenRoom().then(() => () => {});
-          this.outcome = PARKED;
+          this.#park(roomMade(effects));
           break;
         }
       }
       if (isQueueing && rowIndex === EXEC) {
         const waiting = this.#transactions.prepare(c);
         if (waiting !== null) {
-          this.parked = waiting;
-          this.outcome = PARKED;
+          this.#park(waiting);
           break;
         }
       }
@@ -262,8 +259,7 @@ export class Engine {
         if (this.#isStarved) {
           this.#isStarved = false;
           session.replyMode = replyMode;
-          this.parked = effects!.whenRoom().then(() => () => {});
-          this.outcome = PARKED;
+          this.#park(roomMade(effects!));
           break;
         }
       } else if (kind === R.KEYLESS) {
@@ -310,6 +306,12 @@ export class Engine {
     counters[COUNTER.hits] += c.hits;
     counters[COUNTER.misses] += c.misses;
     return next;
+  }
+
+  /** The command that comes next waits for this, and is asked anew afterwards. */
+  #park(task: Promise<Finish>): void {
+    this.parked = task;
+    this.outcome = PARKED;
   }
 
   /**
