@@ -6,7 +6,7 @@
 // The file is long because how each kind of command is locked should be read, and judged, in one place.
 import { BatchAccounts } from "./commands/batch_accounts.ts";
 import { ALONE_FROM } from "./commands/command_numbers.ts";
-import { CommandRoom } from "./commands/command_room.ts";
+import { CommandRoom, roomMade } from "./commands/command_room.ts";
 import * as R from "./commands/command_row.ts";
 import { type CommandRow, hasArity, isWrite, lastKeyOf } from "./commands/command_row.ts";
 import { CommandContext, type Finish } from "./commands/context.ts";
@@ -177,8 +177,7 @@ export class Engine {
         (isHeldBack(ROWS[rowIndex], pausesOnlyWrites) ||
           (rowIndex === EXEC && this.#transactions.queue.writes(session)))
       ) {
-        this.parked = pauseOver(pauseEndsAtMs - nowMs);
-        this.outcome = PARKED;
+        this.#park(pauseOver(pauseEndsAtMs - nowMs));
         break;
       }
       if (effects !== null && rowIndex >= 0 && WRITES[rowIndex] !== 0) {
@@ -193,16 +192,14 @@ export class Engine {
             nowMs,
           )
         ) {
-          this.parked = effects.whenRoom().then(() => () => {});
-          this.outcome = PARKED;
+          this.#park(roomMade(effects));
           break;
         }
       }
       if (isQueueing && rowIndex === EXEC) {
         const waiting = this.#transactions.prepare(c);
         if (waiting !== null) {
-          this.parked = waiting;
-          this.outcome = PARKED;
+          this.#park(waiting);
           break;
         }
       }
@@ -262,8 +259,7 @@ export class Engine {
         if (this.#isStarved) {
           this.#isStarved = false;
           session.replyMode = replyMode;
-          this.parked = effects!.whenRoom().then(() => () => {});
-          this.outcome = PARKED;
+          this.#park(roomMade(effects!));
           break;
         }
       } else if (kind === R.KEYLESS) {
@@ -310,6 +306,12 @@ export class Engine {
     counters[COUNTER.hits] += c.hits;
     counters[COUNTER.misses] += c.misses;
     return next;
+  }
+
+  /** The command that comes next waits for this, and is asked anew afterwards. */
+  #park(task: Promise<Finish>): void {
+    this.parked = task;
+    this.outcome = PARKED;
   }
 
   /**
@@ -406,7 +408,7 @@ export class Engine {
       else row.run(c);
       if (notesLookups) this.#lookups.note(group - 1, c);
       if (group === READS_PER_GROUP || next === count) break;
-      const following = this.#followingOf(R.READ, next);
+      const following = this.#following(R.READ, next, null);
       if (following === null) break;
       row = following;
       c.first = batch.commandArg[next];
@@ -429,17 +431,25 @@ export class Engine {
     return next;
   }
 
-  /** The row of a command, if it is a sound one of that kind, and may run in a group with those before it. */
-  #followingOf(kind: number, command: number): CommandRow | null {
-    const batch = this.#context.batch, rowIndex = this.#rowOf[command];
+  /**
+   * The row of a command, if it is a sound one of that kind and may run in a group with those before it: a change only
+   * if its key is of the shard that is locked, a read (shard null) of any.
+   */
+  #following(kind: number, command: number, locked: Shard | null): CommandRow | null {
+    const c = this.#context, batch = c.batch, rowIndex = this.#rowOf[command];
     if (rowIndex < 0) return null;
     const row = ROWS[rowIndex], first = batch.commandArg[command], key = first + row.firstKey;
     const argCount = batch.commandArg[command + 1] - first;
-    if (row.kind !== kind) return null;
-    if (!hasArity(row, argCount)) return null;
+    if (row.kind !== kind || !hasArity(row, argCount)) return null;
     if (argCount >= ALONE_FROM[rowIndex]) return null;
     if (batch.argEnd[key] - batch.argStart[key] > this.#keyBytesMax) return null;
-    if ((batch.commandStyle[command] === STYLE_TEXT) !== this.#context.isText) return null;
+    if ((batch.commandStyle[command] === STYLE_TEXT) !== c.isText) return null;
+    if (locked === null) return row;
+    if ((batch.argHash[key] & this.store.shardMask) !== locked.number) return null;
+    if (row.valueArgument > 0 && c.staging.isLarge(batch, first + row.valueArgument)) return null;
+    if (
+      this.#effects !== null && !this.#effects.admit(effectBytes(batch, first, argCount), c.nowMs)
+    ) return null;
     return row;
   }
 
@@ -509,7 +519,7 @@ export class Engine {
       // What is staged stands for an argument of this command: the next one must not take it for its own.
       if (c.isOutOfMemory || !c.staging.isEmpty) break;
       if (group === CHANGES_PER_GROUP || next === count) break;
-      const following = this.#following(shard, next);
+      const following = this.#following(R.CHANGE, next, shard);
       if (following === null) break;
       row = following;
       c.first = c.batch.commandArg[next];
@@ -569,19 +579,6 @@ export class Engine {
       row.run(this.#context);
       effects.end();
     }
-  }
-
-  /** The same for a change of one key of the shard, which may run under the lock that is held. */
-  #following(shard: Shard, command: number): CommandRow | null {
-    const c = this.#context, batch = c.batch, row = this.#followingOf(R.CHANGE, command);
-    if (row === null) return null;
-    const first = batch.commandArg[command], argCount = batch.commandArg[command + 1] - first;
-    if ((batch.argHash[first + row.firstKey] & this.store.shardMask) !== shard.number) return null;
-    if (row.valueArgument > 0 && c.staging.isLarge(batch, first + row.valueArgument)) return null;
-    if (
-      this.#effects !== null && !this.#effects.admit(effectBytes(batch, first, argCount), c.nowMs)
-    ) return null;
-    return row;
   }
 
   /** A change found no memory, or wants its result built outside the lock: helps, and runs it again. */

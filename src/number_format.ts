@@ -3,8 +3,8 @@
 const MINUS = 45;
 const ZERO = 48;
 const BILLION = 1_000_000_000;
-const INT64_MIN = -(2n ** 63n);
-const INT64_MAX = 2n ** 63n - 1n;
+export const INT64_MIN = -(2n ** 63n);
+export const INT64_MAX = 2n ** 63n - 1n;
 
 /** The most bytes that a signed 64-bit number takes: a sign and 19 digits. */
 export const INTEGER_BYTES_MAX = 20;

@@ -1,14 +1,14 @@
 // Reads what Redis's files and DUMP's payloads are made of: lengths, strings, moments; knows no type of value.
-
-/** The two highest bits of a length's first byte say what follows. */
-const LENGTH_6_BITS = 0;
-const LENGTH_14_BITS = 1;
-const LENGTH_32_BITS = 0x80;
-const LENGTH_64_BITS = 0x81;
-const ENCODED_INT8 = 0xc0;
-const ENCODED_INT16 = 0xc1;
-const ENCODED_INT32 = 0xc2;
-const ENCODED_LZF = 0xc3;
+import {
+  ENCODED_INT16,
+  ENCODED_INT32,
+  ENCODED_INT8,
+  ENCODED_LZF,
+  LENGTH_14_BITS,
+  LENGTH_32_BITS,
+  LENGTH_64_BITS,
+  LENGTH_6_BITS,
+} from "./rdb_encoding.ts";
 
 /**
  * Reads within [at, end); everything gives null where that ends too early. Strings that are not packed are given where

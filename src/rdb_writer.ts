@@ -1,12 +1,14 @@
 // Writes what DUMP's payloads are made of: lengths, strings, moments; knows no type of value.
 import { parseInteger } from "./number_format.ts";
+import {
+  ENCODED_INT16,
+  ENCODED_INT32,
+  ENCODED_INT8,
+  LENGTH_14_BITS,
+  LENGTH_32_BITS,
+  LENGTH_64_BITS,
+} from "./rdb_encoding.ts";
 
-const LENGTH_14_BITS = 1;
-const LENGTH_32_BITS = 0x80;
-const LENGTH_64_BITS = 0x81;
-const ENCODED_INT8 = 0xc0;
-const ENCODED_INT16 = 0xc1;
-const ENCODED_INT32 = 0xc2;
 /** Longer texts are no integers that Redis would store as such. */
 const INTEGER_BYTES_MAX = 11;
 const LENGTH_BYTES_MAX = 9;

@@ -7,7 +7,7 @@ import type { EffectLog } from "../log/effects.ts";
 import { COUNTER, type WorkerMetrics } from "../metrics.ts";
 import { accessStamp, Evictor, NO_HASH, setCounting, type Shard } from "../store/store.ts";
 import { type CommandRow, hasArity } from "./command_row.ts";
-import type { CommandContext } from "./context.ts";
+import type { CommandContext, Finish } from "./context.ts";
 import { effectBytes } from "./effect_bytes.ts";
 import { EvictionLog } from "./eviction_log.ts";
 
@@ -122,4 +122,9 @@ export class CommandRoom {
     this.#context.reply.error(errors.OUT_OF_MEMORY);
     this.#metrics.counters[COUNTER.outOfMemory]++;
   }
+}
+
+/** Resolves when the log may have room again; who waits for it asks anew. */
+export function roomMade(effects: EffectLog): Promise<Finish> {
+  return effects.whenRoom().then(() => () => {});
 }

@@ -1,13 +1,16 @@
 // Commands that count: INCR and its kin, over the whole range of signed 64-bit numbers.
 import { DECREMENT_OVERFLOW, NO_OVERFLOW } from "../errors.ts";
-import { INTEGER_BYTES_MAX, parseBigInteger, writeBigInteger } from "../number_format.ts";
+import {
+  INT64_MAX,
+  INT64_MIN,
+  INTEGER_BYTES_MAX,
+  parseBigInteger,
+  writeBigInteger,
+} from "../number_format.ts";
 import * as R from "./command_row.ts";
 import type { CommandRow } from "./command_row.ts";
 import type { CommandContext } from "./context.ts";
 import { ONE_KEY } from "./row_parts.ts";
-
-const INT64_MIN = -(2n ** 63n);
-const INT64_MAX = 2n ** 63n - 1n;
 
 /** INCR key, DECR key */
 function addOne(sign: 1 | -1): (c: CommandContext) => void {

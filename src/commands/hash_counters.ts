@@ -15,6 +15,8 @@ import {
   parseLongDoubleBytes,
 } from "../long_double.ts";
 import {
+  INT64_MAX,
+  INT64_MIN,
   INTEGER_BYTES_MAX,
   parseBigInteger,
   writeBigInteger,
@@ -26,8 +28,6 @@ import type { CommandContext } from "./context.ts";
 import { KEEP_EXPIRY } from "./hash_access.ts";
 import { ONE_KEY } from "./row_parts.ts";
 
-const INT64_MIN = -(2n ** 63n);
-const INT64_MAX = 2n ** 63n - 1n;
 const digits = new Uint8Array(INTEGER_BYTES_MAX + 12);
 
 /** HINCRBY key field increment; sums within 2^53 take no allocation but a view. */

@@ -1,6 +1,6 @@
 // HSCAN and HRANDFIELD: fields of a hash in steps, and at random.
 import { NOT_AN_INTEGER, OUT_OF_LONG_RANGE, OUT_OF_RANGE, SYNTAX } from "../errors.ts";
-import { parseBigInteger } from "../number_format.ts";
+import { INT64_MIN, parseBigInteger } from "../number_format.ts";
 import { latin1 } from "../latin1.ts";
 import { RANDOM_FIELDS_MAX } from "../limits.ts";
 import * as R from "./command_row.ts";
@@ -13,7 +13,6 @@ import { argPosition } from "./string_ranges.ts";
 
 const STAR = 42;
 const EMPTY = new Uint8Array(0);
-const INT64_MIN = -(2n ** 63n);
 /** With values, Redis takes half as many. */
 const PAIRS_MAX = 2n ** 62n - 1n;
 /** Of more than one field in so many, a walk over all costs less than drawing until all differ. */

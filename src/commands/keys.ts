@@ -1,6 +1,7 @@
 // Commands for keys whatever they hold: there or not, gone, for how long.
 import { invalidExpire, NOT_AN_INTEGER } from "../errors.ts";
 import { TYPE_HASH, TYPE_STRING } from "../store/store.ts";
+import { INT64_MAX } from "../number_format.ts";
 import * as R from "./command_row.ts";
 import type { CommandRow } from "./command_row.ts";
 import type { CommandContext } from "./context.ts";
@@ -115,8 +116,6 @@ function ttl(msPerUnit: number): (c: CommandContext) => void {
     replyWhole(c, Math.floor((leftMs + msPerUnit / 2) / msPerUnit));
   };
 }
-
-const INT64_MAX = 2n ** 63n - 1n;
 
 function replyWhole(c: CommandContext, number: number): void {
   if (Number.isSafeInteger(number)) c.reply.integer(number);

@@ -1,10 +1,9 @@
 // The times that commands take, as moments in ms since 1970; it decides nothing about entries.
-import { parseBigInteger } from "../number_format.ts";
+import { INT64_MAX, INT64_MIN, parseBigInteger } from "../number_format.ts";
 import type { CommandContext } from "./context.ts";
 
-const INT64_MAX = 2n ** 63n - 1n;
 const SECONDS_MAX = INT64_MAX / 1000n;
-const SECONDS_MIN = -(2n ** 63n) / 1000n;
+const SECONDS_MIN = INT64_MIN / 1000n;
 /** Below 2^53 by so much that a moment made of it stays exact; larger ones go the long way. */
 const EXACT_MAX = 2 ** 42;
 

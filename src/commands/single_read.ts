@@ -38,6 +38,7 @@ const GET = commandNumber("get")!;
 /** Characters that stand for something else in URLs, or have to be quoted in JSON: `"`, `%`, `&`, `+`, `?`, `\`. */
 const IS_SPECIAL = new Uint8Array(128).fill(1, 0, 32);
 for (const special of '"%&+?\\\x7f') IS_SPECIAL[special.charCodeAt(0)] = 1;
+
 export class SingleReader {
   /** The key's bytes stand at SINGLE_KEY_AT. After FOUND the value is `bytes[start..end)`. */
   readonly bytes = new Uint8Array(

@@ -117,11 +117,7 @@ export class Staging {
     added: Uint8Array,
     nowMs: number,
   ): boolean {
-    this.#store.lockReading(shard);
-    const ref = this.#store.find(shard, key, nowMs, 0);
-    const oldBytes = ref === 0 ? 0 : record.valueBytesOf(shard, ref);
-    const old = ref !== 0 && record.isBlock(shard, ref) ? this.#store.pin(shard, ref) : null;
-    this.#store.unlockReading(shard);
+    const { oldBytes, old } = this.#pinned(shard, key, nowMs);
     const block = this.stage(shard, oldBytes + added.length, nowMs);
     if (block !== null) {
       if (old !== null) copy(old, block);
@@ -143,11 +139,7 @@ export class Staging {
     bytesMin: number,
     nowMs: number,
   ): boolean {
-    this.#store.lockReading(shard);
-    const ref = this.#store.find(shard, key, nowMs, 0);
-    const oldBytes = ref === 0 ? 0 : record.valueBytesOf(shard, ref);
-    const old = ref !== 0 && record.isBlock(shard, ref) ? this.#store.pin(shard, ref) : null;
-    this.#store.unlockReading(shard);
+    const { oldBytes, old } = this.#pinned(shard, key, nowMs);
     const block = this.stage(shard, Math.max(oldBytes, bytesMin), nowMs);
     if (block === null) {
       old?.release();
@@ -162,10 +154,7 @@ export class Staging {
 
   /** Copies the large value of the key `from` of shard `of` into a block of `shard`; false if it cannot be. */
   stageCopy(of: Shard, from: KeyRange, shard: Shard, argument: number, nowMs: number): boolean {
-    this.#store.lockReading(of);
-    const ref = this.#store.find(of, from, nowMs, 0);
-    const old = ref !== 0 && record.isBlock(of, ref) ? this.#store.pin(of, ref) : null;
-    this.#store.unlockReading(of);
+    const { old } = this.#pinned(of, from, nowMs);
     if (old === null) return true; // it is no large value any more: the command finds out
     const block = this.stage(shard, old.lengthBytes, nowMs);
     if (block === null) {
@@ -255,6 +244,20 @@ export class Staging {
     if (this.#store.reclaim(nowMs)) return true;
     this.#reclaimAfterMs = nowMs + RECLAIM_PAUSE_MS;
     return false;
+  }
+
+  /** Length of the key's value, 0 if there is none; and its block, if it lies in one. */
+  #pinned(
+    shard: Shard,
+    key: KeyRange,
+    nowMs: number,
+  ): { oldBytes: number; old: PinnedBlock | null } {
+    this.#store.lockReading(shard);
+    const ref = this.#store.find(shard, key, nowMs, 0);
+    const oldBytes = ref === 0 ? 0 : record.valueBytesOf(shard, ref);
+    const old = ref !== 0 && record.isBlock(shard, ref) ? this.#store.pin(shard, ref) : null;
+    this.#store.unlockReading(shard);
+    return { oldBytes, old };
   }
 
   #copied(from: StagedBlock, shard: Shard, nowMs: number): StagedBlock | null {

@@ -16,6 +16,7 @@ import { COUNTER, type WorkerMetrics } from "../metrics.ts";
 import type { DroppingWriter } from "../protocol/reply_writer.ts";
 import type { Evictor, Store } from "../store/store.ts";
 import type { BatchAccounts } from "./batch_accounts.ts";
+import { roomMade } from "./command_room.ts";
 import * as R from "./command_row.ts";
 import { type CommandRow, lastKeyOf } from "./command_row.ts";
 import type { CommandContext, Finish } from "./context.ts";
@@ -65,7 +66,7 @@ export class TransactionRunner {
     if (effects === null || !transaction.hasWrites || effects.refusal() !== null) return null;
     if (transaction.copyCount > 0) transaction.copiedBytes = this.#plan.copiedBytes(c, transaction);
     if (effects.admit(this.#boundBytes(transaction), c.nowMs)) return null;
-    return effects.whenRoom().then(() => () => {});
+    return roomMade(effects);
   }
 
   /** Runs what is queued, after `prepare()`, and replies for all of it. */
