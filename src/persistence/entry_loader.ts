@@ -23,6 +23,7 @@ import {
   accessStamp,
   entries,
   INLINE_VALUE_BYTES_MAX,
+  type KeyLoader,
   type KeyRange,
   record,
   type Store,
@@ -36,6 +37,8 @@ const VALUE_BYTES_MAX = 512 * 1024 * 1024;
 /** Whole words are read past a value's end. */
 const VALUE_SLACK_BYTES = 8;
 
+const IN_ORDER = Int32Array.from({ length: LOAD_GROUP }, (_, i) => i);
+
 export class EntryLoader implements GroupTarget {
   /** Effects applied, partial ones that met no entry, and the last table of databases (null: none). */
   effects = 0;
@@ -44,6 +47,7 @@ export class EntryLoader implements GroupTarget {
 
   readonly #store: Store;
   readonly #hashes: HashLoader;
+  readonly #loader: KeyLoader;
   readonly #keyBytesMax: number;
   readonly #clockKind: number;
   /** The clock goes on as entries are added, so what was written later counts as used later. */
@@ -56,7 +60,8 @@ export class EntryLoader implements GroupTarget {
   /** Puts that are gathered: hash, database, key, value, and the moment each expires. */
   #count = 0;
   readonly #hash = new Int32Array(LOAD_GROUP);
-  readonly #base = new Int32Array(LOAD_GROUP);
+  /** Hints that nobody takes: each put looks for itself. */
+  readonly #slot = new Int32Array(LOAD_GROUP);
   readonly #database = new Uint8Array(LOAD_GROUP);
   readonly #place = new Float64Array(LOAD_GROUP * 4);
   readonly #expiresAtMs = new Float64Array(LOAD_GROUP);
@@ -65,6 +70,7 @@ export class EntryLoader implements GroupTarget {
   constructor(store: Store, keyBytesMax: number, clockKind: number = BY_RECENCY) {
     this.#store = store;
     this.#hashes = new HashLoader(store);
+    this.#loader = store.createLoader(LOAD_GROUP);
     this.#keyBytesMax = keyBytesMax;
     this.#clockKind = clockKind;
   }
@@ -100,11 +106,7 @@ export class EntryLoader implements GroupTarget {
     if (count === 0) return null;
     this.#count = 0;
     this.#stamp = accessStamp(this.#clockKind, store.accessClock.tick, false);
-    if (count > 1) {
-      const base = this.#base;
-      for (let i = 0; i < count; i++) base[i] = store.touchIndex(hash[i]);
-      for (let i = 0; i < count; i++) store.touchRecord(hash[i], base[i]);
-    }
+    if (count > 1) this.#loader.loadRecords(hash, this.#slot, IN_ORDER, count);
     const key = this.#key, value = this.#value;
     key.view = value.view = this.#view;
     value.bytes = this.#bytes;

@@ -79,8 +79,8 @@ export class Shard {
   valueStart = 0;
   /** Set by `hintedField()`: word of the slot of the field found. */
   fieldSlot = 0;
-  /** What the last look-ahead load of a field came to: kept, so that the load is. */
-  loaded = 0;
+  /** Set by `seenField()`: first word of the entry that is likely the field's, 0 for none. */
+  entryWord = 0;
   /** Uses that this thread counted in the sketch and has not told of. */
   usesUntold = 0;
 

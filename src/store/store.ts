@@ -17,13 +17,10 @@ import { Account } from "./account.ts";
 import { beginEvacuation, clearArena, isFragmented } from "./arena.ts";
 import { Block, isBlockPinned, pinBlock, PinnedBlock, stageBlock, StagedBlock } from "./block.ts";
 import {
-  bucketWord,
   chargeIndex,
   clearIndex,
   clockOf,
-  nextBucketWord,
   nextCursor,
-  placeInBucket,
   visitChain,
   visitCursor,
 } from "./bucket_index.ts";
@@ -37,6 +34,7 @@ import { earliestFieldMs } from "./hash/field_expiry.ts";
 import { Hash, KEEP_EXPIRY } from "./hash/hash.ts";
 import * as hashes from "./hash/hinted_field.ts";
 import { hashKey, hashKeyWords } from "./key_hash.ts";
+import { KeyLoader } from "./key_loader.ts";
 import * as L from "./layout.ts";
 import * as record from "./record.ts";
 import { createShardMemory, Shard, type ShardMemory } from "./shard.ts";
@@ -45,7 +43,7 @@ import { createEvictionMemory, EvictionState } from "./policy/eviction_state.ts"
 import { Evictor, NO_HASH, type VictimSink } from "./policy/evictor.ts";
 import { addWatch, hasChanged, noteChange, removeWatch, type WatchMark } from "./watch_table.ts";
 
-export type { Block, KeyRange, PinnedBlock, Shard, StagedBlock, ValueRange, VictimSink };
+export type { Block, KeyLoader, KeyRange, PinnedBlock, Shard, StagedBlock, ValueRange, VictimSink };
 export { accessStamp, countAt, Evictor, NO_HASH, NOT_NOTED, setCounting, stampWithCount };
 /** Hashes: `store.createHash()` gives a thread its own to open them with. */
 export { earliestFieldMs, Hash, KEEP_EXPIRY };
@@ -88,8 +86,6 @@ const MOVES_PER_CHANGE = 8;
 const RANDOM_TRIES_MAX = 100;
 /** Entries that are looked at under one hold of a lock where everything waits for room anyway. */
 const SWEEP_ENTRIES = 4096;
-/** A cache line, in words. */
-const LINE_WORDS = 16;
 const MOVES_PER_RECLAIM = 4096;
 /** The same in the background, where others wait for the lock; and what looking at a slot costs beside a move. */
 const MOVES_AHEAD = 64;
@@ -158,50 +154,10 @@ export class Store {
     return this.shards[hash & this.shardMask];
   }
 
-  /** Loads the index line of a key, so that it is on its way while other keys are hashed. Gives its bucket. */
-  touchIndex(hash: number): number {
-    const shard = this.shards[hash & this.shardMask];
-    const base = bucketWord(shard, hash >>> shard.addressShift);
-    this.loaded = shard.buckets[base];
-    return base;
+  /** What starts loading what keys lead to, up to `keysMax` of them at once. */
+  createLoader(keysMax: number): KeyLoader {
+    return new KeyLoader(this.shards, keysMax);
   }
-
-  /**
-   * Loads the record's first two lines, once `touchIndex()`, which gave `base`, has had time. Gives the slot with that
-   * hash as a hint for `KeyRange`, 0 if there is none in the first two buckets. Without a branch for each slot: half of
-   * them were mispredicted.
-   */
-  touchRecord(hash: number, base: number): number {
-    const shard = this.shards[hash & this.shardMask], buckets = shard.buckets;
-    let place = placeInBucket(buckets, base, hash);
-    if (place === 0) {
-      base = nextBucketWord(shard, base);
-      if (base === 0) return 0;
-      place = placeInBucket(buckets, base, hash);
-      if (place === 0) return 0;
-    }
-    const slot = base + place - 1;
-    const word = (buckets[slot + L.BUCKET_REFS] & shard.unitMask) * 2;
-    this.loaded = shard.i32[word] ^ shard.i32[word + LINE_WORDS];
-    return slot;
-  }
-
-  /**
-   * Loads a field's entry in the hash that `touchRecord()` has loaded. Gives a hint for `hintedField()`, 0 if there is none;
-   * the name is readable to 3 bytes past `end`.
-   */
-  touchField(hash: number, slotHint: number, view: DataView, start: number, end: number): number {
-    if (slotHint === 0) return 0;
-    return hashes.touchField(this.shards[hash & this.shardMask], slotHint, view, start, end);
-  }
-
-  /** Loads the rest of a hash that is read as a whole. */
-  touchFields(hash: number, slotHint: number): void {
-    if (slotHint !== 0) hashes.touchFields(this.shards[hash & this.shardMask], slotHint);
-  }
-
-  /** What the last look-ahead load came to: kept, so that the loads are. */
-  loaded = 0;
 
   // ---- sections -------------------------------------------------------------------------------------
 

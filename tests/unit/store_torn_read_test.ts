@@ -46,7 +46,8 @@ function guard(shard: Shard): void {
 
 function read(access: StoreAccess, name: string): void {
   const { store } = access, key = access.key(name), shard = access.shardOf(key);
-  store.touchRecord(key.hash, store.touchIndex(key.hash));
+  const loader = store.createLoader(1);
+  loader.loadRecords(Int32Array.of(key.hash), new Int32Array(1), Int32Array.of(0), 1);
   const ref = store.find(shard, key, 1, 3);
   if (ref === 0) return;
   record.typeOf(shard, ref);
@@ -60,18 +61,22 @@ function read(access: StoreAccess, name: string): void {
 /** Looks for the fields of a hash as look-ahead does, and by its hints and others; gives how many it found. */
 function readHinted(access: StoreAccess, name: string): number {
   const { store } = access, { hash, database, view, start, end } = access.key(name);
-  const shard = store.shardOf(hash), slot = store.touchRecord(hash, store.touchIndex(hash));
-  store.touchFields(hash, slot);
+  const shard = store.shardOf(hash), loader = store.createLoader(1);
+  // An argument that is the key, and one that names a field.
+  const argHash = Int32Array.of(hash, 0), slots = new Int32Array(2), at = Int32Array.of(0);
+  loader.loadRecords(argHash, slots, at, 1);
+  loader.loadHash(hash, slots[0]);
   let found = 0;
   for (let field = 0; field < 20; field++) {
     // Key and name of the field lie in one buffer, as in a request.
-    const text = bytesOf(`field:${field}`), at = end + 8, to = at + text.length;
+    const text = bytesOf(`field:${field}`), from = end + 8, to = from + text.length;
     const both = new Uint8Array(to + 8);
     both.set(new Uint8Array(view.buffer, 0, end));
-    both.set(text, at);
+    both.set(text, from);
     const request = new DataView(both.buffer);
-    const seen = store.touchField(hash, slot, request, at, to);
-    for (const hint of [seen, field, -1, 2 ** 31 - 1]) {
+    const starts = Int32Array.of(start, from), ends = Int32Array.of(end, to);
+    loader.loadFields(argHash, slots, at, 1, request, starts, ends);
+    for (const hint of [slots[1], field, -1, 2 ** 31 - 1]) {
       const ref = hashes.hintedField(
         shard,
         hash,
@@ -79,8 +84,8 @@ function readHinted(access: StoreAccess, name: string): number {
         request,
         start,
         end,
-        slot,
-        at,
+        slots[0],
+        from,
         to,
         hint,
       );

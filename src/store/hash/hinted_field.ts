@@ -8,28 +8,22 @@ import { FieldName } from "./field_name.ts";
 import { entryWord, likelySlot, plainValueWord, shortValueBytes } from "./plain_slots.ts";
 import * as S from "./segment.ts";
 
-/** A cache line, in words. */
-const LINE_WORDS = 16;
-/** Of hashes that are read as a whole so many lines more: what lies behind, the processor fetches by itself. */
-const LINES_AHEAD_MAX = 16;
-/** A name and a value of 8 bytes, which may lie in two lines. */
-const ENTRY_AHEAD_WORDS = 3;
-
 const name = new FieldName();
 /** Slot of the field that was seen last: hashes of one kind have theirs in one order. */
 let predicted = 0;
 
 /**
- * Looks in the record of the entry at `slotHint`, which look-ahead has loaded, for a field of that name, and loads its
- * entry. Gives one more than the number of its slot, which is likely, as a hint; 0 for none.
+ * Looks in the record of the entry at `slotHint`, which look-ahead has loaded, for a field of that name. Gives one more
+ * than the number of its slot, which is likely, as a hint, and sets `shard.entryWord` to its entry's first word; 0 for none.
  */
-export function touchField(
+export function seenField(
   shard: Shard,
   slotHint: number,
   view: DataView,
   start: number,
   end: number,
 ): number {
+  shard.entryWord = 0;
   const i32 = shard.i32, ref = shard.buckets[slotHint + L.BUCKET_REFS] & shard.unitMask;
   const head = i32[ref * 2];
   if ((head & (L.TYPE_MASK | L.FLAG_DIRECTORY)) !== L.TYPE_HASH) return 0;
@@ -40,20 +34,8 @@ export function touchField(
   const index = likelySlot(i32, base, capacity, name, predicted);
   if (index < 0) return 0;
   predicted = index;
-  const word = entryWord(i32, base, capacity, index);
-  shard.loaded = i32[word] ^ i32[word + ENTRY_AHEAD_WORDS];
+  shard.entryWord = entryWord(i32, base, capacity, index);
   return index + 1;
-}
-
-/** Loads what `touchRecord()` has not loaded of the record of the entry at `slotHint`, if it is a hash. */
-export function touchFields(shard: Shard, slotHint: number): void {
-  const i32 = shard.i32, word = (shard.buckets[slotHint + L.BUCKET_REFS] & shard.unitMask) * 2;
-  if ((i32[word] & (L.TYPE_MASK | L.FLAG_DIRECTORY)) !== L.TYPE_HASH) return;
-  const lines = Math.min((i32[word + 1] & 0x7fffffff) >>> 6, LINES_AHEAD_MAX);
-  const end = word + (lines + 2) * LINE_WORDS;
-  let loaded = 0;
-  for (let at = word + 2 * LINE_WORDS; at < end; at += LINE_WORDS) loaded ^= i32[at];
-  shard.loaded = loaded;
 }
 
 /**
