@@ -81,7 +81,7 @@ export const EXPIRY_PART_MAX = 0.5;
 /** Entries looked at under one hold of a lock to foretell expiry: about 30 µs; and for how long before others run. */
 export const FORECAST_ENTRIES_PER_HOLD = 128;
 export const FORECAST_TURN_MS = 1;
-/** The estimate of each second: parts of a shard's buckets, and entries looked at in each; 2 ms in all. */
+/** The estimate of each second: parts of a shard's buckets, and entries looked at in each. */
 export const FORECAST_PARTS = 8;
 export const FORECAST_ENTRIES_PER_PART = 32;
 
@@ -160,6 +160,9 @@ export const TEXT_GROUP_BYTES_MAX = 1_073_741_824;
 export const HISTORY_SAMPLES = 900;
 /** Between two samples of the history. */
 export const HISTORY_SAMPLE_MS = 1000;
+/** Work on the estimates that go with a sample in one go, and the time until the next: some 10 ms in all, for 16 shards. */
+export const SAMPLE_TURN_MS = 0.1;
+export const SAMPLE_REST_MS = 2;
 /** Between two looks at how late a worker's event loop is. */
 export const LOOP_LAG_MS = 100;
 /** Namespaces that a worker counts look-ups of; those told; and the longest name that counts as one. */
