@@ -17,8 +17,9 @@ export const EVICTION_TRIES_MAX = 8;
 /** Between two looks at whether entries have to be let go ahead of need; and between two turns while they have to. */
 export const EVICTION_LOOK_MS = 50;
 export const EVICTION_TURN_MS = 2;
-/** How long one such turn holds up the worker's clients, about. */
+/** How long one such turn holds up the worker's clients, about; and where room is not short, only holes are closed. */
 export const EVICTION_TURN_BUSY_MS = 1;
+export const EVICTION_TURN_SPARE_MS = 0.1;
 /** How long memory that could not be made is not looked for again: each look takes milliseconds. */
 export const RECLAIM_PAUSE_MS = 100;
 /** Appended under the lock without more ado; a copy of this size takes about 50 µs. */

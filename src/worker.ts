@@ -12,7 +12,12 @@ import { listParameters } from "./config_parameters.ts";
 import { Engine } from "./engine.ts";
 import { clockKindOf } from "./eviction_policies.ts";
 import { cpuSeconds, processId, residentBytes, systemName } from "./host.ts";
-import { EVICTION_LOOK_MS, EVICTION_TURN_BUSY_MS, EVICTION_TURN_MS } from "./limits.ts";
+import {
+  EVICTION_LOOK_MS,
+  EVICTION_TURN_BUSY_MS,
+  EVICTION_TURN_MS,
+  EVICTION_TURN_SPARE_MS,
+} from "./limits.ts";
 import { isLoopback } from "./loopback.ts";
 import { createWorkerLogger } from "./logger.ts";
 import { DirectoryDisk } from "./log/disk.ts";
@@ -191,19 +196,20 @@ function startEviction(
   { config, ...services }: Services,
   store: Store,
 ): () => void {
-  let shardNumber = services.workerIndex;
+  const { workerCount } = config, count = store.shards.length;
+  let shardNumber = services.workerIndex, left = 0;
   const turn = () => {
     const beganMs = performance.now();
     let isMore = false, tookMs = 0;
-    for (let i = services.workerIndex; i < store.shards.length; i += config.workerCount) {
-      if (shardNumber >= store.shards.length) shardNumber = services.workerIndex;
+    if (left === 0) left = Math.ceil((count - services.workerIndex) / workerCount);
+    for (; left > 0 && tookMs < (isMore ? EVICTION_TURN_BUSY_MS : EVICTION_TURN_SPARE_MS); left--) {
+      if (shardNumber >= count) shardNumber = services.workerIndex;
       if (engine.makeRoomAhead(store.shards[shardNumber])) isMore = true;
-      else shardNumber += config.workerCount;
+      else shardNumber += workerCount;
       tookMs = performance.now() - beganMs;
-      if (tookMs >= EVICTION_TURN_BUSY_MS) break;
     }
     services.latencyEvents.note("eviction-cycle", tookMs, Date.now());
-    timer = setTimeout(turn, isMore ? EVICTION_TURN_MS : EVICTION_LOOK_MS);
+    timer = setTimeout(turn, isMore || left > 0 ? EVICTION_TURN_MS : EVICTION_LOOK_MS);
   };
   let timer = setTimeout(turn, EVICTION_LOOK_MS);
   return () => clearTimeout(timer);
