@@ -68,15 +68,24 @@ export const EXPIRY_LOOK_MS = 100;
 export const EXPIRY_LOOK_MS_MIN = 10;
 /** Entries looked at under one hold of a lock: about 20 µs. */
 export const EXPIRY_SWEEP_ENTRIES = 64;
-/** Removal of expired entries in one go, at most: what a command may have to wait for. */
+/** Removal of expired entries in one go where no command came for so long, at most: what the first may have to wait for. */
 export const EXPIRY_SLICE_MS_MAX = 2;
-/** A timer of the runtime wakes after this time, not sooner (measured): slices are so long that their part is right. */
-export const EXPIRY_REST_MS_MIN = 2;
+export const EXPIRY_IDLE_MS = 20;
+/**
+ * A slice while commands come: two or three holds of a lock, in a turn of the worker's loop that brought no command if
+ * there is one before as much time again has passed, so that who comes meanwhile waits no longer than that. (Slices by a
+ * timer, which wakes after 2 ms and not sooner, have to be 0.4 to 0.8 ms long: one GET in ten then waited a millisecond.)
+ * What comes too late is longer, up to the second of these.
+ */
+export const EXPIRY_SLICE_MS_MIN = 0.05;
+export const EXPIRY_SLICE_BUSY_MS_MAX = 0.4;
+/** A timer of the runtime wakes after this time: that sees to a worker whose commands have just ended. */
+export const EXPIRY_REST_MS = 2;
 /** The part of a busy worker's time that this takes: so much, and so much more by step of active-expire-effort. */
-export const EXPIRY_PART_BASE = 0.11;
+export const EXPIRY_PART_BASE = 0.13;
 export const EXPIRY_PART_PER_EFFORT = 0.04;
 /** Twice as much is taken when an entry is so late, and again when so much of maxmemory is used; never more than that. */
-export const EXPIRY_BEHIND_MS = 1000;
+export const EXPIRY_BEHIND_MS = 1500;
 export const EXPIRY_MEMORY_SHORT = 0.9;
 export const EXPIRY_PART_MAX = 0.5;
 /** Entries looked at under one hold of a lock to foretell expiry: about 30 µs; and for how long before others run. */

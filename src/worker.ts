@@ -5,7 +5,7 @@ import { Bus } from "./bus.ts";
 import { Clock } from "./clock.ts";
 import { registerClientAnswers } from "./commands/client_commands.ts";
 import { createObservers } from "./commands/observers.ts";
-import { startSweeping } from "./commands/expiry_sweeper.ts";
+import { ExpirySweeper, startSweeping } from "./commands/expiry_sweeper.ts";
 import type { Services } from "./commands/services.ts";
 import { startSampling } from "./commands/sampler.ts";
 import { listParameters } from "./config_parameters.ts";
@@ -114,6 +114,17 @@ function start(message: StartMessage): void {
   registerClientAnswers(bus, services);
   const silent = new SilentWriter(new ReplyChunkPool());
   const engine = new Engine(store, services, clock, metrics, recorder, silent);
+  const sweeper = new ExpirySweeper({
+    store,
+    settings,
+    counters: metrics.counters,
+    workerIndex,
+    workerCount: config.workerCount,
+    nowMs: () => clock.nowMs(),
+    elapsedMs: () => performance.now(),
+    onTurnEnd: setImmediate,
+    onSlice: (ms) => services.latencyEvents.note("expire-cycle", ms, clock.nowMs()),
+  });
   const server = new TcpServer({
     config,
     settings,
@@ -122,6 +133,7 @@ function start(message: StartMessage): void {
     counters: metrics.counters,
     hasPassword: services.hasPassword,
     gate: createGate(),
+    chore: sweeper,
     log: (level, text, client) => logger[level](text, client === "" ? {} : { client }),
   });
   const http = new HttpServer({
@@ -149,16 +161,7 @@ function start(message: StartMessage): void {
     settings.beat(workerIndex);
     inPlace?.tidy();
   }, HEARTBEAT_MS);
-  const endSweeping = startSweeping({
-    store,
-    settings,
-    counters: metrics.counters,
-    workerIndex,
-    workerCount: config.workerCount,
-    nowMs: () => clock.nowMs(),
-    elapsedMs: () => performance.now(),
-    onSlice: (ms) => services.latencyEvents.note("expire-cycle", ms, clock.nowMs()),
-  });
+  const endSweeping = startSweeping(sweeper);
   const endEviction = startEviction(engine, services, store);
   const endLagWatch = watchLoopLag(metrics.counters, (ms) => {
     services.latencyEvents.note("event-loop", ms, clock.nowMs());
