@@ -17,8 +17,9 @@ export const EVICTION_TRIES_MAX = 8;
 /** Between two looks at whether entries have to be let go ahead of need; and between two turns while they have to. */
 export const EVICTION_LOOK_MS = 50;
 export const EVICTION_TURN_MS = 2;
-/** How long one such turn holds up the worker's clients, about. */
+/** How long one such turn holds up the worker's clients, about; and where room is not short, only holes are closed. */
 export const EVICTION_TURN_BUSY_MS = 1;
+export const EVICTION_TURN_SPARE_MS = 0.1;
 /** How long memory that could not be made is not looked for again: each look takes milliseconds. */
 export const RECLAIM_PAUSE_MS = 100;
 /** Appended under the lock without more ado; a copy of this size takes about 50 µs. */
@@ -67,21 +68,30 @@ export const EXPIRY_LOOK_MS = 100;
 export const EXPIRY_LOOK_MS_MIN = 10;
 /** Entries looked at under one hold of a lock: about 20 µs. */
 export const EXPIRY_SWEEP_ENTRIES = 64;
-/** Removal of expired entries in one go, at most: what a command may have to wait for. */
+/** Removal of expired entries in one go where no command came for so long, at most: what the first may have to wait for. */
 export const EXPIRY_SLICE_MS_MAX = 2;
-/** A timer of the runtime wakes after this time, not sooner (measured): slices are so long that their part is right. */
-export const EXPIRY_REST_MS_MIN = 2;
+export const EXPIRY_IDLE_MS = 20;
+/**
+ * A slice while commands come: two or three holds of a lock, in a turn of the worker's loop that brought no command if
+ * there is one before as much time again has passed, so that who comes meanwhile waits no longer than that. (Slices by a
+ * timer, which wakes after 2 ms and not sooner, have to be 0.4 to 0.8 ms long: one GET in ten then waited a millisecond.)
+ * What comes too late is longer, up to the second of these.
+ */
+export const EXPIRY_SLICE_MS_MIN = 0.05;
+export const EXPIRY_SLICE_BUSY_MS_MAX = 0.4;
+/** A timer of the runtime wakes after this time: that sees to a worker whose commands have just ended. */
+export const EXPIRY_REST_MS = 2;
 /** The part of a busy worker's time that this takes: so much, and so much more by step of active-expire-effort. */
-export const EXPIRY_PART_BASE = 0.11;
+export const EXPIRY_PART_BASE = 0.13;
 export const EXPIRY_PART_PER_EFFORT = 0.04;
 /** Twice as much is taken when an entry is so late, and again when so much of maxmemory is used; never more than that. */
-export const EXPIRY_BEHIND_MS = 1000;
+export const EXPIRY_BEHIND_MS = 1500;
 export const EXPIRY_MEMORY_SHORT = 0.9;
 export const EXPIRY_PART_MAX = 0.5;
 /** Entries looked at under one hold of a lock to foretell expiry: about 30 µs; and for how long before others run. */
 export const FORECAST_ENTRIES_PER_HOLD = 128;
 export const FORECAST_TURN_MS = 1;
-/** The estimate of each second: parts of a shard's buckets, and entries looked at in each; 2 ms in all. */
+/** The estimate of each second: parts of a shard's buckets, and entries looked at in each. */
 export const FORECAST_PARTS = 8;
 export const FORECAST_ENTRIES_PER_PART = 32;
 
@@ -160,6 +170,9 @@ export const TEXT_GROUP_BYTES_MAX = 1_073_741_824;
 export const HISTORY_SAMPLES = 900;
 /** Between two samples of the history. */
 export const HISTORY_SAMPLE_MS = 1000;
+/** Work on the estimates that go with a sample in one go, and the time until the next: some 10 ms in all, for 16 shards. */
+export const SAMPLE_TURN_MS = 0.1;
+export const SAMPLE_REST_MS = 2;
 /** Between two looks at how late a worker's event loop is. */
 export const LOOP_LAG_MS = 100;
 /** Namespaces that a worker counts look-ups of; those told; and the longest name that counts as one. */

@@ -5,14 +5,19 @@ import { Bus } from "./bus.ts";
 import { Clock } from "./clock.ts";
 import { registerClientAnswers } from "./commands/client_commands.ts";
 import { createObservers } from "./commands/observers.ts";
-import { startSweeping } from "./commands/expiry_sweeper.ts";
+import { ExpirySweeper, startSweeping } from "./commands/expiry_sweeper.ts";
 import type { Services } from "./commands/services.ts";
 import { startSampling } from "./commands/sampler.ts";
 import { listParameters } from "./config_parameters.ts";
 import { Engine } from "./engine.ts";
 import { clockKindOf } from "./eviction_policies.ts";
 import { cpuSeconds, processId, residentBytes, systemName } from "./host.ts";
-import { EVICTION_LOOK_MS, EVICTION_TURN_BUSY_MS, EVICTION_TURN_MS } from "./limits.ts";
+import {
+  EVICTION_LOOK_MS,
+  EVICTION_TURN_BUSY_MS,
+  EVICTION_TURN_MS,
+  EVICTION_TURN_SPARE_MS,
+} from "./limits.ts";
 import { isLoopback } from "./loopback.ts";
 import { createWorkerLogger } from "./logger.ts";
 import { DirectoryDisk } from "./log/disk.ts";
@@ -109,6 +114,17 @@ function start(message: StartMessage): void {
   registerClientAnswers(bus, services);
   const silent = new SilentWriter(new ReplyChunkPool());
   const engine = new Engine(store, services, clock, metrics, recorder, silent);
+  const sweeper = new ExpirySweeper({
+    store,
+    settings,
+    counters: metrics.counters,
+    workerIndex,
+    workerCount: config.workerCount,
+    nowMs: () => clock.nowMs(),
+    elapsedMs: () => performance.now(),
+    onTurnEnd: setImmediate,
+    onSlice: (ms) => services.latencyEvents.note("expire-cycle", ms, clock.nowMs()),
+  });
   const server = new TcpServer({
     config,
     settings,
@@ -117,6 +133,7 @@ function start(message: StartMessage): void {
     counters: metrics.counters,
     hasPassword: services.hasPassword,
     gate: createGate(),
+    chore: sweeper,
     log: (level, text, client) => logger[level](text, client === "" ? {} : { client }),
   });
   const http = new HttpServer({
@@ -144,16 +161,7 @@ function start(message: StartMessage): void {
     settings.beat(workerIndex);
     inPlace?.tidy();
   }, HEARTBEAT_MS);
-  const endSweeping = startSweeping({
-    store,
-    settings,
-    counters: metrics.counters,
-    workerIndex,
-    workerCount: config.workerCount,
-    nowMs: () => clock.nowMs(),
-    elapsedMs: () => performance.now(),
-    onSlice: (ms) => services.latencyEvents.note("expire-cycle", ms, clock.nowMs()),
-  });
+  const endSweeping = startSweeping(sweeper);
   const endEviction = startEviction(engine, services, store);
   const endLagWatch = watchLoopLag(metrics.counters, (ms) => {
     services.latencyEvents.note("event-loop", ms, clock.nowMs());
@@ -191,19 +199,20 @@ function startEviction(
   { config, ...services }: Services,
   store: Store,
 ): () => void {
-  let shardNumber = services.workerIndex;
+  const { workerCount } = config, count = store.shards.length;
+  let shardNumber = services.workerIndex, left = 0;
   const turn = () => {
     const beganMs = performance.now();
     let isMore = false, tookMs = 0;
-    for (let i = services.workerIndex; i < store.shards.length; i += config.workerCount) {
-      if (shardNumber >= store.shards.length) shardNumber = services.workerIndex;
+    if (left === 0) left = Math.ceil((count - services.workerIndex) / workerCount);
+    for (; left > 0 && tookMs < (isMore ? EVICTION_TURN_BUSY_MS : EVICTION_TURN_SPARE_MS); left--) {
+      if (shardNumber >= count) shardNumber = services.workerIndex;
       if (engine.makeRoomAhead(store.shards[shardNumber])) isMore = true;
-      else shardNumber += config.workerCount;
+      else shardNumber += workerCount;
       tookMs = performance.now() - beganMs;
-      if (tookMs >= EVICTION_TURN_BUSY_MS) break;
     }
     services.latencyEvents.note("eviction-cycle", tookMs, Date.now());
-    timer = setTimeout(turn, isMore ? EVICTION_TURN_MS : EVICTION_LOOK_MS);
+    timer = setTimeout(turn, isMore || left > 0 ? EVICTION_TURN_MS : EVICTION_LOOK_MS);
   };
   let timer = setTimeout(turn, EVICTION_LOOK_MS);
   return () => clearTimeout(timer);

@@ -42,9 +42,14 @@ export async function countForecast(store: Store, nowMs: number): Promise<Foreca
 /**
  * The same from some of the entries: exact where they are few. The buckets of each shard, which the hash fills at
  * random, are cut into parts, because those that were split already hold half as much as the others; in each part it
- * looks at some, from `startPart` of it on (0 to 1), and scales up what it has seen.
+ * looks at some, from `startPart` of it on (0 to 1), and scales up what it has seen. In steps of some tens of
+ * microseconds, between which others may run.
  */
-export function sampleForecast(store: Store, nowMs: number, startPart: number): ForecastCounts {
+export function* forecastInSteps(
+  store: Store,
+  nowMs: number,
+  startPart: number,
+): Generator<void, ForecastCounts> {
   const counts = new ForecastCounts();
   const kinds = [[0, NEAR_HORIZONS], [NEAR_HORIZONS, HORIZONS_S.length]] as const;
   for (const shard of store.shards) {
@@ -54,6 +59,7 @@ export function sampleForecast(store: Store, nowMs: number, startPart: number): 
       const end = Math.floor(buckets * (part + 1) / FORECAST_PARTS);
       for (const [first, last] of kinds) {
         samplePart(store, shard, from, end, nowMs, startPart, first, last, counts);
+        yield;
       }
     }
   }

@@ -4,17 +4,22 @@
 // still while it makes a snapshot, and would take locks against all workers, while a slice here never meets a command
 // of its own worker. The effort follows the load: nothing is looked at before the earliest moment that the index of
 // expiry knows; a worker without commands sweeps at full speed; one with commands gives a part of its time, more of
-// it where the sweep has fallen behind or memory is short.
+// it where the sweep has fallen behind or memory is short. It takes that where the worker has nothing else to do: a
+// batch that was answered asks whether the next turn of the event loop brings another, and if it does not, there is
+// time for a slice.
 import {
   EXPIRY_BEHIND_MS,
+  EXPIRY_IDLE_MS,
   EXPIRY_LOOK_MS,
   EXPIRY_LOOK_MS_MIN,
   EXPIRY_MEMORY_SHORT,
   EXPIRY_PART_BASE,
   EXPIRY_PART_MAX,
   EXPIRY_PART_PER_EFFORT,
-  EXPIRY_REST_MS_MIN,
+  EXPIRY_REST_MS,
+  EXPIRY_SLICE_BUSY_MS_MAX,
   EXPIRY_SLICE_MS_MAX,
+  EXPIRY_SLICE_MS_MIN,
   EXPIRY_SWEEP_ENTRIES,
 } from "../limits.ts";
 import { COUNTER } from "../metrics.ts";
@@ -34,13 +39,14 @@ export interface SweeperParts {
   /** The moment by which entries expire, and a clock for how long work takes, both in ms. */
   readonly nowMs: () => number;
   readonly elapsedMs: () => number;
+  /** Calls back once, at the end of this turn of the event loop, or of the next one if called back from there. */
+  readonly onTurnEnd: (callback: () => void) => void;
   /** Told how long each slice took. */
   readonly onSlice: (tookMs: number) => void;
 }
 
-/** Sweeps until the function that it gives is called. */
-export function startSweeping(parts: SweeperParts): () => void {
-  const sweeper = new ExpirySweeper(parts);
+/** Sweeps by a timer until the function that it gives is called. */
+export function startSweeping(sweeper: ExpirySweeper): () => void {
   let timer = setTimeout(function next(): void {
     timer = setTimeout(next, sweeper.slice());
   }, EXPIRY_LOOK_MS);
@@ -48,13 +54,24 @@ export function startSweeping(parts: SweeperParts): () => void {
 }
 
 export class ExpirySweeper {
+  /** Something is left, and commands come: `runBetween()` is to be called after each batch. */
+  isWaiting = false;
+
   readonly #parts: SweeperParts;
   readonly #shards: readonly Shard[];
   /** Where the next slice begins. */
   #shard = 0;
+  /** The worker's commands by then, and when a look last found that some had come. */
   #commands = 0;
+  #busyAtMs = -Infinity;
   #lateMsMax = 0;
   #windowFromMs = 0;
+  /** While something is left and commands come: the next slice begins no sooner, and no later if it can be helped. */
+  #nextAtMs = 0;
+  #latestAtMs = 0;
+  /** Whether `#onTurnEnd()` is to be called; the worker's commands at the end of the turn before. */
+  #isAsked = false;
+  #turnCommands = -1;
 
   constructor(parts: SweeperParts) {
     this.#parts = parts;
@@ -63,23 +80,76 @@ export class ExpirySweeper {
     );
   }
 
-  /** Does one slice of work, if there is any; gives the time until the next one, in ms. */
+  /** A batch has been answered: sees to it that a slice is done soon, if it is time for one. */
+  runBetween(): void {
+    if (this.#isAsked || this.#parts.elapsedMs() < this.#nextAtMs) return;
+    this.#isAsked = true;
+    // This turn's end comes before the sockets are looked at again: only the one after it tells.
+    this.#turnCommands = -1;
+    this.#parts.onTurnEnd(this.#onTurnEnd);
+  }
+
+  /** At the end of a turn of the event loop: a slice if the turn brought no command, or all have brought some for long. */
+  readonly #onTurnEnd = (): void => {
+    const { counters, elapsedMs, onTurnEnd } = this.#parts;
+    const commands = counters[COUNTER.commands], isIdle = commands === this.#turnCommands;
+    this.#turnCommands = commands;
+    this.#isAsked = this.isWaiting && this.#isOn;
+    if (!this.#isAsked) return;
+    if (!isIdle && elapsedMs() < this.#latestAtMs) return onTurnEnd(this.#onTurnEnd);
+    this.#isAsked = false;
+    this.#run(false);
+  };
+
+  /** Does one slice of work, if it is time for one; gives the time until the next call, in ms. */
   slice(): number {
-    const { settings, counters, nowMs, elapsedMs, onSlice } = this.#parts;
-    const commands = counters[COUNTER.commands], isIdle = commands === this.#commands;
-    this.#commands = commands;
-    // While the log is loaded nothing may go: a later effect may say that it lives on.
-    if (!settings.isActiveExpire || settings.state === ProcessState.STARTING) return EXPIRY_LOOK_MS;
+    const { counters, nowMs, elapsedMs } = this.#parts;
+    const commands = counters[COUNTER.commands], beganMs = elapsedMs();
+    if (commands !== this.#commands) {
+      this.#commands = commands;
+      this.#busyAtMs = beganMs;
+    }
+    if (!this.#isOn) {
+      this.isWaiting = false;
+      return EXPIRY_LOOK_MS;
+    }
+    const isIdle = beganMs - this.#busyAtMs >= EXPIRY_IDLE_MS;
+    if (this.isWaiting && !isIdle && beganMs < this.#latestAtMs) return EXPIRY_REST_MS;
+    if (!this.#run(isIdle)) return this.#untilNext(nowMs());
+    return isIdle ? 0 : EXPIRY_REST_MS;
+  }
+
+  /** While the log is loaded nothing may go: a later effect may say that it lives on. */
+  get #isOn(): boolean {
+    const { settings } = this.#parts;
+    return settings.isActiveExpire && settings.state !== ProcessState.STARTING;
+  }
+
+  /** One slice; gives whether something is left. */
+  #run(isIdle: boolean): boolean {
+    const { counters, nowMs, elapsedMs, onSlice } = this.#parts;
     const atMs = nowMs(), beganMs = elapsedMs();
-    const part = isIdle ? 1 : this.#part(atMs);
-    const isLeft = this.#sweep(atMs, beganMs + sliceMs(part));
-    const tookMs = elapsedMs() - beganMs;
+    // For one millisecond of work so many of rest.
+    const rest = isIdle ? 0 : 1 / this.#part(atMs) - 1;
+    const isLeft = this.#sweep(
+      atMs,
+      beganMs + (isIdle ? EXPIRY_SLICE_MS_MAX : this.#busyMs(beganMs, rest)),
+    );
+    const endedMs = elapsedMs(), tookMs = endedMs - beganMs;
     this.#tellLateness(atMs);
     counters[COUNTER.expirySweepMs] += tookMs;
     onSlice(tookMs);
-    if (!isLeft) return this.#untilNext(atMs);
-    counters[COUNTER.expirySlicesCut]++;
-    return tookMs * (1 / part - 1);
+    if (isLeft) counters[COUNTER.expirySlicesCut]++;
+    this.isWaiting = isLeft;
+    this.#nextAtMs = endedMs + tookMs * rest;
+    this.#latestAtMs = this.#nextAtMs + tookMs * rest;
+    return isLeft;
+  }
+
+  /** How long a slice may take while commands come: longer the later it comes. */
+  #busyMs(nowMs: number, rest: number): number {
+    const lateMs = this.isWaiting ? nowMs - this.#nextAtMs : 0;
+    return Math.min(EXPIRY_SLICE_BUSY_MS_MAX, EXPIRY_SLICE_MS_MIN + Math.max(0, lateMs) / rest);
   }
 
   /** Removes what has expired at `nowMs`, until the clock shows `endMs`; gives whether something is left. */
@@ -130,11 +200,4 @@ export class ExpirySweeper {
     this.#lateMsMax = 0;
     this.#windowFromMs = nowMs;
   }
-}
-
-/** How long a slice may be, so that it and the shortest rest are to each other as the part wants it. */
-function sliceMs(part: number): number {
-  return part === 1
-    ? EXPIRY_SLICE_MS_MAX
-    : Math.min(EXPIRY_SLICE_MS_MAX, EXPIRY_REST_MS_MIN * part / (1 - part));
 }

@@ -1,5 +1,5 @@
-// Takes a sample of all numbers each second for the history, and a look at some of the entries for the sizes of
-// namespaces; one worker does it for all.
+// Takes a sample of all numbers each second for the history, and looks at some of the entries for the sizes of
+// namespaces and for what expires; one worker does it for all, in turns that its clients hardly notice.
 import { ForecastBoard } from "../expiry_forecast.ts";
 import { bucketAbove, Latency } from "../histogram.ts";
 import { FAMILIES, HEAT_BUCKETS, HEAT_EXPONENT_FIRST, History, type Sample } from "../history.ts";
@@ -7,6 +7,8 @@ import {
   CENSUS_ENTRIES_PER_SAMPLE,
   CENSUS_ENTRIES_PER_STEP,
   HISTORY_SAMPLE_MS,
+  SAMPLE_REST_MS,
+  SAMPLE_TURN_MS,
 } from "../limits.ts";
 import { type LogNumber, SYNC_TIME_EXPONENT_MIN } from "../log/log_board.ts";
 import { type Counter } from "../metrics.ts";
@@ -14,7 +16,7 @@ import { CensusBoard, NamespaceEstimate } from "../namespace_census.ts";
 import { namespaceBytes } from "../namespace_metrics.ts";
 import { DATABASES, type Store } from "../store/store.ts";
 import { FAMILY_OF } from "./command_numbers.ts";
-import { sampleForecast } from "./expiry_commands.ts";
+import { forecastInSteps } from "./expiry_commands.ts";
 import type { Services } from "./services.ts";
 
 /** Counters whose rate is told, with the sample's field. */
@@ -37,12 +39,27 @@ export function startSampling(services: Services, store: Store, nowMs: () => num
   const census = new Census(services, store);
   const forecast = new ForecastBoard(services.metrics.memory.forecast);
   sampler.take(nowMs());
+  function* estimate(): Generator<void> {
+    yield* census.inSteps(nowMs());
+    forecast.write(yield* forecastInSteps(store, nowMs(), Math.random()));
+  }
+  let steps: Generator<void> | null = null, turn: ReturnType<typeof setTimeout> | undefined;
+  const work = () => {
+    const endMs = performance.now() + SAMPLE_TURN_MS;
+    while (steps !== null && performance.now() < endMs) if (steps.next().done) steps = null;
+    if (steps !== null) turn = setTimeout(work, SAMPLE_REST_MS);
+  };
   const timer = setInterval(() => {
     history.add(sampler.take(nowMs()));
-    census.step(nowMs());
-    forecast.write(sampleForecast(store, nowMs(), Math.random()));
+    // Where shards are many the estimate takes longer than that: then it is made less often.
+    if (steps !== null) return;
+    steps = estimate();
+    turn = setTimeout(work, SAMPLE_REST_MS);
   }, HISTORY_SAMPLE_MS);
-  return () => clearInterval(timer);
+  return () => {
+    clearInterval(timer);
+    clearTimeout(turn);
+  };
 }
 
 /** Turns totals into rates, each against the sample before. */
@@ -155,7 +172,8 @@ export class Census {
     this.#board = new CensusBoard(services.metrics.memory.census);
   }
 
-  step(nowMs: number): void {
+  /** In steps of some tens of microseconds, between which others may run. */
+  *inSteps(nowMs: number): Generator<void> {
     const store = this.store, keys = keyCount(store);
     const isWhole = keys <= CENSUS_ENTRIES_PER_SAMPLE;
     if (isWhole) this.#cursor = 0;
@@ -174,6 +192,7 @@ export class Census {
         (key, shard, ref) => visit(key, store.bytesOf(shard, ref)),
       );
       if (this.#cursor === 0) break;
+      yield;
     }
     this.#board.write(this.#estimate.top(keys));
   }

@@ -29,6 +29,13 @@ export interface Socket extends ByteSink {
   close(): void;
 }
 
+/** Work that may be done in pieces between two batches. */
+export interface Chore {
+  readonly isWaiting: boolean;
+  /** Does a piece that holds nobody up for long, or none. */
+  runBetween(): void;
+}
+
 /** What all connections of a worker share. */
 export interface ConnectionHost {
   readonly engine: Engine;
@@ -41,6 +48,7 @@ export interface ConnectionHost {
   readonly counters: Float64Array;
   /** Holds replies back until the log has what they tell of; null without a log. */
   readonly gate: ReplyGate | null;
+  readonly chore: Chore;
   /** Plain fields, because the parser looks at them for each argument; set for each client's turn. */
   readonly limits: { -readonly [Name in keyof ParseLimits]: ParseLimits[Name] };
   /** Bytes that this worker's clients may have waiting in all, in replies or in unfinished requests. */
@@ -158,6 +166,7 @@ export class Connection extends ClientSession implements OutputListener {
     if (this.#stagedAt > 0) this.#stagedAt -= from;
     this.#host.batch.shrink();
     this.#flush();
+    if (this.#host.chore.isWaiting) this.#host.chore.runBetween();
     return waitFor;
   }
 

@@ -26,7 +26,7 @@ import type { Settings } from "../settings.ts";
 import { ReplyChunkPool } from "./chunk_pool.ts";
 import { LargeBuffers } from "./read_buffer.ts";
 import type { ReplyGate } from "./reply_gate.ts";
-import { Connection, type ConnectionHost } from "./connection.ts";
+import { type Chore, Connection, type ConnectionHost } from "./connection.ts";
 
 const INLINE_REPLIES = {
   auto: INLINE_REPLY_AUTO,
@@ -56,6 +56,7 @@ export interface TcpServerOptions {
   readonly counters: Float64Array;
   readonly hasPassword: boolean;
   readonly gate: ReplyGate | null;
+  readonly chore: Chore;
   log(level: "info" | "warning", text: string, client: string): void;
 }
 
@@ -85,6 +86,7 @@ export class TcpServer {
       largeBuffers: new LargeBuffers(),
       counters: options.counters,
       gate: options.gate,
+      chore: options.chore,
       limits: {
         bulkBytesMax: settings.valueBytesMax,
         argumentsMax: ARGUMENTS_MAX,

@@ -90,6 +90,8 @@ const MOVES_PER_RECLAIM = 4096;
 /** The same in the background, where others wait for the lock; and what looking at a slot costs beside a move. */
 const MOVES_AHEAD = 64;
 const SLOTS_SEEN_PER_MOVE = 8;
+/** Who finds something that expired so long ago has come into a storm of expiry. */
+const SWEEP_WAIT_MS = 200;
 
 /**
  * Reserves the memory of a store. Reservation is not the limit: untouched memory costs nothing, and maxmemory
@@ -365,10 +367,11 @@ export class Store {
 
   /**
    * A piece of the work ahead of need on one shard: moves records together where holes are many. Takes its lock for
-   * about 50 µs if so. Changes close holes on their way when they need pages; nobody does once they need none.
+   * about 50 µs if so. Changes close holes on their way when they need pages; nobody does once they need none. Not while
+   * much has expired and waits to be removed: what would be moved may go next, and most holes come to be whole pages.
    */
-  compactAhead(shard: Shard): void {
-    if (!isFragmented(shard)) return;
+  compactAhead(shard: Shard, nowMs: number): void {
+    if (!isFragmented(shard) || this.isDue(shard, nowMs - SWEEP_WAIT_MS)) return;
     lock.lockChange(shard.words);
     this.#compact(shard, MOVES_AHEAD);
     lock.unlockChange(shard.words);
@@ -391,7 +394,8 @@ export class Store {
     if (!this.isDue(shard, nowMs)) return 0;
     lock.lockChange(shard.words);
     const removed = sweepExpired(shard, entriesMax, nowMs);
-    this.unlockChange(shard);
+    // Not `unlockChange()`: records of a page that is being emptied are not moved meanwhile, see `compactAhead()`.
+    lock.unlockChange(shard.words);
     return removed;
   }
 

@@ -1,6 +1,6 @@
 // What is foretold of expiry against what was stored: counted whole, and estimated from a sample.
 import assert from "node:assert/strict";
-import { countForecast, sampleForecast } from "../../src/commands/expiry_commands.ts";
+import { countForecast, forecastInSteps } from "../../src/commands/expiry_commands.ts";
 import {
   createForecastMemory,
   ForecastBoard,
@@ -8,9 +8,24 @@ import {
   HORIZON_NAMES,
   HORIZONS_S,
 } from "../../src/expiry_forecast.ts";
+import { FORECAST_PARTS } from "../../src/limits.ts";
+import type { Store } from "../../src/store/store.ts";
 import { openStore, randomFrom } from "../support/store_access.ts";
 
 const NOW_MS = 1_700_000_000_000;
+
+/** All steps of an estimate; `between` is called after each. */
+function sampleForecast(
+  store: Store,
+  nowMs: number,
+  startPart: number,
+  between: () => void = () => {},
+): ForecastCounts {
+  for (const steps = forecastInSteps(store, nowMs, startPart);; between()) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+}
 
 function keysOf(counts: ForecastCounts): number[] {
   return counts.told().map(({ keys }) => keys);
@@ -47,14 +62,14 @@ Deno.test("countForecast() counts every key that expires within each time, and i
   assert.deepEqual(keysOf(later), HORIZONS_S.map(() => 48_000));
 });
 
-Deno.test("sampleForecast() is exact where keys are few, wherever it begins", () => {
+Deno.test("forecastInSteps() is exact where keys are few, wherever it begins", () => {
   const { access, expected } = filled(1_000);
   for (const startPart of [0, 0.3, 0.999]) {
     assert.deepEqual(keysOf(sampleForecast(access.store, NOW_MS, startPart)), expected);
   }
 });
 
-Deno.test("sampleForecast() comes near from a sample of many keys", () => {
+Deno.test("forecastInSteps() comes near from a sample of many keys", () => {
   const { access, expected } = filled(200_000);
   const random = randomFrom(5);
   for (let round = 0; round < 10; round++) {
@@ -68,7 +83,20 @@ Deno.test("sampleForecast() comes near from a sample of many keys", () => {
   }
 });
 
-Deno.test("sampleForecast() and countForecast() of a store without a TTL are zero", async () => {
+Deno.test("forecastInSteps() stops often enough, and the store may change meanwhile", () => {
+  const { access, expected } = filled(20_000);
+  let steps = 0;
+  const counts = sampleForecast(access.store, NOW_MS, 0.3, () => {
+    for (let i = 0; i < 20; i++) access.remove(`${steps * 20 + i}`);
+    steps++;
+  });
+  assert.ok(steps >= access.store.shards.length * FORECAST_PARTS, `${steps} steps`);
+  const keys = keysOf(counts), last = expected.at(-1)!;
+  assert.ok(keys.every((count, i) => i === 0 || count >= keys[i - 1]), `${keys}`);
+  assert.ok(keys.at(-1)! > last * 0.6 && keys.at(-1)! < last * 1.2, `${keys} of ${expected}`);
+});
+
+Deno.test("forecastInSteps() and countForecast() of a store without a TTL are zero", async () => {
   const access = openStore();
   for (let i = 0; i < 1000; i++) access.put(`${i}`, new Uint8Array(8));
   assert.deepEqual(keysOf(sampleForecast(access.store, NOW_MS, 0.5)), [0, 0, 0, 0, 0]);

@@ -2,10 +2,13 @@
 import assert from "node:assert/strict";
 import { ExpirySweeper } from "../../src/commands/expiry_sweeper.ts";
 import {
+  EXPIRY_IDLE_MS,
   EXPIRY_LOOK_MS,
   EXPIRY_LOOK_MS_MIN,
-  EXPIRY_REST_MS_MIN,
+  EXPIRY_REST_MS,
+  EXPIRY_SLICE_BUSY_MS_MAX,
   EXPIRY_SLICE_MS_MAX,
+  EXPIRY_SLICE_MS_MIN,
 } from "../../src/limits.ts";
 import { COUNTER, COUNTERS } from "../../src/metrics.ts";
 import { ProcessState } from "../../src/settings.ts";
@@ -13,7 +16,7 @@ import { openStore } from "../support/store_access.ts";
 
 const START_MS = 1_700_000_000_000;
 /** What each look at the clock costs here, so that slices end. */
-const LOOK_COST_MS = 0.05;
+const LOOK_COST_MS = 0.005;
 
 function open(workerIndex = 0, workerCount = 1) {
   const access = openStore({ shardCount: 4, maxmemoryBytes: 2 ** 24 });
@@ -24,6 +27,7 @@ function open(workerIndex = 0, workerCount = 1) {
   };
   const counters = new Float64Array(COUNTERS.length), slices: number[] = [];
   const time = { nowMs: START_MS, elapsedMs: 0 };
+  const turnEnds: (() => void)[] = [];
   const sweeper = new ExpirySweeper({
     store: access.store,
     settings,
@@ -32,15 +36,35 @@ function open(workerIndex = 0, workerCount = 1) {
     workerCount,
     nowMs: () => time.nowMs,
     elapsedMs: () => time.elapsedMs += LOOK_COST_MS,
+    onTurnEnd: (callback) => turnEnds.push(callback),
     onSlice: (tookMs) => slices.push(tookMs),
   });
+  /** A batch of one command, as a connection runs it. */
+  const batch = () => {
+    counters[COUNTER.commands]++;
+    if (sweeper.isWaiting) sweeper.runBetween();
+  };
+  /** The end of a turn of the event loop. */
+  const endTurn = () => turnEnds.splice(0).forEach((each) => each());
   const entries = () => access.store.entryCounts(0).entries;
   const fill = (count: number, expiresAtMs: number) => {
     for (let i = 0; i < count; i++) {
       assert.ok(access.put(`${expiresAtMs} ${i}`, new Uint8Array(8), { expiresAtMs }));
     }
   };
-  return { access, settings, counters, slices, time, sweeper, entries, fill };
+  return {
+    access,
+    settings,
+    counters,
+    slices,
+    time,
+    sweeper,
+    entries,
+    fill,
+    turnEnds,
+    batch,
+    endTurn,
+  };
 }
 
 Deno.test("slice() rests until the earliest moment that something expires, within its bounds", () => {
@@ -57,48 +81,120 @@ Deno.test("slice() rests until the earliest moment that something expires, withi
   assert.equal(counters[COUNTER.expiryLateMsMaxNow], 3);
 });
 
-Deno.test("slice() ends in time with work left, and rests by the effort while commands come", () => {
-  const { settings, time, sweeper, entries, fill, counters, slices } = open();
-  fill(40_000, START_MS + 1);
+/** A store with more than the first slice removes, after that slice; commands come. */
+function openWaiting() {
+  const opened = open(), { fill, time, batch, sweeper } = opened;
+  fill(60_000, START_MS + 1);
   time.nowMs += 2;
-  const rests: number[] = [], efforts = [1, 5, 10];
-  for (const effort of efforts) {
-    settings.activeExpireEffort = effort;
-    counters[COUNTER.commands]++;
-    rests.push(sweeper.slice());
+  batch();
+  assert.equal(sweeper.slice(), EXPIRY_REST_MS);
+  assert.ok(sweeper.isWaiting);
+  return opened;
+}
+
+/** Lets time pass until a batch asks for a slice; gives how long that took, in ms. */
+function untilAsked({ time, batch, turnEnds }: ReturnType<typeof open>): number {
+  const fromMs = time.elapsedMs;
+  for (; turnEnds.length === 0; time.elapsedMs += 0.001) {
+    assert.ok(time.elapsedMs - fromMs < 10, "no batch asked for a slice");
+    batch();
   }
-  assert.ok(entries() > 30_000 && entries() < 40_000, `${entries()} are left`);
-  efforts.forEach((effort, i) => {
-    const part = Math.min(0.5, 0.11 + 0.04 * effort);
-    assert.ok(Math.abs(rests[i] - slices[i] * (1 / part - 1)) < 1e-6, `effort ${effort}`);
-    assert.ok(rests[i] > EXPIRY_REST_MS_MIN - 1e-6, "a timer can wake so soon");
-    assert.ok(slices[i] < EXPIRY_SLICE_MS_MAX + 3 * LOOK_COST_MS);
-  });
-  assert.ok(slices[0] < 0.5 && slices[0] < slices[1] && slices[1] < slices[2], `${slices}`);
-  assert.equal(counters[COUNTER.expirySlicesCut], 3);
+  return time.elapsedMs - fromMs;
+}
+
+Deno.test("runBetween() asks for a slice when the last one's rest is over, by the effort", () => {
+  const opened = openWaiting(), { settings, slices, endTurn, entries, counters } = opened;
+  for (const effort of [1, 5, 9]) {
+    settings.activeExpireEffort = effort;
+    for (let turn = 0; turn < 2; turn++) {
+      untilAsked(opened);
+      endTurn(), endTurn();
+    }
+    const part = 0.13 + 0.04 * effort, restMs = slices.at(-1)! * (1 / part - 1);
+    const tookMs = untilAsked(opened);
+    assert.ok(
+      Math.abs(tookMs - restMs) < 3 * LOOK_COST_MS,
+      `effort ${effort}: ${tookMs} ${restMs}`,
+    );
+    endTurn(), endTurn();
+  }
+  assert.ok(slices.every((ms) => ms >= EXPIRY_SLICE_MS_MIN && ms < EXPIRY_SLICE_MS_MIN + 0.1));
+  assert.equal(counters[COUNTER.expirySlicesCut], slices.length);
+  assert.ok(entries() > 30_000 && entries() < 60_000, `${entries()} are left`);
 });
 
-Deno.test("slice() rests less when it is far behind, and less again when memory is short", () => {
-  const { access, time, sweeper, fill, counters, slices } = open();
-  fill(60_000, START_MS + 1);
-  const rest = (nowMs: number) => {
+Deno.test("a slice waits for a turn without a command, and not for ever", () => {
+  const opened = openWaiting(), { slices, batch, endTurn, turnEnds, time } = opened;
+  untilAsked(opened);
+  endTurn();
+  assert.equal(slices.length, 1, "the turn that asked is no sign");
+  for (let turn = 0; turn < 5; turn++) {
+    batch();
+    endTurn();
+  }
+  assert.equal(slices.length, 1, "each turn brought a command");
+  assert.equal(turnEnds.length, 1, "it is asked for once");
+  endTurn();
+  assert.equal(slices.length, 2);
+  const restMs = untilAsked(opened);
+  endTurn();
+  time.elapsedMs += restMs;
+  batch();
+  endTurn();
+  assert.equal(slices.length, 3);
+  assert.ok(slices[2] > 1.5 * slices[1] && slices[2] < 3 * slices[1], `${slices}`);
+});
+
+Deno.test("slice() does what no batch has asked for, and nothing while batches do", () => {
+  const opened = openWaiting(), { sweeper, slices, time, batch } = opened;
+  batch();
+  assert.equal(sweeper.slice(), EXPIRY_REST_MS);
+  assert.equal(slices.length, 1);
+  time.elapsedMs += EXPIRY_REST_MS;
+  assert.equal(sweeper.slice(), EXPIRY_REST_MS);
+  assert.equal(slices.length, 2);
+  assert.ok(slices[1] < EXPIRY_SLICE_BUSY_MS_MAX + 0.1);
+});
+
+Deno.test("the rests are shorter when the sweep is far behind, and shorter again when memory is short", () => {
+  const opened = openWaiting(), { access, time, slices, endTurn } = opened;
+  const part = (nowMs: number) => {
     time.nowMs = nowMs;
-    counters[COUNTER.commands]++;
-    const restMs = sweeper.slice();
-    return 1 / (restMs / slices.at(-1)! + 1);
+    for (let turn = 0; turn < 2; turn++) {
+      untilAsked(opened);
+      endTurn(), endTurn();
+    }
+    return 1 / (untilAsked(opened) / slices.at(-1)! + 1);
   };
-  assert.ok(Math.abs(rest(START_MS + 500) - 0.15) < 1e-6);
-  assert.ok(Math.abs(rest(START_MS + 1500) - 0.3) < 1e-6);
+  const isNear = (one: number, other: number) => assert.ok(Math.abs(one - other) < 0.03, `${one}`);
+  isNear(part(START_MS + 500), 0.17);
+  isNear(part(START_MS + 2000), 0.34);
   access.store.account.limitBytes = access.store.account.usedBytes;
-  assert.ok(Math.abs(rest(START_MS + 1600) - 0.5) < 1e-6);
+  isNear(part(START_MS + 2100), 0.5);
 });
 
-Deno.test("slice() takes longer and does not rest while no command comes", () => {
-  const { time, sweeper, fill, slices } = open();
-  fill(60_000, START_MS + 1);
-  time.nowMs += 2;
+Deno.test("slice() takes longer and does not rest once no command has come for a while", () => {
+  const { sweeper, slices, time } = openWaiting();
+  time.elapsedMs += EXPIRY_IDLE_MS;
   assert.equal(sweeper.slice(), 0);
-  assert.ok(slices[0] >= EXPIRY_SLICE_MS_MAX);
+  assert.ok(slices[1] >= EXPIRY_SLICE_MS_MAX);
+});
+
+Deno.test("an asked slice is not done once there is nothing left, or the sweep is switched off", () => {
+  const opened = openWaiting(),
+    { access, settings, slices, endTurn, turnEnds, sweeper, time } = opened;
+  untilAsked(opened);
+  settings.isActiveExpire = false;
+  endTurn(), endTurn();
+  assert.equal(slices.length, 1);
+  assert.equal(turnEnds.length, 0);
+  assert.equal(sweeper.slice(), EXPIRY_LOOK_MS);
+  assert.equal(sweeper.isWaiting, false);
+  settings.isActiveExpire = true;
+  access.store.flush(-1);
+  time.elapsedMs += EXPIRY_REST_MS;
+  assert.equal(sweeper.slice(), EXPIRY_LOOK_MS);
+  assert.equal(sweeper.isWaiting, false);
 });
 
 Deno.test("slice() leaves all as it is while it is switched off, and while the log is loaded", () => {
@@ -144,6 +240,7 @@ function withStore(
     workerCount: 3,
     nowMs: () => time.nowMs,
     elapsedMs: () => time.elapsedMs,
+    onTurnEnd: () => {},
     onSlice: () => {},
   });
   return { sweeper };

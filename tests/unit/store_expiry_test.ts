@@ -218,3 +218,26 @@ Deno.test("an entry that never expires costs 8 bytes less than one that does", (
   assert.ok(bytes[1] - bytes[0] > 7.5 && bytes[1] - bytes[0] < 9, `${bytes}`);
   assert.ok(bytes[0] < 90, `${bytes}`);
 });
+
+Deno.test("compactAhead() leaves records where they are while much has expired, and moves them afterwards", () => {
+  const access = openStore({ shardCount: 1, maxmemoryBytes: 2 ** 24 }), { store } = access;
+  const shard = store.shards[0], value = new Uint8Array(64), stormMs = START_MS + 1;
+  const count = 12_000;
+  for (let i = 0; i < count; i++) {
+    // A third of each page stays, a third has been deleted, a third expires.
+    assert.ok(access.put(`key ${i}`, value, { expiresAtMs: i % 3 === 2 ? stormMs : 0 }));
+  }
+  for (let i = 1; i < count; i += 3) access.remove(`key ${i}`);
+  const moved = () => store.totals().recordsMoved, before = moved();
+  store.compactAhead(shard, stormMs + 1000);
+  assert.equal(moved(), before, "a second behind");
+  store.compactAhead(shard, stormMs + 1);
+  assert.ok(moved() > before, "what expired just now is no storm");
+  const between = moved();
+  sweepAll(access, stormMs + 1000);
+  assert.equal(moved(), between, "nor does the sweep move any");
+  store.compactAhead(shard, stormMs + 1000);
+  assert.ok(moved() > between);
+  assert.equal(entryCount(access), count / 3);
+  checkInvariants(store);
+});

@@ -180,7 +180,7 @@ export class Evictor {
     this.#tendAhead(shard);
     const state = this.#store.eviction[shard.number].words;
     rejuvenateClocks(shard, state, this.#store.accessClock.tick);
-    this.#store.compactAhead(shard);
+    this.#store.compactAhead(shard, this.#nowMs);
     if (this.policy === NO_EVICTION) return false;
     const words = shard.words, { account } = this.#store;
     const isShort = () =>
