@@ -7,57 +7,19 @@ import { DONE, type Engine, PARKED } from "../engine.ts";
 import { LARGE_PIECE_BYTES, REPLY_CHUNK_BYTES, REQUEST_OVERHEAD_BYTES_MAX } from "../limits.ts";
 import { COUNTER } from "../metrics.ts";
 import { fillPieces } from "../piecewise_bytes.ts";
-import type { ReplyBuffer } from "../protocol/reply_buffer.ts";
-import type { ReplyWriter } from "../protocol/reply_writer.ts";
 import { type RequestBatch, STYLE_TEXT } from "../protocol/request_batch.ts";
-import { type ParseLimits, parseRequests } from "../protocol/request_parser.ts";
+import { parseRequests } from "../protocol/request_parser.ts";
 import type { StagedBlock } from "../store/store.ts";
 import { ClientSession, type SessionStart } from "./client_session.ts";
-import { type ByteSink, type OutputListener, OutputQueue, type QueuePool } from "./output_queue.ts";
-import { type LargeBuffers, ReadBuffer } from "./read_buffer.ts";
-import type { ReplyGate } from "./reply_gate.ts";
+import type { ConnectionHost, Socket } from "./connection_host.ts";
+import { type OutputListener, OutputQueue } from "./output_queue.ts";
+import { ReadBuffer } from "./read_buffer.ts";
 
 /** A write that is under way holds a whole chunk of the pool: below two of them nobody holds too much. */
 const OUTPUT_BYTES_GRANTED = 2 * REPLY_CHUNK_BYTES;
 
 /** Replies that are gathered before they are handed over, in chunks; one read can ask for hundreds of MiB. */
 const CHUNKS_GATHERED_MAX = 16;
-
-/** The socket, as far as a connection needs it. */
-export interface Socket extends ByteSink {
-  read(into: Uint8Array): Promise<number | null>;
-  close(): void;
-}
-
-/** Work that may be done in pieces between two batches. */
-export interface Chore {
-  readonly isWaiting: boolean;
-  /** Does a piece that holds nobody up for long, or none. */
-  runBetween(): void;
-}
-
-/** What all connections of a worker share. */
-export interface ConnectionHost {
-  readonly engine: Engine;
-  readonly batch: RequestBatch;
-  readonly out: ReplyBuffer;
-  readonly resp: ReplyWriter;
-  readonly text: ReplyWriter;
-  readonly pool: QueuePool;
-  readonly largeBuffers: LargeBuffers;
-  readonly counters: Float64Array;
-  /** Holds replies back until the log has what they tell of; null without a log. */
-  readonly gate: ReplyGate | null;
-  readonly chore: Chore;
-  /** Plain fields, because the parser looks at them for each argument; set for each client's turn. */
-  readonly limits: { -readonly [Name in keyof ParseLimits]: ParseLimits[Name] };
-  /** Bytes that this worker's clients may have waiting in all, in replies or in unfinished requests. */
-  bufferBytesMax(): number;
-  clientOutputBytesMax(): number;
-  valueBytesMax(): number;
-  onClosed(connection: Connection): void;
-  log(text: string, connection: Connection): void;
-}
 
 export class Connection extends ClientSession implements OutputListener {
   readonly id: number;

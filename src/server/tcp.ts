@@ -26,7 +26,8 @@ import type { Settings } from "../settings.ts";
 import { ReplyChunkPool } from "./chunk_pool.ts";
 import { LargeBuffers } from "./read_buffer.ts";
 import type { ReplyGate } from "./reply_gate.ts";
-import { type Chore, Connection, type ConnectionHost } from "./connection.ts";
+import { Connection } from "./connection.ts";
+import type { Chore, ConnectionHost } from "./connection_host.ts";
 
 const INLINE_REPLIES = {
   auto: INLINE_REPLY_AUTO,
