@@ -8,7 +8,7 @@ import {
   COMPRESS_QUEUE_BYTES_MAX,
   COMPRESS_QUEUE_MAX,
 } from "../limits.ts";
-import { fillPieces, joinPieces } from "../piecewise_bytes.ts";
+import { fillPieces } from "../piecewise_bytes.ts";
 import type { Settings } from "../settings.ts";
 import {
   compressed,
@@ -83,7 +83,7 @@ export class Compressor {
     }
     store.unlockReading(shard);
     if (ref === 0) return;
-    if (pin !== null) plain = joinPieces(pin, 0, pin.lengthBytes);
+    if (pin !== null) plain = compressed.blockCopy(pin);
     const stored = compressValue(plain, INLINE_VALUE_BYTES_MAX);
     if (stored !== null) {
       store.lockChange(shard);
