@@ -43,6 +43,8 @@ export interface Config {
   readonly ttlRules: readonly TtlRule[];
   readonly ttlJitterPercent: number;
   readonly activeExpireEffort: number;
+  /** 0: no value is compressed. */
+  readonly compressMinBytes: number;
   readonly clientsMax: number;
   readonly keyBytesMax: number;
   readonly valueBytesMax: number;
@@ -183,6 +185,7 @@ function toConfig(
     ttlRules: values["ttl-rule"] ?? [],
     ttlJitterPercent: values["ttl-jitter"],
     activeExpireEffort: values["active-expire-effort"],
+    compressMinBytes: values["compress-min-bytes"],
     clientsMax: values["max-clients"],
     keyBytesMax: values["max-key-bytes"],
     valueBytesMax: values["max-value-bytes"],

@@ -8,6 +8,7 @@ import {
   LFU_DECAY_BY_TURNOVER,
   LFU_LOG_FACTOR_START,
 } from "./eviction_policies.ts";
+import { COMPRESS_BYTES_MAX, COMPRESS_BYTES_MIN } from "./limits.ts";
 import { parseMemorySize } from "./memory_size.ts";
 import { parseTtlRules, TTL_RULES_MAX } from "./ttl_rules.ts";
 
@@ -185,6 +186,12 @@ export const FLAGS = {
     ...wholeNumber("<effort>", 1, 10),
     fallback: "1",
     help: "how much of a busy worker's time may go into removing expired keys",
+  },
+  "compress-min-bytes": {
+    ...memorySize(COMPRESS_BYTES_MIN, COMPRESS_BYTES_MAX, "from 512 to 64kb", true),
+    fallback: "0",
+    help:
+      "compress values from this length up to 64kb, where that wins an eighth; 0 compresses none",
   },
   "max-clients": {
     ...wholeNumber("<count>", 1, CLIENTS_MAX_BOUND),

@@ -17,7 +17,13 @@ import {
   LFU_DECAY_AUTO,
   LFU_DECAY_BY_TURNOVER,
 } from "./eviction_policies.ts";
-import { COMPACT_BYTES_MIN, COMPACT_PERCENT, SLOW_LOG_ENTRIES_MAX } from "./limits.ts";
+import {
+  COMPACT_BYTES_MIN,
+  COMPACT_PERCENT,
+  COMPRESS_BYTES_MAX,
+  COMPRESS_BYTES_MIN,
+  SLOW_LOG_ENTRIES_MAX,
+} from "./limits.ts";
 import { parseMemorySize } from "./memory_size.ts";
 import { type Settings } from "./settings.ts";
 import { formatTtlRules } from "./ttl_rules.ts";
@@ -227,6 +233,15 @@ export function listParameters(
       flag: "active-expire-effort",
       get: () => String(settings.activeExpireEffort),
       set: (text) => setNumber(text, 1, 10, (effort) => settings.activeExpireEffort = effort),
+    },
+    {
+      name: "compress-min-bytes",
+      flag: "compress-min-bytes",
+      get: () => String(settings.compressMinBytes),
+      set: (text) => {
+        const apply = (bytes: number) => settings.compressMinBytes = bytes;
+        return setMemory(text, COMPRESS_BYTES_MIN, COMPRESS_BYTES_MAX, apply, true);
+      },
     },
     // Times are always kept: they cost nothing that can be measured.
     only("latency-tracking", "yes", "argument(s) must be one of the following: yes"),

@@ -30,6 +30,7 @@ import {
   HLD_TEXT_BYTES_MAX,
   KEYS_PER_GROUP,
   PAUSE_LOOK_MS,
+  PLAIN_ROUNDS_MAX,
   READ_GROUP_TRIES_MAX,
   READ_TRIES_MAX,
   READS_PER_GROUP,
@@ -291,6 +292,7 @@ export class Engine {
       if (isEnding) break;
     }
     if (effects !== null) effects.settle();
+    if (c.compressor.count !== 0) c.compressor.run();
     const ran = next - from;
     accounts.end(session, batch, this.#rowOf, from, next, this.clock.readWallMs);
     if (this.silent.out.position > 0 || this.silent.out.segments.length > 0) {
@@ -421,6 +423,10 @@ export class Engine {
     c.reply.rewind();
     c.hits = hits;
     c.misses = misses;
+    if (c.plainValues.isAsked) {
+      if (group > 0 && store.confirmReads(shards, begun, group)) c.plainValues.expand();
+      else c.plainValues.forget();
+    }
     for (let command = first; command < next; command++) {
       c.first = batch.commandArg[command];
       c.argCount = batch.commandArg[command + 1] - c.first;
@@ -428,6 +434,7 @@ export class Engine {
       if (notesLookups) this.#lookups.note(command - first, c);
     }
     if (notesLookups) this.#lookups.countCommands(batch, this.#rowOf, first, next, hits, misses);
+    if (!c.plainValues.isEmpty) c.plainValues.forget();
     return next;
   }
 
@@ -454,7 +461,28 @@ export class Engine {
   }
 
   #read(row: CommandRow): void {
-    const c = this.#context, store = this.store;
+    const c = this.#context, values = c.plainValues, hits = c.hits, misses = c.misses;
+    this.#readOnce(row);
+    for (let rounds = 1; values.isAsked; rounds++) {
+      this.#expandAsked(rounds, hits, misses);
+      this.#readOnce(row);
+    }
+    values.isAtOnce = false;
+  }
+
+  /** Compressed values that a read asked for are decompressed, and its reply is taken back: it runs again. */
+  #expandAsked(rounds: number, hits: number, misses: number): void {
+    const c = this.#context;
+    c.plainValues.expand();
+    c.reply.rewind();
+    c.hits = hits;
+    c.misses = misses;
+    // Somebody writes it all the time.
+    if (rounds >= PLAIN_ROUNDS_MAX) c.plainValues.isAtOnce = true;
+  }
+
+  #readOnce(row: CommandRow): void {
+    const c = this.#context, store = this.store, values = c.plainValues;
     const shard = store.shardOf(c.batch.argHash[c.first + row.firstKey]);
     const hits = c.hits, misses = c.misses;
     c.reply.mark();
@@ -464,9 +492,10 @@ export class Engine {
       if ((begun & 1) === 0) {
         row.run(c);
         if (store.confirmRead(shard, begun)) {
-          if (!c.needsLock) return;
+          if (!c.needsLock || values.isAsked) return;
           break;
         }
+        if (values.isAsked) values.forgetAsked();
         this.metrics.counters[COUNTER.readRetries]++;
         store.noteRetry(shard);
         c.reply.rewind();
@@ -507,15 +536,14 @@ export class Engine {
     ) return next;
     c.isOutOfMemory = false;
     c.needsBlock = 0;
+    c.prepare = null;
     store.lockChange(shard);
     c.isLocked = true;
     let group = 1;
     for (;; group++) {
       c.reply.mark();
       this.#runGroup(row);
-      if (c.isOutOfMemory && c.needsBlock === 0 && c.needsLogBytes === 0) {
-        this.#runWithRoom(row, shard);
-      }
+      if (c.isOutOfMemory && isShortOfMemory(c)) this.#runWithRoom(row, shard);
       // What is staged stands for an argument of this command: the next one must not take it for its own.
       if (c.isOutOfMemory || !c.staging.isEmpty) break;
       if (group === CHANGES_PER_GROUP || next === count) break;
@@ -531,7 +559,7 @@ export class Engine {
     this.metrics.counters[COUNTER.writeGroups]++;
     this.metrics.counters[COUNTER.writesGrouped] += group;
     if (c.isOutOfMemory) {
-      const isStarved = this.#room.evictor.isStarved && c.needsBlock === 0 && c.needsLogBytes === 0;
+      const isStarved = this.#room.evictor.isStarved && isShortOfMemory(c);
       if (isStarved && c.staging.isEmpty) {
         this.#isStarved = true;
         c.reply.rewind();
@@ -540,6 +568,7 @@ export class Engine {
       this.#changeAgain(row, shard);
     }
     c.staging.discard();
+    if (!c.plainValues.isEmpty) c.plainValues.forget();
     return next;
   }
 
@@ -555,7 +584,7 @@ export class Engine {
       c.reply.rewind();
       c.isOutOfMemory = false;
       this.#runGroup(row);
-      if (!c.isOutOfMemory || c.needsBlock !== 0 || c.needsLogBytes !== 0) return;
+      if (!c.isOutOfMemory || !isShortOfMemory(c)) return;
     }
   }
 
@@ -589,6 +618,8 @@ export class Engine {
         c.staging.discard();
         if (!c.stageResult(row.firstKey)) break;
         c.needsBlock = 0;
+      } else if (c.prepare !== null) {
+        if (!this.#prepared()) break;
       } else if (c.needsLogBytes !== 0) {
         if (!this.#room.admitMore()) break;
       } else if (!this.#room.reclaimBeside(row)) break;
@@ -601,8 +632,16 @@ export class Engine {
       this.#effects?.publish();
       store.unlockChange(shard);
     }
+    c.prepare = null;
     c.needsLogBytes = 0;
     if (c.isOutOfMemory) this.#room.refuse();
+  }
+
+  /** Does what a change wants done without lock before it runs again; false: in vain. */
+  #prepared(): boolean {
+    const c = this.#context, prepare = c.prepare!;
+    c.prepare = null;
+    return prepare();
   }
 
   // ---- several keys ---------------------------------------------------------------------------------
@@ -632,9 +671,21 @@ export class Engine {
   }
 
   #readGroup(row: CommandRow, from: number, to: number): void {
+    const c = this.#context, values = c.plainValues;
+    const hits = c.hits, misses = c.misses, count = c.count;
+    this.#readGroupOnce(row, from, to);
+    for (let rounds = 1; values.isAsked; rounds++) {
+      this.#expandAsked(rounds, hits, misses);
+      c.count = count;
+      this.#readGroupOnce(row, from, to);
+    }
+    if (this.#accounts.notesLookups) this.#lookups.countKeys(c, row, from, to, hits, misses);
+    if (!values.isEmpty) values.forget();
+  }
+
+  #readGroupOnce(row: CommandRow, from: number, to: number): void {
     const c = this.#context, store = this.store, begun = this.#shardBegun;
     const hits = c.hits, misses = c.misses, count = c.count;
-    const { notesLookups } = this.#accounts;
     // The first keys of the batch were loaded ahead; a long command's other groups are when their turn comes.
     if (c.first + to > this.#ahead.loadedTo) {
       this.#ahead.loadGroup(c.batch, row, c.first, from, to);
@@ -658,10 +709,9 @@ export class Engine {
             store.noteRetry(store.shards[i]);
           }
         }
-        if (isWhole && !c.needsLock) {
-          if (notesLookups) this.#lookups.countKeys(c, row, from, to, hits, misses);
-          return;
-        }
+        if (isWhole && !c.needsLock) return;
+        // Under the lock it is asked for again, with all the others.
+        if (c.plainValues.isAsked) c.plainValues.forgetAsked();
         this.metrics.counters[COUNTER.readRetries]++;
         c.reply.rewind();
         c.hits = hits;
@@ -683,7 +733,6 @@ export class Engine {
     for (let i = 0; i < begun.length; i++) {
       if (this.#shardRound[i] === round) store.unlockReading(store.shards[i]);
     }
-    if (notesLookups) this.#lookups.countKeys(c, row, from, to, hits, misses);
   }
 
   #eachKey(row: CommandRow, from: number, to: number): void {
@@ -720,6 +769,7 @@ export class Engine {
     const round = this.#markShards(row, row.firstKey, last);
     if (c.targetIndex !== 0) this.#shardRound[c.targetHash & this.store.shardMask] = round;
     c.reply.mark();
+    c.prepare = null;
     for (let tries = 0; tries < CHANGE_TRIES_MAX; tries++) {
       c.isOutOfMemory = false;
       c.needsBlock = 0;
@@ -731,10 +781,8 @@ export class Engine {
         c.staging.discard();
         if (!c.stageResult(c.needsBlock)) break;
       } else if (c.prepare !== null) {
-        const prepare = c.prepare;
-        c.prepare = null;
         c.staging.discard();
-        if (!prepare()) break;
+        if (!this.#prepared()) break;
       } else if (!(c.needsLogBytes !== 0 ? this.#room.admitMore() : this.#room.reclaim())) break;
       c.reply.rewind();
     }
@@ -745,6 +793,7 @@ export class Engine {
     c.needsLogBytes = 0;
     if (c.isOutOfMemory) this.#room.refuse();
     c.staging.discard();
+    if (!c.plainValues.isEmpty) c.plainValues.forget();
     c.targetIndex = 0;
   }
 
@@ -771,6 +820,11 @@ export class Engine {
       if (this.#shardRound[i] === round) this.store.unlockChange(this.store.shards[i]);
     }
   }
+}
+
+/** Whether a change that did not end lacks memory, and nothing else that would have to be done first. */
+function isShortOfMemory({ needsBlock, needsLogBytes, prepare }: CommandContext): boolean {
+  return needsBlock === 0 && needsLogBytes === 0 && prepare === null;
 }
 
 /** Whether CLIENT PAUSE holds a command back: CLIENT itself always runs, or nobody could end it. */

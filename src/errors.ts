@@ -4,6 +4,7 @@ export const WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong k
 export const NOT_AN_INTEGER = "ERR value is not an integer or out of range";
 export const NO_OVERFLOW = "ERR increment or decrement would overflow";
 export const SYNTAX = "ERR syntax error";
+export const VALUE_DAMAGED = "ERR the compressed value of this key is damaged";
 export const OUT_OF_MEMORY = "OOM command not allowed when used memory > 'maxmemory'.";
 /** The log cannot be written: Redis's words for its own. */
 export function logFailed(reason: string): string {

@@ -244,3 +244,17 @@ export const REMOVAL_BYTES_PER_COMMAND = 512;
 export const RANDOM_FIELDS_MAX = 1_000_000;
 /** A field's time to live ends before this moment, in the year 4199, as in Redis 8. */
 export const FIELD_EXPIRES_AT_MS_MAX = 2 ** 46 - 1;
+/** Shorter values are not compressed: a call of the codec costs 15 µs and more, and wins some hundred bytes. */
+export const COMPRESS_BYTES_MIN = 512;
+/** Nor are longer ones: decompressing so much takes about 0.2 ms, and what comes of it seldom fits into a record. */
+export const COMPRESS_BYTES_MAX = 65_536;
+/** A compressed value is shorter by this part at least. */
+export const COMPRESS_GAIN_MIN = 1 / 8;
+/** Values of one batch that are compressed after it; a command that stores more leaves the rest as they are. */
+export const COMPRESS_QUEUE_MAX = 16_384;
+/** And the bytes of their keys. */
+export const COMPRESS_QUEUE_BYTES_MAX = 4_194_304;
+/** Plain bytes that one command, or a group of its keys, may have of compressed values at once. */
+export const PLAIN_BYTES_PER_COMMAND = 134_217_728;
+/** Rounds of a read whose compressed value was another one each time; then it is read under the lock. */
+export const PLAIN_ROUNDS_MAX = 8;

@@ -103,12 +103,11 @@ function load(
   store: Store,
 ): Recovered["ok"] | null {
   const startMs = performance.now();
-  const { evictionPolicy, isAdmitting, lfuLogFactor, lfuDecayMinutes } = new Settings(
-    settingsMemory,
-  );
+  const { evictionPolicy, isAdmitting, lfuLogFactor, lfuDecayMinutes, compressMinBytes } =
+    new Settings(settingsMemory);
   setCounting(lfuLogFactor, lfuDecayMinutes, Date.now());
   const clockKind = clockKindOf(evictionPolicy, isAdmitting);
-  const loader = new EntryLoader(store, config.keyBytesMax, clockKind);
+  const loader = new EntryLoader(store, config.keyBytesMax, clockKind, compressMinBytes);
   store.accessClock.at(Date.now());
   // What has expired or is too much goes at the end: before, a later effect may say otherwise.
   store.account.limitBytes = LOAD_LIMIT_BYTES;

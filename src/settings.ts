@@ -14,7 +14,7 @@ export type ProcessState = typeof ProcessState[keyof typeof ProcessState];
 //
 //   line 0    int32    state, log level, clients max, idle timeout s, write timeout s, eviction policy, most
 //             fields of a hash that is called a listpack, and the longest name or value in bytes; admission,
-//             lfu log factor, lfu decay time min
+//             lfu log factor, lfu decay time min, shortest value that is compressed
 //   line 1    float64  maxmemory bytes, value bytes max, client output bytes max; from the end: what is slow
 //             for the slow log in µs, entries it keeps, what is slow for LATENCY in ms
 //   line 2    int64 last client id, int32 connected clients, int32 log lines on their way to main
@@ -39,6 +39,7 @@ const HASH_LISTPACK_BYTES_MAX = 7;
 const ADMISSION = 8;
 const LFU_LOG_FACTOR = 9;
 const LFU_DECAY_MINUTES = 10;
+const COMPRESS_MIN_BYTES = 11;
 const MAXMEMORY_BYTES = LINE_BYTES / 8;
 const VALUE_BYTES_MAX = MAXMEMORY_BYTES + 1;
 const CLIENT_OUTPUT_BYTES_MAX = MAXMEMORY_BYTES + 2;
@@ -86,6 +87,7 @@ export function createSettingsMemory(config: Config): SharedArrayBuffer {
   settings.logLevel = config.logLevel;
   settings.isActiveExpire = true;
   settings.activeExpireEffort = config.activeExpireEffort;
+  settings.compressMinBytes = config.compressMinBytes;
   settings.defaultTtlS = config.defaultTtlS;
   settings.ttlJitterPercent = config.ttlJitterPercent;
   settings.slowLogSlowerThanUs = SLOW_LOG_SLOWER_THAN_US_START;
@@ -253,6 +255,14 @@ export class Settings {
   }
   set activeExpireEffort(effort: number) {
     Atomics.store(this.#int32, ACTIVE_EXPIRE_EFFORT, effort);
+  }
+
+  /** Values from this length on are compressed, 0: none; a plain load, looked at for each that is long enough. */
+  get compressMinBytes(): number {
+    return this.#int32[COMPRESS_MIN_BYTES]!;
+  }
+  set compressMinBytes(bytes: number) {
+    Atomics.store(this.#int32, COMPRESS_MIN_BYTES, bytes);
   }
 
   /** Only what OBJECT ENCODING tells of a hash depends on these: fields, and bytes of a name or value. */

@@ -187,6 +187,7 @@ function start(message: StartMessage): void {
       snapshotSequence: () => ring.number("snapshotSequence"),
       store,
       keyBytesMax: config.keyBytesMax,
+      compressMinBytes: settings.compressMinBytes,
       clockKind: clockKindOf(settings.evictionPolicy, settings.isAdmitting),
       pause: () => new Promise((resolve) => setImmediate(resolve)),
     });

@@ -45,7 +45,7 @@ function bitfield(c: CommandContext): void {
     from = Math.min(from, Math.floor(offset / 8));
   }
   if (bytesMin > c.services.settings.valueBytesMax) return c.reply.error(BIT_OFFSET);
-  if (bytesMin > 0 && !c.openString(1, bytesMin)) return;
+  if (bytesMin > 0 ? !c.openString(1, bytesMin) : isThere && c.openRead() < 0) return;
   c.reply.array(operations.length);
   let hasChanged = false;
   for (const operation of operations) {

@@ -34,7 +34,7 @@ function bitop(c: CommandContext): void {
   if (operation === "NOT" && c.argCount !== 4) return c.reply.error(BITOP_NOT_KEYS);
   const sources: Source[] = [];
   for (let index = FIRST_SOURCE; index < c.argCount; index++) {
-    if (c.findForChange(index) !== 0 && !c.requireString()) return;
+    if (c.findForChange(index) !== 0 && (!c.requireString() || c.openRead() < 0)) return;
     sources.push(sourceFound(c));
   }
   c.findForChange(DESTINATION);
@@ -61,7 +61,7 @@ function bitop(c: CommandContext): void {
 function sourceFound(c: CommandContext): Source {
   if (c.ref === 0) return ABSENT;
   if (!record.isBlock(c.shard, c.ref)) {
-    return { value: new FlatBytes(c.piece(0, INLINE_VALUE_BYTES_MAX)), page: -1 };
+    return { value: new FlatBytes(c.piece(0, c.valueBytes)), page: -1 };
   }
   return { value: c.store.blockOf(c.shard, c.ref), page: record.blockPageOf(c.shard, c.ref) };
 }

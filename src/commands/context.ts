@@ -4,14 +4,15 @@
 // protocol. One context per worker, refilled for each command. Long, because every way to find, read and change a
 // string shares one key and one value that are filled anew; what handlers do with hashes is `c.hash`.
 import { INTEGER_BYTES_MAX, parseInteger, writeInteger } from "../number_format.ts";
-import { NOT_AN_INTEGER, WRONG_TYPE } from "../errors.ts";
+import { NOT_AN_INTEGER, OUT_OF_MEMORY, VALUE_DAMAGED, WRONG_TYPE } from "../errors.ts";
 import type { EffectSink } from "../log/effects.ts";
-import { APPEND_LOCKED_BYTES_MAX } from "../limits.ts";
+import { APPEND_LOCKED_BYTES_MAX, COMPRESS_BYTES_MIN } from "../limits.ts";
 import { joinPieces } from "../piecewise_bytes.ts";
 import type { ReplyWriter } from "../protocol/reply_writer.ts";
 import type { Session } from "../session.ts";
 import {
   type Block,
+  compressed,
   entries,
   INLINE_VALUE_BYTES_MAX,
   type KeyRange,
@@ -25,8 +26,10 @@ import {
 } from "../store/store.ts";
 import { TtlPolicy } from "../ttl_policy.ts";
 import { CommandArguments } from "./command_arguments.ts";
+import { Compressor } from "./compressor.ts";
 import { HashAccess } from "./hash_access.ts";
 import { PinnedRange } from "./pinned_range.ts";
+import { PlainValues } from "./plain_values.ts";
 import type { Services } from "./services.ts";
 import { type Staged, Staging } from "./staging.ts";
 import type { TransactionRunner } from "./transaction_runner.ts";
@@ -80,6 +83,9 @@ export class CommandContext extends CommandArguments {
   afterUnlock: (() => void) | null = null;
   /** Large values of this command, in blocks already. */
   readonly staging: Staging;
+  /** Compressed values that it reads, and those that it has stored and that may be compressed afterwards. */
+  readonly plainValues = new PlainValues();
+  readonly compressor: Compressor;
   /** What commands do with hashes. */
   readonly hash: HashAccess;
   /**
@@ -119,6 +125,7 @@ export class CommandContext extends CommandArguments {
   ) {
     super();
     this.staging = new Staging(store);
+    this.compressor = new Compressor(store, services.settings);
     this.hash = new HashAccess(this);
     this.#ttl = new TtlPolicy(services.config.ttlRules, services.settings);
   }
@@ -206,7 +213,38 @@ export class CommandContext extends CommandArguments {
 
   /** Length of the value found. */
   get valueBytes(): number {
+    if (record.isCompressed(this.shard, this.ref)) {
+      return compressed.plainBytesOf(this.shard, this.ref);
+    }
     return record.valueBytesOf(this.shard, this.ref);
+  }
+
+  /**
+   * The bytes of the compressed value found. Null: return without reply; the handler runs again when they are there, or
+   * the error is the reply.
+   */
+  #plain(): Uint8Array | null {
+    const values = this.plainValues;
+    if (this.isInTransaction) values.isAtOnce = true;
+    else if (values.isAtOnce && !this.isLocked) {
+      // What was read without a lock may be torn.
+      this.needsLock = true;
+      return null;
+    }
+    const found = values.of(this.shard, this.ref);
+    if (typeof found === "string") {
+      this.reply.error(found === "damaged" ? VALUE_DAMAGED : OUT_OF_MEMORY);
+      return null;
+    }
+    if (found !== null) return found;
+    if (!this.isLocked) this.needsLock = true;
+    // For changes.
+    this.isOutOfMemory = true;
+    this.prepare = () => {
+      values.expand();
+      return true;
+    };
+    return null;
   }
 
   /** The moment at which what was found expires, 0 for never. */
@@ -242,6 +280,11 @@ export class CommandContext extends CommandArguments {
   /** Replies with the value found. */
   replyValue(): void {
     const shard = this.shard;
+    if (record.isCompressed(shard, this.ref)) {
+      const plain = this.#plain();
+      if (plain !== null) this.reply.bulk(plain, 0, plain.length);
+      return;
+    }
     if (record.isBlock(shard, this.ref)) {
       if (this.isLocked) this.reply.bulkSource(this.store.pin(shard, this.ref));
       else this.needsLock = true;
@@ -255,6 +298,7 @@ export class CommandContext extends CommandArguments {
   /** A copy of the value found, blocks included; under the lock only if it may be a block. */
   valueCopy(): Uint8Array<ArrayBuffer> {
     const shard = this.shard, count = this.valueBytes;
+    if (record.isCompressed(shard, this.ref)) return new Uint8Array(this.#plain() ?? EMPTY);
     if (!this.#isBlockLocked()) {
       const start = record.valueStartOf(shard, this.ref);
       return shard.u8.slice(start, start + Math.min(count, INLINE_VALUE_BYTES_MAX)) as Uint8Array<
@@ -266,9 +310,10 @@ export class CommandContext extends CommandArguments {
 
   /**
    * Length of the string found, to be read with `piece()`; −1 if that has to be under the lock, where the handler
-   * runs again: return without reply. Torn lengths are cut to what lies in the view.
+   * runs again, or the value is compressed: return without reply. Torn lengths are cut to what lies in the view.
    */
   openRead(): number {
+    if (record.isCompressed(this.shard, this.ref)) return this.#plain()?.length ?? -1;
     if (!record.isBlock(this.shard, this.ref)) {
       return Math.min(this.valueBytes, INLINE_VALUE_BYTES_MAX);
     }
@@ -283,6 +328,9 @@ export class CommandContext extends CommandArguments {
     if (this.#isBlockLocked()) {
       return this.store.blockOf(shard, this.ref).piece(offset, bytesMax);
     }
+    if (record.isCompressed(shard, this.ref)) {
+      return (this.#plain() ?? EMPTY).subarray(offset, offset + bytesMax);
+    }
     const start = record.valueStartOf(shard, this.ref);
     const count = Math.min(bytesMax, this.valueBytes - offset, INLINE_VALUE_BYTES_MAX - offset);
     return shard.u8.subarray(start + offset, start + offset + count);
@@ -291,7 +339,7 @@ export class CommandContext extends CommandArguments {
   /** A byte of the value found, at `offset` below its length. */
   byteAt(offset: number): number {
     const shard = this.shard;
-    if (record.isBlock(shard, this.ref)) return this.piece(offset, 1)[0];
+    if (record.isElsewhere(shard, this.ref)) return this.piece(offset, 1)[0];
     return shard.u8[record.valueStartOf(shard, this.ref) + offset];
   }
 
@@ -349,6 +397,11 @@ export class CommandContext extends CommandArguments {
     const shard = this.shard;
     if (this.#isBlockLocked()) {
       this.reply.bulkSource(new PinnedRange(this.store.pin(shard, this.ref), from, to));
+      return;
+    }
+    if (record.isCompressed(shard, this.ref)) {
+      const plain = this.#plain();
+      if (plain !== null) this.reply.bulk(plain, from, to);
       return;
     }
     const start = record.valueStartOf(shard, this.ref);
@@ -465,7 +518,27 @@ export class CommandContext extends CommandArguments {
     if (this.effects !== null) {
       this.#tellString(keyIndex, expiresAtMs, value.view, value.start, value.end);
     }
+    if (value.end - value.start >= COMPRESS_BYTES_MIN) this.#noteStored(keyIndex, valueIndex);
     return true;
+  }
+
+  /** A string was stored, the argument `valueIndex`: it may be compressed once the locks are released. */
+  #noteStored(keyIndex: number, valueIndex: number): void {
+    this.compressor.note(this.#setKey(keyIndex), this.argLength(valueIndex));
+  }
+
+  /** The value that `findForChange()` found for the key at `keyIndex` is compressed: false, after asking for it to be plain. */
+  #isPlain(keyIndex: number): boolean {
+    const isDamaged = this.compressor.isDamaged;
+    this.compressor.isDamaged = false;
+    if (this.ref === 0 || !record.isCompressed(this.shard, this.ref)) return true;
+    if (isDamaged) {
+      this.reply.error(VALUE_DAMAGED);
+      return false;
+    }
+    this.isOutOfMemory = true;
+    this.prepare = () => this.compressor.expand(this.#setKey(keyIndex), this.staging, this.nowMs);
+    return false;
   }
 
   /** Stores a number in decimal; false: no memory, return without reply. */
@@ -481,6 +554,7 @@ export class CommandContext extends CommandArguments {
 
   /** Appends argument `valueIndex` to what `findForChange()` found; false: no memory. */
   append(keyIndex: number, valueIndex: number): boolean {
+    if (!this.#isPlain(keyIndex)) return false;
     const key = this.#setKey(keyIndex), value = this.#value, at = this.first + valueIndex;
     value.bytes = this.batch.bytes;
     value.view = this.batch.view;
@@ -535,6 +609,7 @@ export class CommandContext extends CommandArguments {
    * ends. Call `changed()` afterwards. False: no memory, return without reply.
    */
   openString(keyIndex: number, bytesMin: number): boolean {
+    if (!this.#isPlain(keyIndex)) return false;
     this.#isNew = this.ref === 0;
     const shard = this.shard, oldBytes = this.ref === 0 ? 0 : this.valueBytes;
     const growth = Math.max(0, bytesMin - oldBytes);
@@ -580,6 +655,7 @@ export class CommandContext extends CommandArguments {
    */
   putCopy(fromIndex: number, toIndex: number, expiresAtMs: number): boolean {
     if (this.type === TYPE_HASH) return this.hash.putCopy(toIndex, expiresAtMs);
+    if (!this.#isPlain(fromIndex)) return false;
     if (!record.isBlock(this.shard, this.ref)) {
       return this.putBytes(toIndex, this.valueCopy(), expiresAtMs);
     }
@@ -602,6 +678,7 @@ export class CommandContext extends CommandArguments {
     }
     entries.linkPrepared(shard, key, made, block, this.accessClock);
     if (this.effects !== null) this.effects.put(shard.number, key);
+    this.compressor.note(key, block.lengthBytes);
     return true;
   }
 
@@ -635,6 +712,7 @@ export class CommandContext extends CommandArguments {
       return false;
     }
     if (this.effects !== null) this.effects.put(shard.number, key);
+    if (bytes.length >= COMPRESS_BYTES_MIN) this.compressor.note(key, bytes.length);
     return true;
   }
 
@@ -680,6 +758,7 @@ export class CommandContext extends CommandArguments {
       const shard = this.store.shardOf(key.hash), staged = this.staging.of(index + 1);
       entries.linkPrepared(shard, key, made[i], staged?.block ?? null, this.accessClock);
       if (this.effects !== null) this.effects.put(shard.number, key);
+      if (this.argLength(index + 1) >= COMPRESS_BYTES_MIN) this.#noteStored(index, index + 1);
     }
     return true;
   }
@@ -771,6 +850,7 @@ export class CommandContext extends CommandArguments {
     }
     entries.linkPrepared(shard, key, made, staged.block, this.accessClock);
     if (this.effects !== null) this.effects.put(shard.number, key);
+    this.compressor.note(key, staged.block.lengthBytes);
     return true;
   }
 
@@ -825,4 +905,5 @@ export class CommandContext extends CommandArguments {
   }
 }
 
+const EMPTY = new Uint8Array(0);
 let zeros = new Uint8Array(INLINE_VALUE_BYTES_MAX + 8);

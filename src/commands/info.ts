@@ -141,6 +141,8 @@ function memoryLines({ services, store }: Source): InfoLine[] {
     ["used_memory_free_slots", totals.freeSlotBytes],
     ["free_page_bytes", totals.freePageBytes],
     ["pinned_blocks", totals.pinnedBlocks],
+    ["compressed_values", totals.compressedValues],
+    ["compressed_saved_bytes", totals.compressedSavedBytes],
     ["records_moved", totals.recordsMoved],
     // Beside used_memory, not in it: buffers of connections, counts of uses, and what the runtime itself takes.
     ["buffers_bytes", buffers],

@@ -105,7 +105,7 @@ export class SingleReader {
     c.readClock = accessStamp(kind, store.accessClock.at(nowMs), isAdmitting);
     const ref = c.find(0);
     const isHere = ref === 0 ||
-      record.typeOf(shard, ref) === TYPE_STRING && !record.isBlock(shard, ref);
+      record.typeOf(shard, ref) === TYPE_STRING && !record.isElsewhere(shard, ref);
     if (ref !== 0 && isHere) this.#take(c, keyEnd + SINGLE_VALUE_GAP);
     if (!isHere || accounts.isEach || !store.confirmRead(shard, begun)) {
       accounts.cancel();

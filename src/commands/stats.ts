@@ -44,6 +44,8 @@ export function statsJson(services: Services, store: Store, nowMs: number): stri
     admission_rejected_keys: totals.rejected,
     admission_admitted_keys: totals.admitted,
     out_of_memory_replies: metrics.counter("outOfMemory"),
+    compressed_values: totals.compressedValues,
+    compressed_saved_bytes: totals.compressedSavedBytes,
     used_memory_bytes: totals.usedBytes,
     maxmemory_bytes: totals.limitBytes,
     used_memory_mb: round(totals.usedBytes / MIB),

@@ -62,7 +62,7 @@ function setrange(c: CommandContext): void {
 function incrbyfloat(c: CommandContext): void {
   let old = LONG_DOUBLE_ZERO, expiresAtMs = 0;
   if (c.findForChange(1) !== 0) {
-    if (!c.requireString()) return;
+    if (!c.requireString() || c.openRead() < 0) return;
     const read = c.valueBytes < FLOAT_BYTES_MAX ? parseLongDoubleBytes(c.valueCopy()) : null;
     if (read === null) return c.reply.error(NOT_A_FLOAT);
     if (read === INFINITE) return c.reply.error(NOT_FINITE);

@@ -48,7 +48,7 @@ function setWith(c: CommandContext): void {
   if (onlyAbsent || onlyPresent || keepsExpiry || repliesOld || equalIndex !== 0) {
     const isThere = c.findForChange(1) !== 0;
     if (repliesOld && !replyOld(c)) return;
-    if (isThere && equalIndex !== 0 && !repliesOld && !c.requireString()) return;
+    if (isThere && equalIndex !== 0 && !repliesOld && !isReadable(c)) return;
     const isOther = equalIndex !== 0 && !(isThere && c.valueEquals(equalIndex));
     if (isOther || (isThere ? onlyAbsent : onlyPresent)) {
       if (!repliesOld) c.reply.nil();
@@ -66,15 +66,22 @@ function putUntil(c: CommandContext, valueIndex: number, expiresAtMs: number): b
   return true;
 }
 
-/** Replies with the value that `findForChange()` found, or nil; false: it is no string. */
+/** Whether what was found is a string that can be read now; if not, return without reply. */
+function isReadable(c: CommandContext): boolean {
+  return c.requireString() && c.openRead() >= 0;
+}
+
+/** Replies with the value that `findForChange()` found, or nil; false: it is no string, or cannot be read now. */
 function replyOld(c: CommandContext): boolean {
   if (c.ref === 0) {
     c.misses++;
     c.reply.nil();
     return true;
   }
+  const isString = c.requireString();
+  if (isString && c.openRead() < 0) return false;
   c.hits++;
-  if (!c.requireString()) return false;
+  if (!isString) return false;
   c.replyValue();
   return true;
 }
@@ -138,7 +145,7 @@ function getex(c: CommandContext): void {
     else return c.reply.error(SYNTAX);
   }
   const isThere = c.findForChange(1) !== 0;
-  if (isThere && !c.requireString()) return;
+  if (isThere && !isReadable(c)) return;
   const expiresAtMs = form === null || !isThere ? 0 : readExpiry(c, timeIndex, form, "getex");
   if (form !== null && isThere && expiresAtMs === 0) return;
   const isKept = !isThere || (form === null && (!isPersist || c.expiresAtMs === 0));

@@ -144,6 +144,7 @@ export class TransactionRunner {
       const errorsBefore = reply.out.errors.length;
       this.#runOne(c, command);
       c.staging.discard();
+      if (!c.plainValues.isEmpty) c.plainValues.forget();
       c.targetIndex = 0;
       accounts.noteQueued(c, command.rowIndex, reply, errorsBefore);
       if (reply.out.segmentBytes > outputMax) c.reply = this.silent;
@@ -157,6 +158,7 @@ export class TransactionRunner {
     c.needsLock = false;
     c.isOutOfMemory = false;
     c.needsBlock = 0;
+    c.prepare = null;
     switch (row.kind) {
       case R.KEYLESS:
         if (finish !== null) finish(c.reply);

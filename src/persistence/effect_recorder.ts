@@ -130,6 +130,8 @@ export class EffectRecorder implements EffectLog {
       this.#hashes.put(writer, shard, ref, 0);
       return;
     }
+    // What is told was stored or changed just now, and only afterwards compressed.
+    if (record.isCompressed(shard, ref)) throw new Error("a compressed value was to be logged");
     const valueBytes = record.valueBytesOf(shard, ref);
     const isBlock = record.isBlock(shard, ref);
     writer.reserve(EFFECT_OVERHEAD_BYTES + key.end - key.start + (isBlock ? 0 : valueBytes));

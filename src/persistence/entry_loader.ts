@@ -21,6 +21,7 @@ import {
 import { fillPieces } from "../piecewise_bytes.ts";
 import {
   accessStamp,
+  compressed,
   entries,
   INLINE_VALUE_BYTES_MAX,
   type KeyLoader,
@@ -30,6 +31,7 @@ import {
   TYPE_STRING,
   type ValueRange,
 } from "../store/store.ts";
+import { compressValue, expandValue } from "../value_codec.ts";
 import { HashLoader } from "./hash_loader.ts";
 
 /** Redis's longest: nothing that a command makes is longer. */
@@ -50,6 +52,7 @@ export class EntryLoader implements GroupTarget {
   readonly #loader: KeyLoader;
   readonly #keyBytesMax: number;
   readonly #clockKind: number;
+  readonly #compressMinBytes: number;
   /** The clock goes on as entries are added, so what was written later counts as used later. */
   #stamp = 0;
   #bytes: Uint8Array = new Uint8Array(0);
@@ -66,8 +69,17 @@ export class EntryLoader implements GroupTarget {
   readonly #place = new Float64Array(LOAD_GROUP * 4);
   readonly #expiresAtMs = new Float64Array(LOAD_GROUP);
 
-  /** `clockKind`: what the entries' clocks tell under the policy that will hold. */
-  constructor(store: Store, keyBytesMax: number, clockKind: number = BY_RECENCY) {
+  /**
+   * `clockKind`: what the entries' clocks tell under the policy that will hold. Values from `compressMinBytes` on are
+   * compressed, 0: none.
+   */
+  constructor(
+    store: Store,
+    keyBytesMax: number,
+    clockKind: number = BY_RECENCY,
+    compressMinBytes = 0,
+  ) {
+    this.#compressMinBytes = compressMinBytes;
     this.#store = store;
     this.#hashes = new HashLoader(store);
     this.#loader = store.createLoader(LOAD_GROUP);
@@ -181,15 +193,23 @@ export class EntryLoader implements GroupTarget {
       store.unlockChange(shard);
       return null;
     }
-    const oldBytes = record.valueBytesOf(shard, ref), growth = Math.max(0, end - oldBytes);
+    const isCompressed = record.isCompressed(shard, ref);
+    const old = isCompressed ? expandValue(compressed.storedCopy(shard, ref)) : null;
+    if (isCompressed && old === null) {
+      store.unlockChange(shard);
+      return "a compressed value is damaged";
+    }
+    const oldBytes = old?.length ?? record.valueBytesOf(shard, ref);
+    const growth = Math.max(0, end - oldBytes);
     if (!record.isBlock(shard, ref)) {
       const whole = new Uint8Array(oldBytes + growth + VALUE_SLACK_BYTES);
       const start = record.valueStartOf(shard, ref);
       const expiresAtMs = record.expiresAtMsOf(shard, ref);
-      whole.set(shard.u8.subarray(start, start + oldBytes));
+      whole.set(old ?? shard.u8.subarray(start, start + oldBytes));
       whole.set(bytes, offset);
       store.unlockChange(shard);
-      return this.#put(key, valueOf(whole), expiresAtMs) ? null : noMemory(oldBytes + growth);
+      // It stays plain, as where it was changed first: there may be many changes.
+      return this.#putPlain(key, valueOf(whole), expiresAtMs) ? null : noMemory(oldBytes + growth);
     }
     const zeros = valueOf(new Uint8Array(growth + VALUE_SLACK_BYTES));
     const isGrown = growth === 0 || entries.appendString(shard, key, ref, zeros, null);
@@ -225,6 +245,22 @@ export class EntryLoader implements GroupTarget {
   }
 
   #put(key: KeyRange, value: ValueRange, expiresAtMs: number): boolean {
+    if (!this.#putPlain(key, value, expiresAtMs)) return false;
+    const valueBytes = value.end - value.start, bytesMin = this.#compressMinBytes;
+    if (bytesMin === 0 || valueBytes < bytesMin) return true;
+    const plain = value.bytes.subarray(value.start, value.end);
+    const stored = compressValue(plain, INLINE_VALUE_BYTES_MAX);
+    if (stored === null) return true;
+    const store = this.#store, shard = store.shardOf(key.hash);
+    store.lockChange(shard);
+    const ref = entries.findKey(shard, key);
+    // Without memory for the shorter one it stays as it is.
+    if (ref !== 0) entries.reformString(shard, ref, stored, true, null);
+    store.unlockChange(shard);
+    return true;
+  }
+
+  #putPlain(key: KeyRange, value: ValueRange, expiresAtMs: number): boolean {
     const store = this.#store, shard = store.shardOf(key.hash);
     if (value.end - value.start > INLINE_VALUE_BYTES_MAX) {
       return this.#putLarge(key, value, expiresAtMs);

@@ -17,6 +17,8 @@ export interface LoadHelperOptions {
   readonly keyBytesMax: number;
   /** What the entries' clocks tell under the policy that will hold. */
   readonly clockKind: number;
+  /** Values from this length on are compressed, 0: none. */
+  readonly compressMinBytes: number;
   /** Lets the thread do what else it has to. */
   readonly pause: () => Promise<void>;
 }
@@ -25,7 +27,12 @@ export interface LoadHelperOptions {
 export async function helpLoading(options: LoadHelperOptions): Promise<void> {
   const { disk, turns, store, pause } = options;
   if (!await turns.join()) return;
-  const loader = new EntryLoader(store, options.keyBytesMax, options.clockKind);
+  const loader = new EntryLoader(
+    store,
+    options.keyBytesMax,
+    options.clockKind,
+    options.compressMinBytes,
+  );
   let groups = 0, effects = 0;
   try {
     const file = disk.openToRead(snapshotName(options.snapshotSequence()));

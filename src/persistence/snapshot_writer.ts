@@ -26,6 +26,7 @@ import {
 import { encodeFileHeader, FILE_HEADER_BYTES, randomId, snapshotName } from "../log/segment.ts";
 import { piecesOf } from "../piecewise_bytes.ts";
 import {
+  compressed,
   entries,
   type KeyRange,
   type PinnedBlock,
@@ -34,6 +35,7 @@ import {
   type Store,
   TYPE_HASH,
 } from "../store/store.ts";
+import { expandValue } from "../value_codec.ts";
 import { HashEffects } from "./hash_effects.ts";
 
 /** Whole words are read past a key's end. */
@@ -75,6 +77,8 @@ class SnapshotWriter {
   #entries = 0;
   /** Large values met under the lock, written once it is released. */
   readonly #large: { readonly pin: PinnedBlock; readonly head: Uint8Array }[] = [];
+  /** The same of compressed values: what their records hold, and what goes before the plain value. */
+  readonly #compressed: { readonly stored: Uint8Array; readonly head: Uint8Array }[] = [];
   /** Keys of large hashes met under the lock, whose fields are walked in holds of their own. */
   readonly #largeHashes: KeyRange[] = [];
   readonly #hashes: HashEffects;
@@ -118,6 +122,7 @@ class SnapshotWriter {
     let cursor = 0;
     do {
       cursor = store.walk(shard, cursor, SNAPSHOT_CHAINS_PER_HOLD, this.#visit);
+      if (this.#compressed.length > 0) this.#writeCompressed();
       if (this.#large.length > 0) this.#writeLarge();
       for (const key of this.#largeHashes.splice(0)) this.#walkHash(shard, key);
       if (this.#writer.length >= SNAPSHOT_FRAME_BYTES) this.#flush();
@@ -131,8 +136,11 @@ class SnapshotWriter {
     const writer = this.#writer;
     if (record.typeOf(shard, ref) === TYPE_HASH) return this.#visitHash(shard, ref);
     const keyBytes = record.keyBytesOf(shard, ref);
-    const valueBytes = record.valueBytesOf(shard, ref), isBlock = record.isBlock(shard, ref);
-    writer.reserve(EFFECT_OVERHEAD_BYTES + keyBytes + (isBlock ? 0 : valueBytes));
+    const isBlock = record.isBlock(shard, ref), isCompressed = record.isCompressed(shard, ref);
+    const valueBytes = isCompressed
+      ? compressed.plainBytesOf(shard, ref)
+      : record.valueBytesOf(shard, ref);
+    writer.reserve(EFFECT_OVERHEAD_BYTES + keyBytes + (isBlock || isCompressed ? 0 : valueBytes));
     const before = writer.length;
     writer.put(
       record.databaseOf(shard, ref),
@@ -144,12 +152,16 @@ class SnapshotWriter {
       valueBytes,
     );
     this.#entries++;
-    if (!isBlock) {
+    if (!isBlock && !isCompressed) {
       writer.words(shard.i32, record.valueStartOf(shard, ref) >>> 2, valueBytes);
       return;
     }
     const head = writer.bytes.slice(before, writer.length);
     writer.length = before;
+    if (isCompressed) {
+      this.#compressed.push({ stored: compressed.storedCopy(shard, ref), head });
+      return;
+    }
     this.#large.push({ pin: this.#options.store.pin(shard, ref), head });
   };
 
@@ -212,6 +224,21 @@ class SnapshotWriter {
     this.#at += writer.length;
     this.#groups++;
     this.#begin();
+  }
+
+  /** The log and its snapshots hold plain values, so that who reads them needs no codec. */
+  #writeCompressed(): void {
+    const writer = this.#writer;
+    for (const { stored, head } of this.#compressed.splice(0)) {
+      const plain = expandValue(stored);
+      if (plain === null) {
+        throw new Error("a compressed value is damaged: the snapshot is given up");
+      }
+      writer.reserve(head.length + plain.length);
+      writer.raw(head);
+      writer.raw(plain);
+      if (writer.length >= SNAPSHOT_FRAME_BYTES) this.#flush();
+    }
   }
 
   #writeLarge(): void {

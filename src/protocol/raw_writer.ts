@@ -74,7 +74,11 @@ export class RawWriter implements ReplyWriter {
 
   bulk(bytes: Uint8Array, start: number, end: number): void {
     const length = end - start;
-    this.out.ensure(length > PIECE_BYTES_MAX ? 0 : length + SLACK_BYTES);
+    if (length > PIECE_BYTES_MAX) {
+      this.#source = new BytesSource(bytes.slice(start, end));
+      return;
+    }
+    this.out.ensure(length + SLACK_BYTES);
     copyBytes(this.out, bytes, start, end);
   }
 
@@ -128,4 +132,19 @@ export class RawWriter implements ReplyWriter {
   }
 
   useVersion(_version: number): void {}
+}
+
+/** What is too long for one chunk. */
+class BytesSource implements ValueSource {
+  readonly lengthBytes: number;
+
+  constructor(readonly bytes: Uint8Array) {
+    this.lengthBytes = bytes.length;
+  }
+
+  piece(offset: number, bytesMax: number): Uint8Array {
+    return this.bytes.subarray(offset, offset + bytesMax);
+  }
+
+  release(): void {}
 }

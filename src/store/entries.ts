@@ -23,6 +23,7 @@ import {
   slotOfRef,
   visitChain,
 } from "./bucket_index.ts";
+import { savedUnits } from "./compressed.ts";
 import { lowerBound } from "./expiry_index.ts";
 import { dropParts, isDirectory, relinkPart } from "./hash/directory.ts";
 import { hashKeyWords } from "./key_hash.ts";
@@ -35,6 +36,7 @@ import {
   hasExpiry,
   hintedString,
   isBlock,
+  isElsewhere,
   keyBytesOf,
   keyStartOf,
   recordUnits,
@@ -422,9 +424,53 @@ function link(shard: Shard, key: KeyRange, old: number, made: number, stamp: num
 }
 
 function freeRecord(shard: Shard, ref: number): void {
-  if (isBlock(shard, ref)) dropBlock(shard, blockPageOf(shard, ref));
-  else if (isDirectory(shard, ref)) dropParts(shard, ref);
+  if (isElsewhere(shard, ref)) {
+    if (isBlock(shard, ref)) dropBlock(shard, blockPageOf(shard, ref));
+    else if (isDirectory(shard, ref)) dropParts(shard, ref);
+    else countCompressed(shard, ref, -1);
+  }
   freeSlot(shard, ref);
+}
+
+/**
+ * Gives the string that the last look-up found its value in another form, all else as it is, and nobody is told: in
+ * `block` if that is not null; else `bytes`, which lie in the record, compressed or not. False, and nothing changed, if
+ * there is no memory.
+ */
+export function reformString(
+  shard: Shard,
+  ref: number,
+  bytes: Uint8Array,
+  isCompressed: boolean,
+  block: StagedBlock | null,
+): boolean {
+  const i32 = shard.i32, headWords = (valueStartOf(shard, ref) >>> 2) - ref * 2;
+  const inlineBytes = block === null ? bytes.length : 4;
+  const made = allocateSlot(shard, (headWords * 4 + inlineBytes + 7) >>> 3);
+  if (made === 0) return false;
+  i32.copyWithin(made * 2, ref * 2, ref * 2 + headWords);
+  i32[made * 2] &= ~L.FLAGS_ELSEWHERE;
+  if (block !== null) {
+    i32[made * 2] |= L.FLAG_BLOCK;
+    i32[made * 2 + 1] = block.lengthBytes;
+    i32[made * 2 + headWords] = block.firstPage + 1;
+    linkBlock(block);
+  } else {
+    i32[made * 2 + 1] = bytes.length;
+    shard.u8.set(bytes, (made * 2 + headWords) * 4);
+    if (isCompressed) {
+      i32[made * 2] |= L.FLAG_COMPRESSED;
+      countCompressed(shard, made, 1);
+    }
+  }
+  shard.buckets[shard.slot + L.BUCKET_REFS] = made;
+  freeRecord(shard, ref);
+  return true;
+}
+
+function countCompressed(shard: Shard, ref: number, count: number): void {
+  shard.words[L.COMPRESSED] += count;
+  shard.words[L.COMPRESSED_UNITS] += count * savedUnits(shard, ref);
 }
 
 function writeHeader(

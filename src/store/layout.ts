@@ -23,6 +23,9 @@ export const INDEX_UNITS = 8;
 export const WATCHES = 9;
 /** Which bits of ADDED have to be 0 for an added entry to be told of: of each one while uses are counted. */
 export const ADDED_MASK = 10;
+/** Values that lie compressed, and what that saves, in 8-byte units. */
+export const COMPRESSED = 12;
+export const COMPRESSED_UNITS = 13;
 /** The first page never used; pages before it are in use or on the free list. */
 export const PAGE_BUMP = 16;
 /** Head of the list of free pages, page + 1. */
@@ -117,8 +120,10 @@ export const EXPIRY_TO_BYTES = 12;
 export const EXPIRY_TO_WORDS = 14;
 /** A hash whose fields lie in parts; its value is their directory (see `hash/directory.ts`). */
 export const FLAG_DIRECTORY = 1 << 12;
+/** A string of which the record holds its length, one word, and what its bytes were compressed to. */
+export const FLAG_COMPRESSED = 1 << 9;
 /** With any of these the value is not what the type alone says. */
-export const FLAGS_ELSEWHERE = FLAG_BLOCK | FLAG_DIRECTORY;
+export const FLAGS_ELSEWHERE = FLAG_BLOCK | FLAG_DIRECTORY | FLAG_COMPRESSED;
 export const KEY_SHIFT = 16;
 /** The part of word 0 that names a key: its length and database. */
 export const KEY_NAME_MASK = 0xffff00f0 | 0;

@@ -136,6 +136,16 @@ export function isBlock(shard: Shard, ref: number): boolean {
   return (shard.i32[ref * 2] & L.FLAG_BLOCK) !== 0;
 }
 
+/** Whether its value lies compressed in it (see `compressed.ts`). */
+export function isCompressed(shard: Shard, ref: number): boolean {
+  return (shard.i32[ref * 2] & L.FLAG_COMPRESSED) !== 0;
+}
+
+/** Whether the value is anything but bytes that lie in the record. */
+export function isElsewhere(shard: Shard, ref: number): boolean {
+  return (shard.i32[ref * 2] & L.FLAGS_ELSEWHERE) !== 0;
+}
+
 /** The moment it expires, in ms since 1970; 0 for never. */
 export function expiresAtMsOf(shard: Shard, ref: number): number {
   return hasExpiry(shard, ref) ? shard.f64[ref + 1] : 0;

@@ -54,6 +54,11 @@ export function beginRead(words: Int32Array): number {
   return words[LOCK];
 }
 
+/** How often the shard was changed, as a number that wraps; for whoever holds the lock. */
+export function changesOf(words: Int32Array): number {
+  return words[LOCK] & ~(CHANGING | READING);
+}
+
 /** Whether nothing changed since `begun` was read, and nothing was changing then. */
 export function confirmRead(words: Int32Array, begun: number): boolean {
   return ((Atomics.load(words, LOCK) ^ begun) & ~READING) === 0 && (begun & CHANGING) === 0;

@@ -24,6 +24,7 @@ import {
   visitChain,
   visitCursor,
 } from "./bucket_index.ts";
+import * as compressed from "./compressed.ts";
 import * as entries from "./entries.ts";
 import type { KeyRange, ValueRange } from "./entries.ts";
 import { duePart, earliestExpiryMs, nextBucketUntil } from "./expiry_index.ts";
@@ -48,7 +49,7 @@ export { accessStamp, countAt, Evictor, NO_HASH, NOT_NOTED, setCounting, stampWi
 /** Hashes: `store.createHash()` gives a thread its own to open them with. */
 export { earliestFieldMs, Hash, KEEP_EXPIRY };
 /** What a record, and a hash that is not opened, say, and changes of entries: for use within a section. */
-export { entries, hashes, record };
+export { compressed, entries, hashes, record };
 export const DATABASES = L.DATABASES;
 export const INLINE_VALUE_BYTES_MAX = L.INLINE_VALUE_BYTES_MAX;
 export const TYPE_STRING = L.TYPE_STRING;
@@ -191,6 +192,20 @@ export class Store {
       entries.moveRecords(shard, this.#k0, this.#k1, MOVES_PER_CHANGE);
     }
     lock.unlockChange(shard.words);
+  }
+
+  /** `lockChange()`, also while this thread holds the shard for a transaction. */
+  enterChange(shard: Shard): void {
+    lock.enterChange(shard.words);
+  }
+
+  leaveChange(shard: Shard): void {
+    lock.leaveChange(shard.words);
+  }
+
+  /** With the shard's lock held: a number that every change of it changes. */
+  changesOf(shard: Shard): number {
+    return lock.changesOf(shard.words);
   }
 
   lockReading(shard: Shard): void {
@@ -619,6 +634,8 @@ export class Store {
       admissionBytes: this.shards.reduce((total, { sketch }) => total + sketchBytes(sketch), 0),
       recordsMoved: sum(L.RECORDS_MOVED),
       longChains: sum(L.LONG_CHAINS),
+      compressedValues: sum(L.COMPRESSED),
+      compressedSavedBytes: sum(L.COMPRESSED_UNITS) * 8,
     };
   }
 
@@ -635,6 +652,7 @@ export class Store {
     clearIndex(shard);
     clearArena(shard);
     words.fill(0, L.DB_ENTRIES, L.DB_EXPIRING + L.DATABASES);
+    words.fill(0, L.COMPRESSED, L.COMPRESSED_UNITS + 1);
   }
 }
 
@@ -669,4 +687,7 @@ export interface StoreTotals {
   admissionBytes: number;
   recordsMoved: number;
   longChains: number;
+  /** Values that lie compressed, and the bytes by which they are shorter so. */
+  compressedValues: number;
+  compressedSavedBytes: number;
 }

@@ -102,6 +102,26 @@ export class EnginePath {
     return text;
   }
 
+  /** Runs one read batch and gives its replies, however long; as Latin-1, so that any bytes can be compared. */
+  longReplies(request: Uint8Array): string {
+    if (this.#run(request) !== request.length) throw new Error("the batch ran in part");
+    const parts: string[] = [], decoder = new TextDecoder("latin1");
+    for (const { chunk, endBytes, source } of this.#out.takeSegments()) {
+      if (chunk !== null) {
+        parts.push(decoder.decode(chunk.bytes.slice(0, endBytes)));
+        this.#pool.give(chunk);
+      } else {
+        for (let at = 0; at < source.lengthBytes;) {
+          const piece = source.piece(at, 100_000);
+          parts.push(decoder.decode(piece.slice()));
+          at += piece.length;
+        }
+        source.release();
+      }
+    }
+    return parts.join("");
+  }
+
   /** The session's end. */
   end(): void {
     this.engine.forget(this.#session);

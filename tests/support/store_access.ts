@@ -1,7 +1,9 @@
 // A store as tests use it: whole keys and values in, whole values out, each call one section of its own.
 //
 // It takes locks, stages blocks and copies as the engine does, without its speed; it knows no protocol.
+import { expandValue } from "../../src/value_codec.ts";
 import {
+  compressed,
   createStoreMemory,
   entries,
   INLINE_VALUE_BYTES_MAX,
@@ -85,6 +87,11 @@ export class StoreAccess {
     if (ref === 0) {
       store.unlockReading(shard);
       return null;
+    }
+    if (record.isCompressed(shard, ref)) {
+      const stored = compressed.storedCopy(shard, ref);
+      store.unlockReading(shard);
+      return expandValue(stored);
     }
     if (!record.isBlock(shard, ref)) {
       const start = record.valueStartOf(shard, ref);

@@ -75,6 +75,8 @@ class ShardCheck {
   readonly #records: Uint8Array;
   /** Linked blocks, and whether a record refers to them. */
   readonly #blocks = new Map<number, boolean>();
+  #compressed = 0;
+  #compressedUnits = 0;
   readonly #view: DataView;
 
   constructor(readonly store: Store, readonly shard: Shard, readonly census: StoreCensus) {
@@ -156,6 +158,8 @@ class ShardCheck {
     this.#same("slab pages", this.#words[L.SLAB_PAGES], slabPages);
     this.#same("free slot units", this.#words[L.FREE_SLOT_UNITS], freeUnits);
     this.#same("pinned", this.#words[L.PINNED], pins);
+    this.#same("compressed", this.#words[L.COMPRESSED], this.#compressed);
+    this.#same("saved units", this.#words[L.COMPRESSED_UNITS], this.#compressedUnits);
     this.census.slabPages += slabPages;
   }
 
@@ -201,7 +205,12 @@ class ShardCheck {
       this.#fail(`${where}: type ${type}`);
     }
     if (type === L.TYPE_PART && word !== L.TYPE_PART) this.#fail(`${where}: a part with ${word}`);
-    const flag = type === L.TYPE_STRING ? L.FLAG_BLOCK : L.FLAG_DIRECTORY;
+    const isCompressed = type === L.TYPE_STRING && (word & L.FLAG_COMPRESSED) !== 0;
+    const flag = isCompressed
+      ? L.FLAG_COMPRESSED
+      : type === L.TYPE_STRING
+      ? L.FLAG_BLOCK
+      : L.FLAG_DIRECTORY;
     if ((word & 0xff00 & ~(flag | L.FLAG_EXPIRY)) !== 0) {
       this.#fail(`${where}: flags ${word & 0xff00}`);
     }
@@ -228,6 +237,10 @@ class ShardCheck {
         this.#fail(`${where}: ${valueBytes} bytes in ${this.#meta(page, L.PAGE_LIVE)} pages`);
       }
       this.#blocks.set(page, true);
+    }
+    if (isCompressed) {
+      this.#compressed++;
+      this.#compressedUnits += (i32[(key + padded) / 4] - valueBytes) >> 3;
     }
     this.#records[ref] = 1;
   }

@@ -251,6 +251,7 @@ Deno.test("several threads load a snapshot together: each frame once, and all wh
     snapshotSequence: () => sequence,
     keyBytesMax: 1024,
     clockKind: 0,
+    compressMinBytes: 0,
   };
   const told: number[] = [];
   const helping = [1, 2].map(() =>
