@@ -25,8 +25,9 @@ import {
   ASK_SYNC,
   FSYNC_ALWAYS,
   FSYNC_INTERVAL,
+  ROLE_OF_LOG,
 } from "./log/log_board.ts";
-import { LOG_WORKING, Ring, ROLE_OF_LOG } from "./log/ring.ts";
+import { LOG_WORKING, Ring } from "./log/ring.ts";
 import type { LogThreadStart, MessageFromLog } from "./log_messages.ts";
 import { EffectRecorder } from "./persistence/effect_recorder.ts";
 import { EntryLoader } from "./persistence/entry_loader.ts";

@@ -16,8 +16,8 @@ import {
   RING_BYTES_PER_WORKER,
 } from "./limits.ts";
 import { type DirectoryLock, lockDirectory } from "./log/disk.ts";
-import { ASK_STOP, FSYNC_NAMES } from "./log/log_board.ts";
-import { createRingMemory, Ring, ROLE_OF_WORKERS } from "./log/ring.ts";
+import { ASK_STOP, FSYNC_NAMES, ROLE_OF_WORKERS } from "./log/log_board.ts";
+import { createRingMemory, Ring } from "./log/ring.ts";
 import { openLogOutput } from "./log_output.ts";
 import { LogThreads } from "./log_threads.ts";
 import { Logger, singleLine } from "./logger.ts";

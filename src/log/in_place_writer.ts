@@ -6,8 +6,8 @@
 import { IN_PLACE_SYNC_MS_MAX } from "../limits.ts";
 import type { Disk } from "./disk_seam.ts";
 import { FrameAppender } from "./frame_appender.ts";
-import { FSYNC_ALWAYS } from "./log_board.ts";
-import { LOG_WORKING, type Ring, ROLE_FREE, ROLE_OF_LOG } from "./ring.ts";
+import { FSYNC_ALWAYS, ROLE_FREE, ROLE_OF_LOG } from "./log_board.ts";
+import { LOG_WORKING, type Ring } from "./ring.ts";
 import { segmentName } from "./segment.ts";
 
 export class InPlaceWriter extends FrameAppender {

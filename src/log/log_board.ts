@@ -1,7 +1,8 @@
 // What the log's threads and those who ask them tell each other beside the ring: settings, numbers, requests.
 //
-// It lies in the words of control in front of the ring; each number has one writer. Who asks counts up one word,
-// who has done it another, so that nothing is lost between threads that block.
+// It lies in the words of control in front of the ring. What tells of the segment is written by who has the writer's role,
+// each other number by one thread. Who asks counts up one word, who has done it another, so that nothing is lost between
+// threads that block.
 import { LOAD_TURNS_WORDS } from "./load_turns.ts";
 
 /** In front of the ring's data. */
@@ -9,6 +10,11 @@ export const CONTROL_BYTES = 2048;
 
 /** Counts up whenever the log's writer is to look: it waits on this word. */
 export const WAKE = 48;
+/** Who writes to the log's segment at the moment; the segment's number among those begun, whether it is open, its id. */
+const ROLE = 52;
+const SEGMENT_SERIAL = 53;
+const SEGMENT_OPEN = 54;
+const SEGMENT_ID = 56;
 const FSYNC = 64;
 const INTERVAL_MS = 65;
 const REQUESTS = 66;
@@ -21,6 +27,13 @@ const NUMBERS = 96 / 2;
 const SYNC_TIMES = 1024 / 8;
 export const SYNC_TIME_EXPONENT_MIN = 10;
 const SYNC_TIMES_COUNT = 23;
+
+/** Who has the writer's role: nobody, the log's thread, or a worker, by `ROLE_OF_WORKERS` and its number. */
+export const ROLE_FREE = 0;
+export const ROLE_OF_LOG = 1;
+export const ROLE_OF_WORKERS = 2;
+/** Who waits for it looks again after so long. */
+const ROLE_LOOK_MS = 1000;
 
 export const FSYNC_ALWAYS = 0;
 export const FSYNC_INTERVAL = 1;
@@ -150,6 +163,53 @@ export class LogBoard {
   /** Syncs that took up to 2^(SYNC_TIME_EXPONENT_MIN + i) ns but longer than the one before. */
   syncTimes(): Float64Array {
     return this.#numbers.slice(SYNC_TIMES, SYNC_TIMES + SYNC_TIMES_COUNT);
+  }
+
+  // ---- the writer's role ----------------------------------------------------------------------------
+  // Only who has it consumes groups, writes to the segment, syncs, begins and ends segments.
+
+  get role(): number {
+    return Atomics.load(this.words, ROLE);
+  }
+
+  /** False if somebody else has it. */
+  takeRole(role: number): boolean {
+    return Atomics.compareExchange(this.words, ROLE, ROLE_FREE, role) === ROLE_FREE;
+  }
+
+  /** Waits for it; what a holder does with it ends with the disk's answer. */
+  waitForRole(role: number): void {
+    while (!this.takeRole(role)) Atomics.wait(this.words, ROLE, this.role, ROLE_LOOK_MS);
+  }
+
+  giveRole(): void {
+    Atomics.store(this.words, ROLE, ROLE_FREE);
+    Atomics.notify(this.words, ROLE);
+  }
+
+  /** A segment takes frames from now on, of whoever has the role. */
+  beginSegment(id: bigint): void {
+    const { words } = this;
+    words[SEGMENT_ID] = Number(BigInt.asIntN(32, id));
+    words[SEGMENT_ID + 1] = Number(BigInt.asIntN(32, id >> 32n));
+    Atomics.add(words, SEGMENT_SERIAL, 1);
+    Atomics.store(words, SEGMENT_OPEN, 1);
+  }
+
+  endSegment(): void {
+    Atomics.store(this.words, SEGMENT_OPEN, 0);
+  }
+
+  /** Tells segments apart; 0 while none is open. */
+  get segmentSerial(): number {
+    return Atomics.load(this.words, SEGMENT_OPEN) === 0
+      ? 0
+      : Atomics.load(this.words, SEGMENT_SERIAL);
+  }
+
+  get segmentId(): bigint {
+    const low = this.words[SEGMENT_ID], high = this.words[SEGMENT_ID + 1];
+    return BigInt.asUintN(64, (BigInt(high) << 32n) | BigInt(low >>> 0));
   }
 
   // ---- requests to the log's writer -----------------------------------------------------------------

@@ -25,26 +25,13 @@ const CREDIT_WAITERS = 50;
 /** While the log's writer gathers: where the ring's end shall be when it is woken. */
 const WAKE_AT = 51;
 const REASON_AT = 1536;
-/** Who writes to the log's segment at the moment; the segment's number among those begun, whether it is open, its id. */
-const ROLE = 52;
-const SEGMENT_SERIAL = 53;
-const SEGMENT_OPEN = 54;
-const SEGMENT_ID = 56;
 /** Set while the log's thread does not know yet that a write of another thread failed. */
 const FAILED_IN_PLACE = 55;
-
-/** Who waits for the writer's role looks again after so long. */
-const ROLE_LOOK_MS = 1000;
 
 /** What SLEEPING holds. */
 const AWAKE = 0;
 const ASLEEP = 1;
 const GATHERING = 2;
-
-/** Who has the writer's role: nobody, the log's thread, or a worker, by `ROLE_OF_WORKERS` and its number. */
-export const ROLE_FREE = 0;
-export const ROLE_OF_LOG = 1;
-export const ROLE_OF_WORKERS = 2;
 
 /** What the log is at. */
 export const LOG_WORKING = 0;
@@ -236,52 +223,7 @@ export class Ring extends LogBoard {
     return Atomics.load(this.words, FAILURES);
   }
 
-  // ---- the writer's role ----------------------------------------------------------------------------
-  // Only who has it consumes groups, writes to the segment, syncs, begins and ends segments.
-
-  get role(): number {
-    return Atomics.load(this.words, ROLE);
-  }
-
-  /** False if somebody else has it. */
-  takeRole(role: number): boolean {
-    return Atomics.compareExchange(this.words, ROLE, ROLE_FREE, role) === ROLE_FREE;
-  }
-
-  /** Waits for it; what a holder does with it ends with the disk's answer. */
-  waitForRole(role: number): void {
-    while (!this.takeRole(role)) Atomics.wait(this.words, ROLE, this.role, ROLE_LOOK_MS);
-  }
-
-  giveRole(): void {
-    Atomics.store(this.words, ROLE, ROLE_FREE);
-    Atomics.notify(this.words, ROLE);
-  }
-
-  /** A segment takes frames from now on, of whoever has the role. */
-  beginSegment(id: bigint): void {
-    const { words } = this;
-    words[SEGMENT_ID] = Number(BigInt.asIntN(32, id));
-    words[SEGMENT_ID + 1] = Number(BigInt.asIntN(32, id >> 32n));
-    Atomics.add(words, SEGMENT_SERIAL, 1);
-    Atomics.store(words, SEGMENT_OPEN, 1);
-  }
-
-  endSegment(): void {
-    Atomics.store(this.words, SEGMENT_OPEN, 0);
-  }
-
-  /** Tells segments apart; 0 while none is open. */
-  get segmentSerial(): number {
-    return Atomics.load(this.words, SEGMENT_OPEN) === 0
-      ? 0
-      : Atomics.load(this.words, SEGMENT_SERIAL);
-  }
-
-  get segmentId(): bigint {
-    const low = this.words[SEGMENT_ID], high = this.words[SEGMENT_ID + 1];
-    return BigInt.asUintN(64, (BigInt(high) << 32n) | BigInt(low >>> 0));
-  }
+  // ---- a failure in place ---------------------------------------------------------------------------
 
   /** A write or sync failed that was not the log's thread's: it has to begin anew. */
   failInPlace(reason: string): void {

@@ -9,13 +9,8 @@ import { cleanUp } from "../../src/log/clean_up.ts";
 import { LogWriter, makeSpare } from "../../src/log/log_writer.ts";
 import { recover, type Recovered } from "../../src/log/recovery.ts";
 import { InPlaceWriter } from "../../src/log/in_place_writer.ts";
-import {
-  createRingMemory,
-  LOG_WORKING,
-  Ring,
-  ROLE_OF_LOG,
-  ROLE_OF_WORKERS,
-} from "../../src/log/ring.ts";
+import { ROLE_OF_LOG, ROLE_OF_WORKERS } from "../../src/log/log_board.ts";
+import { createRingMemory, LOG_WORKING, Ring } from "../../src/log/ring.ts";
 import { EffectRecorder } from "../../src/persistence/effect_recorder.ts";
 import { EntryLoader } from "../../src/persistence/entry_loader.ts";
 import { StoreParts } from "../../src/persistence/ring_parts.ts";

@@ -1,10 +1,15 @@
 // The worker that writes the log in its own thread: what it takes over, hands back, and leaves to the log's thread.
 import assert from "node:assert/strict";
 import { IN_PLACE_SYNC_MS_MAX } from "../../src/limits.ts";
-import { FSYNC_ALWAYS, FSYNC_INTERVAL } from "../../src/log/log_board.ts";
+import {
+  FSYNC_ALWAYS,
+  FSYNC_INTERVAL,
+  ROLE_OF_LOG,
+  ROLE_OF_WORKERS,
+} from "../../src/log/log_board.ts";
 import { InPlaceWriter } from "../../src/log/in_place_writer.ts";
 import { recover } from "../../src/log/recovery.ts";
-import { LOG_FAILED, LOG_WORKING, ROLE_OF_LOG, ROLE_OF_WORKERS } from "../../src/log/ring.ts";
+import { LOG_FAILED, LOG_WORKING } from "../../src/log/ring.ts";
 import { LogMaker, put, StateModel } from "../support/log_maker.ts";
 import { SimulatedDisk } from "../support/simulated_disk.ts";
 
