@@ -84,8 +84,8 @@ export const EXPIRY_REST_MS = 2;
 /** The part of a busy worker's time that this takes: so much, and so much more by step of active-expire-effort. */
 export const EXPIRY_PART_BASE = 0.13;
 export const EXPIRY_PART_PER_EFFORT = 0.04;
-/** Twice as much is taken when an entry is so late, and again when so much of maxmemory is used; never more than that. */
-export const EXPIRY_BEHIND_MS = 1500;
+/** Twice as much each time an entry is so much later, and when so much of maxmemory is used; never more than the last. */
+export const EXPIRY_BEHIND_MS = 1000;
 export const EXPIRY_MEMORY_SHORT = 0.9;
 export const EXPIRY_PART_MAX = 0.5;
 /** Entries looked at under one hold of a lock to foretell expiry: about 30 µs; and for how long before others run. */

@@ -131,18 +131,18 @@ export class ExpirySweeper {
     const atMs = nowMs(), beganMs = elapsedMs();
     // For one millisecond of work so many of rest.
     const rest = isIdle ? 0 : 1 / this.#part(atMs) - 1;
-    const isLeft = this.#sweep(
-      atMs,
-      beganMs + (isIdle ? EXPIRY_SLICE_MS_MAX : this.#busyMs(beganMs, rest)),
-    );
+    const sliceMs = isIdle ? EXPIRY_SLICE_MS_MAX : this.#busyMs(beganMs, rest);
+    const isLeft = this.#sweep(atMs, beganMs + sliceMs);
     const endedMs = elapsedMs(), tookMs = endedMs - beganMs;
     this.#tellLateness(atMs);
     counters[COUNTER.expirySweepMs] += tookMs;
     onSlice(tookMs);
     if (isLeft) counters[COUNTER.expirySlicesCut]++;
     this.isWaiting = isLeft;
-    this.#nextAtMs = endedMs + tookMs * rest;
-    this.#latestAtMs = this.#nextAtMs + tookMs * rest;
+    // What took far longer did not have the processor all the time: that is not held against it.
+    const restMs = Math.min(tookMs, sliceMs + EXPIRY_SLICE_MS_MIN) * rest;
+    this.#nextAtMs = endedMs + restMs;
+    this.#latestAtMs = this.#nextAtMs + restMs;
     return isLeft;
   }
 
@@ -152,15 +152,15 @@ export class ExpirySweeper {
     return Math.min(EXPIRY_SLICE_BUSY_MS_MAX, EXPIRY_SLICE_MS_MIN + Math.max(0, lateMs) / rest);
   }
 
-  /** Removes what has expired at `nowMs`, until the clock shows `endMs`; gives whether something is left. */
+  /** Removes what has expired at `nowMs`, until the clock shows `endMs`, a little at least; gives whether more may be left. */
   #sweep(nowMs: number, endMs: number): boolean {
     const { store, elapsedMs } = this.#parts, shards = this.#shards;
     for (let done = 0; done < shards.length; done++) {
       const shard = shards[this.#shard];
       while (store.isDue(shard, nowMs)) {
-        if (elapsedMs() >= endMs) return true;
         store.sweep(shard, EXPIRY_SWEEP_ENTRIES, nowMs);
         if (shard.lateMs > this.#lateMsMax) this.#lateMsMax = shard.lateMs;
+        if (elapsedMs() >= endMs) return true;
       }
       this.#shard = (this.#shard + 1) % shards.length;
     }
@@ -171,7 +171,7 @@ export class ExpirySweeper {
   #part(nowMs: number): number {
     const { store, settings } = this.#parts;
     let part = EXPIRY_PART_BASE + EXPIRY_PART_PER_EFFORT * settings.activeExpireEffort;
-    if (nowMs - this.#earliestMs() > EXPIRY_BEHIND_MS) part *= 2;
+    part *= 2 ** Math.max(0, Math.floor((nowMs - this.#earliestMs()) / EXPIRY_BEHIND_MS));
     if (store.account.usedBytes > store.account.limitBytes * EXPIRY_MEMORY_SHORT) part *= 2;
     return Math.min(part, EXPIRY_PART_MAX);
   }
