@@ -186,7 +186,7 @@ export class Engine {
         if (
           !isQueueing && refusal === null &&
           !effects.admit(
-            this.#room.logBytes +
+            effectBytes(batch, c.first, c.argCount) +
               (WRITES[rowIndex] === WRITES_WHOLE && !isLoading
                 ? this.#room.copiedBytes(ROWS[rowIndex])
                 : 0),
@@ -243,7 +243,7 @@ export class Engine {
         isRefused = true;
       } else if (
         effects !== null && WRITES[rowIndex] !== 0 && !isQueueing &&
-        effects.isTooLong(this.#room.logBytes)
+        effects.isTooLong(effectBytes(batch, c.first, c.argCount))
       ) {
         reply.error(errors.OUT_OF_MEMORY);
         isRefused = true;
