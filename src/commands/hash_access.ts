@@ -131,6 +131,34 @@ export class HashAccess extends HashReading {
   }
 
   /**
+   * Stores the pairs of field and value from argument `from` on, `count` of them, if the hash has all these fields in this
+   * order, and each new value takes as many words as the old one; else false, and nothing is done. A third of what it takes
+   * to admit and set them.
+   */
+  overwritePairs(from: number, count: number): boolean {
+    if (!this.isThere) return false;
+    const { batch: { argStart, argEnd, view }, first } = this.c, hash = this.hash;
+    const begin = first + from, end = begin + count * 2;
+    hash.seeFirst();
+    for (let at = begin; at < end; at += 2) {
+      if (
+        !hash.seeNext(view, argStart[at], argEnd[at]) ||
+        !hash.fitsSeen(argEnd[at + 1] - argStart[at + 1])
+      ) {
+        hash.seeFirst();
+        return false;
+      }
+    }
+    hash.seeFirst();
+    for (let at = begin; at < end; at += 2) {
+      hash.seeNext(view, argStart[at], argEnd[at]);
+      hash.overwriteSeen(view, argStart[at + 1], argEnd[at + 1]);
+      this.#noteDone(SET, at - first, at + 1 - first, 0);
+    }
+    return true;
+  }
+
+  /**
    * Stores argument `valueIndex` in the field named by argument `fieldIndex`, which expires at `expiresAtMs` (0: never,
    * KEEP_EXPIRY: as now). Gives 1 if the field is new, 0 if it was there; −1: no memory, or the pair is too long and the
    * error is the reply: call `commit()` and return without reply.

@@ -17,8 +17,13 @@ function setPairs(c: CommandContext, name: string): number {
   if (c.argCount === 4 && overwriteSeenField(c, 1, 2, 3)) return 0;
   const { hash } = c;
   if (hash.findForChange(1) < 0) return -1;
+  const pairs = (c.argCount - 2) >> 1;
+  if (pairs > 1 && hash.overwritePairs(2, pairs)) {
+    hash.commit(1);
+    return 0;
+  }
   // One pair is stored or not; several must not stop midway.
-  if (c.argCount > 4 && !hash.admitPairs(1, 2, (c.argCount - 2) >> 1)) return -1;
+  if (pairs > 1 && !hash.admitPairs(1, 2, pairs)) return -1;
   let created = 0;
   for (let i = 2; i < c.argCount; i += 2) {
     const added = hash.set(1, i, i + 1, 0);

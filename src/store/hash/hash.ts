@@ -145,6 +145,20 @@ export class Hash extends HashReader {
     return isThere ? 0 : 1;
   }
 
+  /** Whether a value of so many bytes may lie where that of the field is which `seeNext()` saw. */
+  fitsSeen(valueBytes: number): boolean {
+    return (valueBytes + 3) >>> 2 === (this.place.valueBytes + 3) >>> 2 &&
+      valueBytes <= S.SHORT_VALUE_MAX;
+  }
+
+  /** Gives that field the value `view[start..end)`, which fits; `view` is readable to 3 bytes past its end. */
+  overwriteSeen(view: DataView, start: number, end: number): void {
+    const i32 = this.shard.i32, at = this.base + S.HEAD_WORDS + this.predicted - 1;
+    i32[at] = S.withValueBytes(i32[at], end - start);
+    let word = this.place.valueWord;
+    for (let from = start; from < end; from += 4) i32[word++] = view.getInt32(from, true);
+  }
+
   /** Sets when the field of that name expires, 0 for never: 1; 0 if it is absent; −1: no memory, and nothing changed. */
   setExpiry(view: DataView, start: number, end: number, expiresAtMs: number): number {
     if (!this.find(view, start, end)) return 0;

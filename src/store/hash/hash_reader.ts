@@ -128,6 +128,11 @@ export class HashReader {
     return true;
   }
 
+  /** `seeNext()` begins anew, with the field that was the first one asked for in the hash before. */
+  seeFirst(): void {
+    this.predicted = this.#predictedFirst;
+  }
+
   /** Fields of a small hash in which no entry has room for a moment; 0 of any other. */
   get plainCount(): number {
     return this.isInParts ? 0 : plain.plainCount(this.shard.i32, this.base, this.capacity);
