@@ -151,7 +151,7 @@ export class CommandContext extends CommandArguments {
     const { argHash, argStart, argEnd, argSlot, view } = this.batch;
     const hash = argHash[at], start = argStart[at], end = argEnd[at], slot = argSlot[at];
     const database = this.session.database;
-    const ref = record.hintedString(shard, hash, database, view, start, end, slot);
+    const ref = record.hintedRecord(shard, hash, database, view, start, end, slot, TYPE_STRING);
     if (ref === 0) return record.findHinted(shard, hash, database, view, start, end, slot);
     shard.slot = slot;
     return ref;
@@ -260,7 +260,7 @@ export class CommandContext extends CommandArguments {
     const batch = this.batch, at = this.first + index, hash = batch.argHash[at];
     const shard = this.store.shardOf(hash);
     const start = batch.argStart[at], end = batch.argEnd[at], slot = batch.argSlot[at];
-    const ref = record.hintedString(
+    const ref = record.hintedRecord(
       shard,
       hash,
       this.session.database,
@@ -268,6 +268,7 @@ export class CommandContext extends CommandArguments {
       start,
       end,
       slot,
+      TYPE_STRING,
     );
     if (ref === 0 || record.isExpired(shard, ref, this.nowMs)) return false;
     this.store.noteAccess(shard, slot, this.readClock);

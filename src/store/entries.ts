@@ -34,7 +34,7 @@ import {
   expiresAtMsOf,
   findHinted,
   hasExpiry,
-  hintedString,
+  hintedRecord,
   isBlock,
   isElsewhere,
   keyBytesOf,
@@ -122,7 +122,7 @@ export function overwriteString(
 ): boolean {
   const valueBytes = valueEnd - valueStart;
   if (valueBytes > WORD_COPY_BYTES_MAX) return false;
-  const ref = hintedString(shard, hash, database, view, keyStart, keyEnd, slotHint);
+  const ref = hintedRecord(shard, hash, database, view, keyStart, keyEnd, slotHint, L.TYPE_STRING);
   if (ref === 0) return false;
   const i32 = shard.i32, oldBytes = i32[ref * 2 + 1];
   if (oldBytes !== valueBytes) {

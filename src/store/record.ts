@@ -68,11 +68,11 @@ export function findHinted(
 }
 
 /**
- * The reference of the record with this key if look-ahead saw it at `slotHint` and it holds a string that lies in
- * it, expired or not: nearly always. Sets `shard.valueStart` to the value's first byte. 0 if it has to be searched.
- * One loop and no call, because GET and SET are hardly more than this (80 and 60 of 400 ns).
+ * The reference of the record with this key if look-ahead saw it at `slotHint` and it holds a value of that type which
+ * lies in it, expired or not: nearly always. Sets `shard.valueStart` to the value's first byte. 0 if it has to be
+ * searched. One loop and no call, because GET and SET are hardly more than this (80 and 60 of 400 ns).
  */
-export function hintedString(
+export function hintedRecord(
   shard: Shard,
   hash: number,
   database: number,
@@ -80,13 +80,14 @@ export function hintedString(
   start: number,
   end: number,
   slotHint: number,
+  type: number,
 ): number {
   const buckets = shard.buckets;
   if (slotHint === 0 || buckets[slotHint] !== hash) return 0;
   const i32 = shard.i32, ref = buckets[slotHint + L.BUCKET_REFS] & shard.unitMask;
   let word = ref * 2;
   // With another name, another type or a flag it is another head.
-  const head = ((end - start) << L.KEY_SHIFT) | (database << L.DATABASE_SHIFT) | L.TYPE_STRING;
+  const head = ((end - start) << L.KEY_SHIFT) | (database << L.DATABASE_SHIFT) | type;
   const found = i32[word];
   if (found !== head) {
     if (found !== (head | L.FLAG_EXPIRY)) return 0;

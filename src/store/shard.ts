@@ -75,7 +75,7 @@ export class Shard {
   lastBucket = 0;
   /** Set by `sweepExpired()`: how late the first of the entries was that it removed, in ms. */
   lateMs = 0;
-  /** Set by `hintedString()`: first byte of the value found. */
+  /** Set by `hintedRecord()`: first byte of the value found. */
   valueStart = 0;
   /** Set by `hintedField()`: word of the slot of the field found. */
   fieldSlot = 0;

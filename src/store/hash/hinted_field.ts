@@ -3,6 +3,7 @@
 // Hashes in one piece, without fields that expire, with names of up to 30 bytes: nearly all. Whatever else it meets, or a
 // field that has moved since, it leaves to who opens the hash. May run without lock: what is torn is cut to the view.
 import * as L from "../layout.ts";
+import { hintedRecord } from "../record.ts";
 import type { Shard } from "../shard.ts";
 import { FieldName } from "./field_name.ts";
 import { entryWord, likelySlot, plainValueWord, shortValueBytes } from "./plain_slots.ts";
@@ -54,25 +55,9 @@ export function hintedField(
   fieldEnd: number,
   fieldHint: number,
 ): number {
-  const buckets = shard.buckets;
-  if (slotHint === 0 || buckets[slotHint] !== hash) return 0;
-  const i32 = shard.i32, ref = buckets[slotHint + L.BUCKET_REFS] & shard.unitMask;
-  let word = ref * 2;
-  // With another name, another type or a flag it is another head.
-  const head = ((end - start) << L.KEY_SHIFT) | (database << L.DATABASE_SHIFT) | L.TYPE_HASH;
-  const found = i32[word];
-  if (found !== head) {
-    if (found !== (head | L.FLAG_EXPIRY)) return 0;
-    word += L.EXPIRY_BYTES / 4;
-  }
-  word += L.RECORD_HEADER_WORDS;
-  for (const whole = end - 3; start < whole; start += 4, word++) {
-    if (i32[word] !== view.getInt32(start, true)) return 0;
-  }
-  if (start !== end) {
-    if (i32[word] !== (view.getInt32(start, true) & ((1 << ((end - start) << 3)) - 1))) return 0;
-    word++;
-  }
+  const ref = hintedRecord(shard, hash, database, view, start, end, slotHint, L.TYPE_HASH);
+  if (ref === 0) return 0;
+  const i32 = shard.i32, word = shard.valueStart >>> 2;
   const capacity = Math.min((i32[ref * 2 + 1] & 0x7fffffff) >>> 2, S.SEGMENT_WORDS_MAX);
   const index = fieldHint - 1;
   const value = plainValueWord(i32, word, capacity, index, view, fieldStart, fieldEnd);
