@@ -3,17 +3,14 @@
 // Replies are compared byte by byte, states now and then, with every count and slot of the compressing one checked; and
 // what its log leads to, loaded plain and loaded compressed.
 import assert from "node:assert/strict";
-import { LogWriter } from "../../src/log/log_writer.ts";
 import { recover } from "../../src/log/recovery.ts";
-import { createRingMemory, Ring } from "../../src/log/ring.ts";
-import { EffectRecorder } from "../../src/persistence/effect_recorder.ts";
 import { EntryLoader } from "../../src/persistence/entry_loader.ts";
-import { StoreParts } from "../../src/persistence/ring_parts.ts";
 import { writeSnapshot } from "../../src/persistence/snapshot_writer.ts";
 import { createStoreMemory, entries, record } from "../../src/store/store.ts";
 import { ByteDisk } from "../support/byte_disk.ts";
 import { EnginePath } from "../support/engine_path.ts";
 import { SERVER_ID } from "../support/log_maker.ts";
+import { LoggedPath } from "../support/logged_path.ts";
 import { type Random, randomFrom, StoreAccess } from "../support/store_access.ts";
 import { checkInvariants } from "../support/store_invariants.ts";
 import { stateOf } from "../support/store_state.ts";
@@ -25,25 +22,10 @@ const COMMANDS = 500;
 const FLAGS = ["--compress-min-bytes", "512", "--maxmemory", "32mb"];
 const RING_BYTES = 2 ** 22;
 
-/** A path that compresses, with a log on a disk in memory. */
-class CompressingPath {
-  readonly disk = new ByteDisk();
-  readonly path: EnginePath;
-  #writer!: LogWriter;
-
+/** A path that compresses. */
+class CompressingPath extends LoggedPath {
   constructor(flags: readonly string[] = FLAGS) {
-    const ring = new Ring(createRingMemory(RING_BYTES));
-    this.path = new EnginePath((store) => {
-      this.#writer = new LogWriter({
-        disk: this.disk,
-        ring,
-        parts: new StoreParts(store),
-        serverId: SERVER_ID,
-        firstSequence: 1,
-      });
-      this.#writer.open();
-      return new EffectRecorder(store, ring);
-    }, flags);
+    super(flags, RING_BYTES);
   }
 
   get store() {
@@ -52,17 +34,13 @@ class CompressingPath {
 
   run(request: Uint8Array): string {
     const replies = this.path.longReplies(request);
-    this.#writer.drain();
+    this.write();
     return replies;
-  }
-
-  get state(): string {
-    return stateOf(new StoreAccess(this.path.memory), null);
   }
 
   /** What the log leads to in another store, whose values from that length on are compressed. */
   replayed(compressMinBytes: number): string {
-    this.#writer.sync();
+    this.sync();
     return loaded(this.disk, compressMinBytes);
   }
 }

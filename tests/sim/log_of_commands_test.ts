@@ -1,15 +1,9 @@
 // Commands through the engine, the recorder and the log's writer: a replay of what was written leads to the same state.
 import assert from "node:assert/strict";
-import { LogWriter } from "../../src/log/log_writer.ts";
 import { recover } from "../../src/log/recovery.ts";
-import { createRingMemory, Ring } from "../../src/log/ring.ts";
-import { EffectRecorder } from "../../src/persistence/effect_recorder.ts";
 import { EntryLoader } from "../../src/persistence/entry_loader.ts";
-import { StoreParts } from "../../src/persistence/ring_parts.ts";
 import { createStoreMemory } from "../../src/store/store.ts";
-import { ByteDisk } from "../support/byte_disk.ts";
-import { EnginePath } from "../support/engine_path.ts";
-import { SERVER_ID } from "../support/log_maker.ts";
+import { LoggedPath } from "../support/logged_path.ts";
 import { type Random, randomFrom, StoreAccess } from "../support/store_access.ts";
 import { stateOf } from "../support/store_state.ts";
 
@@ -18,47 +12,24 @@ const SEED = Number(Deno.env.get("MAYFLY_SIM_SEED") ?? Date.now() % 1_000_000);
 const RING_BYTES = 2 ** 20;
 const COMMANDS = 3000;
 
-/** A worker's path with a log on a disk in memory. */
-class LoggedPath {
-  readonly disk = new ByteDisk();
-  readonly path: EnginePath;
-  #writer!: LogWriter;
+/** What the log leads to is held against what its path has. */
+class ReplayedPath extends LoggedPath {
   #memory = createStoreMemory({ maxmemoryBytes: 2 ** 26, maxValueBytes: 2 ** 20, shardCount: 2 });
 
   constructor(flags: readonly string[] = []) {
-    const ring = new Ring(createRingMemory(RING_BYTES));
-    this.path = new EnginePath((store) => {
-      this.#writer = new LogWriter({
-        disk: this.disk,
-        ring,
-        parts: new StoreParts(store),
-        serverId: SERVER_ID,
-        firstSequence: 1,
-      });
-      this.#writer.open();
-      return new EffectRecorder(store, ring);
-    }, flags);
+    super(flags, RING_BYTES);
   }
 
   /** Runs a request, and has the log written. */
   run(request: string): string {
     const replies = this.path.replies(request);
-    this.#writer.drain();
+    this.write();
     return replies;
-  }
-
-  /** Brings what is in the ring into the log. */
-  write(): void {
-    this.#writer.drain();
-  }
-
-  get state(): string {
-    return stateOf(new StoreAccess(this.path.memory), null);
   }
 
   /** The state that the log leads to, replayed so many times. */
   replayed(times: number): string {
-    this.#writer.sync();
+    this.sync();
     const access = new StoreAccess(this.#memory), loader = new EntryLoader(access.store, 32_768);
     access.store.flush(-1);
     for (let i = 0; i < times; i++) {
@@ -129,7 +100,7 @@ function randomCommand(random: Random): string {
 }
 
 Deno.test("the log of random commands on hashes leads to their state, replayed once or twice", () => {
-  const random = randomFrom(SEED), label = `MAYFLY_SIM_SEED=${SEED}`, logged = new LoggedPath();
+  const random = randomFrom(SEED), label = `MAYFLY_SIM_SEED=${SEED}`, logged = new ReplayedPath();
   for (let i = 0; i < COMMANDS; i++) {
     const isGroup = random.below(10) === 0, count = isGroup ? 1 + random.below(5) : 1;
     const commands = Array.from({ length: count }, () => randomCommand(random)).join("");
@@ -150,7 +121,7 @@ function manyFields(count: number): string[] {
 /** Beyond what the ring holds of one group: it is carried in memory of its own. */
 const LARGE_FIELDS = 12_000;
 
-function putLarge(logged: LoggedPath, key: string): void {
+function putLarge(logged: ReplayedPath, key: string): void {
   for (let from = 0; from < LARGE_FIELDS; from += 1000) {
     const pairs = Array.from(
       { length: 1000 },
@@ -161,7 +132,7 @@ function putLarge(logged: LoggedPath, key: string): void {
 }
 
 Deno.test("RENAME, COPY and MOVE of a hash that is longer than a group in the ring are logged whole", () => {
-  const logged = new LoggedPath();
+  const logged = new ReplayedPath();
   putLarge(logged, "large");
   const cases = [
     [command("RENAME", "large", "renamed"), "+OK\r\n"],
@@ -182,7 +153,7 @@ Deno.test("RENAME, COPY and MOVE of a hash that is longer than a group in the ri
 });
 
 Deno.test("EXEC logs copies of large hashes, those too that its own commands have made longer", () => {
-  const logged = new LoggedPath();
+  const logged = new ReplayedPath();
   putLarge(logged, "large");
   const commands = [
     command("MULTI"),
@@ -200,7 +171,7 @@ Deno.test("EXEC logs copies of large hashes, those too that its own commands hav
 });
 
 Deno.test("a copy of a large hash for which there is no memory is refused, and nothing of it is logged", () => {
-  const logged = new LoggedPath(["--maxmemory", "16mb", "--maxmemory-policy", "noeviction"]);
+  const logged = new ReplayedPath(["--maxmemory", "16mb", "--maxmemory-policy", "noeviction"]);
   putLarge(logged, "large");
   // All of memory but what is less than another such hash takes.
   const filler = "x".repeat(8000);
