@@ -105,21 +105,30 @@ export class KeyApi {
   }
 
   async #readHash(key) {
-    const [count, step] = await this.commands([
-      ["HLEN", key],
-      ["HSCAN", key, "0", "COUNT", FIELDS_MAX],
-    ]);
-    const flat = step.result?.[1] ?? [];
-    const fields = [];
-    for (let i = 0; i < flat.length && fields.length < FIELDS_MAX; i += 2) {
-      fields.push({ name: flat[i], value: flat[i + 1], pttlMs: -1 });
-    }
+    const [count] = await this.commands([["HLEN", key]]);
+    const fields = await this.#firstFields(key);
     if (fields.length > 0) {
       const names = fields.map(({ name }) => name);
       const [ends] = await this.commands([["HPTTL", key, "FIELDS", names.length, ...names]]);
       ends.result?.forEach((pttlMs, i) => fields[i].pttlMs = Number(pttlMs));
     }
     return { fieldCount: count.result ?? 0, fields };
+  }
+
+  /** FIELDS_MAX of them, or all: a step of a scan may give fewer than it was asked for, and one field twice. */
+  async #firstFields(key) {
+    const found = new Map();
+    let cursor = "0";
+    do {
+      const [step] = await this.commands([["HSCAN", key, cursor, "COUNT", FIELDS_MAX]]);
+      if (step.result === undefined) break;
+      const flat = step.result[1];
+      cursor = step.result[0];
+      for (let i = 0; i < flat.length && found.size < FIELDS_MAX; i += 2) {
+        found.set(JSON.stringify(flat[i]), { name: flat[i], value: flat[i + 1], pttlMs: -1 });
+      }
+    } while (cursor !== "0" && found.size < FIELDS_MAX);
+    return [...found.values()];
   }
 
   /** Stores a text if the value is still the one with that tag; keeps the end of life. Gives the new tag. */
