@@ -70,6 +70,9 @@ function run(start: LogThreadStart): void {
     serverId,
     firstSequence: loaded.nextSequence,
   });
+  // From the first segment on workers may write in place, to answer who asks while this still loads: not before all
+  // that is beyond maxmemory is written.
+  ring.waitForRole(ROLE_OF_LOG);
   try {
     cleanUp(disk, loaded);
     tellOfEnd(loaded);
@@ -82,6 +85,7 @@ function run(start: LogThreadStart): void {
   ring.setNumber("sequence", loaded.nextSequence - 1);
   ring.setNumber("syncedSequence", loaded.nextSequence - 1);
   evictLoaded(start, ring, store, writer);
+  ring.giveRole();
   scope.postMessage({ type: "loaded", serverId });
   serve(ring, writer);
 }
@@ -207,7 +211,11 @@ function serve(ring: Ring, writer: LogWriter): void {
   let idleRounds = 0, syncedAtMs = 0, inFlightUnits = 0;
   for (;;) {
     if (ring.state !== LOG_WORKING && !writer.isOpen) {
-      if (!heal(ring, writer)) return;
+      // There is no segment to write to, so nobody else wants the role for more than a look.
+      ring.waitForRole(ROLE_OF_LOG);
+      const goesOn = heal(ring, writer);
+      ring.giveRole();
+      if (!goesOn) return;
       continue;
     }
     if (ring.fsync === FSYNC_ALWAYS && !ring.isEmpty) {

@@ -22,11 +22,20 @@ export class FrameAppender {
   protected written: number;
   protected buffer = new Uint8Array(FRAME_HEADER_BYTES + 65_536);
 
+  /** `role` is what the holder of the writer's role is called while it is this one. */
   constructor(
     protected readonly ring: Ring,
+    protected readonly role: number,
     protected readonly segmentBytesMax: number = SEGMENT_BYTES_MAX,
   ) {
     this.written = ring.head;
+  }
+
+  /** Two who write at once write over each other's frames, and what the log loses so is only missed after a crash. */
+  protected demandRole(): void {
+    if (this.ring.role !== this.role) {
+      throw new TypeError(`writer ${this.role} of the log has not the role: ${this.ring.role} has`);
+    }
   }
 
   /** Goes on where the last holder of the role ended; the segment is the same. */
@@ -41,6 +50,7 @@ export class FrameAppender {
 
   /** Writes everything that is published by now; true if there was anything. Throws what the disk throws. */
   drain(): boolean {
+    this.demandRole();
     // Not what comes meanwhile: small frames would follow each other while somebody waits for the sync.
     const ring = this.ring, end = ring.tail;
     let wrote = false;
@@ -77,6 +87,7 @@ export class FrameAppender {
 
   /** Makes what was written durable, and tells who waits. Throws what the disk throws. */
   sync(): void {
+    this.demandRole();
     const ring = this.ring, startMs = performance.now();
     this.file!.sync();
     const tookMs = performance.now() - startMs, meanMs = ring.number("syncMsMean");

@@ -12,15 +12,12 @@ import { segmentName } from "./segment.ts";
 
 export class InPlaceWriter extends FrameAppender {
   readonly #disk: Disk;
-  /** What the holder of the role is called while it is this thread. */
-  readonly #role: number;
   /** Which of the segments that were begun `file` is; 0 for none. */
   #segment = 0;
 
   constructor(disk: Disk, ring: Ring, role: number, segmentBytesMax?: number) {
-    super(ring, segmentBytesMax);
+    super(ring, role, segmentBytesMax);
     this.#disk = disk;
-    this.#role = role;
   }
 
   /** Whether a sync is so fast, on average, that this thread may wait for it. */
@@ -36,7 +33,7 @@ export class InPlaceWriter extends FrameAppender {
    */
   write(): boolean {
     const ring = this.ring;
-    if (!this.isFast || !ring.takeRole(this.#role)) {
+    if (!this.isFast || !ring.takeRole(this.role)) {
       // Another worker syncs what it finds, and tells; the log's thread may be at something else.
       if (ring.role === ROLE_OF_LOG || ring.role === ROLE_FREE) ring.wake();
       return false;

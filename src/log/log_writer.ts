@@ -5,6 +5,7 @@
 import type { Disk } from "./disk_seam.ts";
 import { FRAME_CLOSED, FRAME_HEADER_BYTES } from "./frame.ts";
 import { FrameAppender } from "./frame_appender.ts";
+import { ROLE_OF_LOG } from "./log_board.ts";
 import { GROUP_HEAD_BYTES, groupFirstWord, groupSecondWord, NIL } from "./record.ts";
 import { type Ring, unitsOf } from "./ring.ts";
 import {
@@ -45,7 +46,7 @@ export class LogWriter extends FrameAppender {
   #hasSpare = false;
 
   constructor(options: LogWriterOptions) {
-    super(options.ring, options.segmentBytesMax);
+    super(options.ring, ROLE_OF_LOG, options.segmentBytesMax);
     this.#disk = options.disk;
     this.#parts = options.parts;
     this.#serverId = options.serverId;
@@ -88,6 +89,7 @@ export class LogWriter extends FrameAppender {
 
   /** Begins a segment at the next sequence. Throws what the disk throws. */
   open(isAfterFailure = false): void {
+    this.demandRole();
     const name = segmentName(this.nextSequence), temporary = `${name}.tmp`;
     const isPrefilled = this.#hasSpare && !isAfterFailure;
     if (isPrefilled) this.#disk.rename(SPARE_NAME, temporary);
@@ -156,6 +158,7 @@ export class LogWriter extends FrameAppender {
 
   /** The disk failed: what is published goes nowhere. Call it as long as the log is failed. */
   discard(): void {
+    this.demandRole();
     const ring = this.ring;
     while (!ring.isEmpty) {
       const lengthBytes = ring.groupAt(ring.head);

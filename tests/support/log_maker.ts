@@ -1,5 +1,6 @@
 // Writes small logs through the real ring and writer, and knows what state each of their groups leads to.
 import type { Disk } from "../../src/log/disk_seam.ts";
+import { ROLE_OF_LOG } from "../../src/log/log_board.ts";
 import { LogWriter } from "../../src/log/log_writer.ts";
 import { EffectReader } from "../../src/log/effect_reader.ts";
 import { FieldReader } from "../../src/log/field_reader.ts";
@@ -289,7 +290,7 @@ function fieldsOf(reader: EffectReader, bytes: Uint8Array): Field[] {
 
 export const SERVER_ID = Uint8Array.from({ length: 16 }, (_, i) => i + 1);
 
-/** A log that is written group by group. */
+/** A log that is written group by group; has the writer's role until the ring gives it to another. */
 export class LogMaker {
   readonly ring = new Ring(createRingMemory(2 ** 20));
   readonly writer: LogWriter;
@@ -306,6 +307,7 @@ export class LogMaker {
       firstSequence,
       segmentBytesMax,
     });
+    this.ring.waitForRole(ROLE_OF_LOG);
     this.writer.open();
     this.states = [this.model.toString()];
   }

@@ -1,4 +1,5 @@
 // A worker's path with a log on a disk in memory; it knows no command.
+import { ROLE_OF_LOG } from "../../src/log/log_board.ts";
 import { LogWriter } from "../../src/log/log_writer.ts";
 import { createRingMemory, Ring } from "../../src/log/ring.ts";
 import { EffectRecorder } from "../../src/persistence/effect_recorder.ts";
@@ -24,6 +25,7 @@ export class LoggedPath {
         serverId: SERVER_ID,
         firstSequence: 1,
       });
+      ring.waitForRole(ROLE_OF_LOG);
       this.#writer.open();
       return new EffectRecorder(store, ring);
     }, flags);

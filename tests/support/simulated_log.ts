@@ -124,7 +124,7 @@ export class SimulatedLog {
     }
     promises.last = nextSequence - 1;
     const log = new SimulatedLog(disk, access, random, promises, nextSequence);
-    log.writer.open();
+    log.#inRole(() => log.writer.open());
     return log;
   }
 
@@ -190,9 +190,11 @@ export class SimulatedLog {
     const { ring, writer } = this;
     if (ring.hasFailedInPlace) this.#asWriter(() => {});
     if (!writer.isOpen) {
-      writer.discard();
       try {
-        writer.reopen();
+        this.#inRole(() => {
+          writer.discard();
+          writer.reopen();
+        });
       } catch (error) {
         if (error instanceof Stopped) throw error;
       }
@@ -319,27 +321,35 @@ export class SimulatedLog {
   /** What the log's thread does, and what it does when the disk fails; always answers. */
   #asWriter(run: () => void): boolean {
     if (!this.writer.isOpen) {
-      this.writer.discard();
+      this.#inRole(() => this.writer.discard());
       return true;
     }
-    this.ring.waitForRole(ROLE_OF_LOG);
-    try {
+    this.#inRole(() => {
       if (this.ring.hasFailedInPlace) {
         this.writer.abandon();
         this.ring.clearFailedInPlace();
-        return true;
+        return;
       }
-      this.writer.resume();
+      try {
+        this.writer.resume();
+        run();
+      } catch (error) {
+        if (error instanceof Stopped || error instanceof assert.AssertionError) throw error;
+        this.noteSynced();
+        this.writer.abandon();
+        this.ring.setFailed((error as Error).message);
+      }
+    });
+    return true;
+  }
+
+  #inRole(run: () => void): void {
+    this.ring.waitForRole(ROLE_OF_LOG);
+    try {
       run();
-    } catch (error) {
-      if (error instanceof Stopped || error instanceof assert.AssertionError) throw error;
-      this.noteSynced();
-      this.writer.abandon();
-      this.ring.setFailed((error as Error).message);
     } finally {
       this.ring.giveRole();
     }
-    return true;
   }
 }
 

@@ -18,6 +18,7 @@ const SEGMENT_BYTES_MAX = 4000;
 function start() {
   const disk = new SimulatedDisk(), maker = new LogMaker(disk, 1, SEGMENT_BYTES_MAX);
   const { ring } = maker;
+  ring.giveRole();
   ring.fsync = FSYNC_ALWAYS;
   const inPlace = [0, 1].map((i) =>
     new InPlaceWriter(disk, ring, ROLE_OF_WORKERS + i, SEGMENT_BYTES_MAX)
