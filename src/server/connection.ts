@@ -56,13 +56,13 @@ export class Connection extends ClientSession implements OutputListener {
   async serve(): Promise<void> {
     const input = this.#input, counters = this.#host.counters;
     while (!this.#isClosed && !this.isClosing) {
-      let count: number | null;
+      let count: number;
       try {
         count = await this.#socket.read(input.space);
       } catch {
         break; // reset by the client, or closed by us
       }
-      if (count === null) break;
+      if (count === 0) break;
       counters[COUNTER.bytesIn] += count;
       const wasFull = input.filled + count === input.capacity;
       input.add(count);
@@ -182,13 +182,13 @@ export class Connection extends ClientSession implements OutputListener {
   async #receive(block: StagedBlock): Promise<boolean> {
     const counters = this.#host.counters;
     while (this.#receivedBytes < block.lengthBytes) {
-      let count: number | null;
+      let count: number;
       try {
         count = await this.#socket.read(block.piece(this.#receivedBytes, LARGE_PIECE_BYTES));
       } catch {
         return false;
       }
-      if (count === null || this.#isClosed) return false;
+      if (count === 0 || this.#isClosed) return false;
       counters[COUNTER.bytesIn] += count;
       this.#receivedBytes += count;
       this.#isReceiving = true;

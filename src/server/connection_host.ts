@@ -11,7 +11,8 @@ import type { ReplyGate } from "./reply_gate.ts";
 
 /** The socket, as far as a connection needs it. */
 export interface Socket extends ByteSink {
-  read(into: Uint8Array): Promise<number | null>;
+  /** How many bytes came; 0 at the end. Rejects where the client went away, or `close()` was called. */
+  read(into: Uint8Array): Promise<number>;
   close(): void;
 }
 

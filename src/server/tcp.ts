@@ -27,6 +27,7 @@ import { ReplyChunkPool } from "./chunk_pool.ts";
 import { LargeBuffers } from "./read_buffer.ts";
 import type { ReplyGate } from "./reply_gate.ts";
 import { Connection } from "./connection.ts";
+import { socketOf } from "./socket.ts";
 import type { Chore, ConnectionHost } from "./connection_host.ts";
 
 const INLINE_REPLIES = {
@@ -163,7 +164,7 @@ export class TcpServer {
       return;
     }
     if ("setNoDelay" in socket) socket.setNoDelay(true);
-    const connection = new Connection(this.#host, socket, {
+    const connection = new Connection(this.#host, socketOf(socket), {
       id: settings.nextClientId(),
       address: this.#addressOf(remote),
       localAddress: this.#addressOf(local),
