@@ -64,6 +64,7 @@ class Keeper {
   readonly #ring: Ring;
   readonly #disk: DirectoryDisk;
   readonly #snapshots: SnapshotKeeper;
+  /** Moments of `performance.now()`: the wall clock may be put back. */
   #healAfterMs = 0;
   #prefillAfterMs = 0;
   #startedAtMs = 0;
@@ -159,15 +160,15 @@ class Keeper {
   #look(): void {
     const ring = this.#ring;
     if (ring.state !== LOG_WORKING) {
-      if (ring.number("isReopened") === 0 || Date.now() < this.#healAfterMs) return;
-      this.#healAfterMs = Date.now() + HEAL_PAUSE_MS;
+      if (ring.number("isReopened") === 0 || performance.now() < this.#healAfterMs) return;
+      this.#healAfterMs = performance.now() + HEAL_PAUSE_MS;
       if (this.#snapshot() === null) ring.ask(ASK_HEALED);
       return;
     }
     this.#prefill();
     if (
-      this.#isLong() && Date.now() >= this.#healAfterMs && this.#snapshot() !== null
-    ) this.#healAfterMs = Date.now() + HEAL_PAUSE_MS;
+      this.#isLong() && performance.now() >= this.#healAfterMs && this.#snapshot() !== null
+    ) this.#healAfterMs = performance.now() + HEAL_PAUSE_MS;
   }
 
   #isLong(): boolean {
@@ -184,7 +185,7 @@ class Keeper {
     try {
       // Room that the log itself may need soon is not filled ahead.
       if (freeBytesOf(this.#disk.path) < SPARE_ROOM * SEGMENT_BYTES_MAX) {
-        this.#prefillAfterMs = Date.now() + PREFILL_PAUSE_MS;
+        this.#prefillAfterMs = performance.now() + PREFILL_PAUSE_MS;
         return;
       }
       makeSpare(this.#disk, SEGMENT_BYTES_MAX);
@@ -192,7 +193,7 @@ class Keeper {
       ring.ask(ASK_SPARE);
     } catch {
       // Segments grow as they are written then, and the log's writer meets a full disk itself.
-      this.#prefillAfterMs = Date.now() + PREFILL_PAUSE_MS;
+      this.#prefillAfterMs = performance.now() + PREFILL_PAUSE_MS;
     }
   }
 

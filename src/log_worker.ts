@@ -87,7 +87,7 @@ function run(start: LogThreadStart): void {
   evictLoaded(start, ring, store, writer);
   ring.giveRole();
   scope.postMessage({ type: "loaded", serverId });
-  serve(ring, writer);
+  serve(ring, writer, new Clock((start.storeMemory as StoreMemory).clock));
 }
 
 function fail(error: string): void {
@@ -207,8 +207,9 @@ function tellOfEnd({ cut, isClosed, segments }: Recovered["ok"]): void {
 
 // ---- serving ----------------------------------------------------------------------------------------
 
-function serve(ring: Ring, writer: LogWriter): void {
-  let idleRounds = 0, syncedAtMs = 0, inFlightUnits = 0;
+/** `clock`: what writers judge by how late the log is. */
+function serve(ring: Ring, writer: LogWriter, clock: Clock): void {
+  let idleRounds = 0, syncedAtMs = -Infinity, inFlightUnits = 0;
   for (;;) {
     if (ring.state !== LOG_WORKING && !writer.isOpen) {
       // There is no segment to write to, so nobody else wants the role for more than a look.
@@ -231,8 +232,11 @@ function serve(ring: Ring, writer: LogWriter): void {
       }
       writer.resume();
       const wrote = writer.drain();
-      const fsync = ring.fsync, nowMs = Date.now();
-      if (wrote && ring.number("unsyncedSinceMs") === 0) ring.setNumber("unsyncedSinceMs", nowMs);
+      // Intervals are none of the wall clock's business, which may be put back.
+      const fsync = ring.fsync, nowMs = performance.now();
+      if (wrote && ring.number("unsyncedSinceMs") === 0) {
+        ring.setNumber("unsyncedSinceMs", clock.nowMs());
+      }
       const stop = ring.asked(ASK_STOP);
       if (stop >= 0) {
         if (writer.drain() || writer.hasUnsynced) writer.sync();
