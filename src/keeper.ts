@@ -181,7 +181,9 @@ class Keeper {
   #prefill(): void {
     const ring = this.#ring;
     if (ring.fsync !== FSYNC_ALWAYS) return;
-    if (ring.number("hasSpare") !== 0 || Date.now() < this.#prefillAfterMs) return;
+    // In this order: the log's writer takes the one it was told of, and then answers.
+    if (ring.asked(ASK_SPARE) >= 0 || ring.number("hasSpare") !== 0) return;
+    if (performance.now() < this.#prefillAfterMs) return;
     try {
       // Room that the log itself may need soon is not filled ahead.
       if (freeBytesOf(this.#disk.path) < SPARE_ROOM * SEGMENT_BYTES_MAX) {
@@ -189,7 +191,6 @@ class Keeper {
         return;
       }
       makeSpare(this.#disk, SEGMENT_BYTES_MAX);
-      ring.setNumber("hasSpare", 1);
       ring.ask(ASK_SPARE);
     } catch {
       // Segments grow as they are written then, and the log's writer meets a full disk itself.

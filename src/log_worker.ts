@@ -224,13 +224,10 @@ function serve(ring: Ring, writer: LogWriter, clock: Clock): void {
     }
     ring.waitForRole(ROLE_OF_LOG);
     try {
-      if (ring.hasFailedInPlace) {
-        writer.abandon();
-        ring.clearFailedInPlace();
+      if (!writer.takeOver()) {
         tellFailure(ring.reason);
         continue;
       }
-      writer.resume();
       const wrote = writer.drain();
       // Intervals are none of the wall clock's business, which may be put back.
       const fsync = ring.fsync, nowMs = performance.now();
@@ -291,9 +288,11 @@ function answer(ring: Ring, writer: LogWriter): boolean {
   const sync = ring.asked(ASK_SYNC);
   if (sync >= 0) {
     isAsked = true;
-    writer.drain();
-    if (writer.hasUnsynced) writer.sync();
-    ring.done(ASK_SYNC, sync);
+    // What whoever asks has seen in memory may lie behind what is not published yet: then it is for the next round.
+    if (writer.drainAll()) {
+      if (writer.hasUnsynced) writer.sync();
+      ring.done(ASK_SYNC, sync);
+    }
   }
   const healed = ring.asked(ASK_HEALED);
   if (healed >= 0) {
@@ -301,7 +300,7 @@ function answer(ring: Ring, writer: LogWriter): boolean {
     // The snapshot that stands may be of a segment before the last failure: then another one is needed.
     const isCovered = ring.number("snapshotSequence") >= ring.number("segmentFirst");
     if (ring.state !== LOG_WORKING && isCovered) {
-      ring.setWorking();
+      writer.serveAgain();
       log("info", "the disk takes writes again: a new snapshot stands, writes are served");
     }
     ring.done(ASK_HEALED, healed);
