@@ -210,6 +210,8 @@ function tellOfEnd({ cut, isClosed, segments }: Recovered["ok"]): void {
 /** `clock`: what writers judge by how late the log is. */
 function serve(ring: Ring, writer: LogWriter, clock: Clock): void {
   let idleRounds = 0, syncedAtMs = -Infinity, inFlightUnits = 0;
+  // Replies wait for what was put into the ring under `always`, up to here, also when it has ended.
+  let lastFsync = ring.fsync, isOwed = false, owedTo = 0;
   for (;;) {
     if (ring.state !== LOG_WORKING && !writer.isOpen) {
       // There is no segment to write to, so nobody else wants the role for more than a look.
@@ -228,9 +230,15 @@ function serve(ring: Ring, writer: LogWriter, clock: Clock): void {
         tellFailure(ring.reason);
         continue;
       }
+      const fsync = ring.fsync;
+      if (fsync !== FSYNC_ALWAYS && lastFsync === FSYNC_ALWAYS) {
+        isOwed = true;
+        owedTo = ring.tail;
+      }
+      lastFsync = fsync;
       const wrote = writer.drain();
       // Intervals are none of the wall clock's business, which may be put back.
-      const fsync = ring.fsync, nowMs = performance.now();
+      const nowMs = performance.now();
       if (wrote && ring.number("unsyncedSinceMs") === 0) {
         ring.setNumber("unsyncedSinceMs", clock.nowMs());
       }
@@ -243,7 +251,7 @@ function serve(ring: Ring, writer: LogWriter, clock: Clock): void {
         return;
       }
       const isAsked = answer(ring, writer);
-      const isDue = fsync === FSYNC_ALWAYS ||
+      const isDue = fsync === FSYNC_ALWAYS || isOwed ||
         fsync === FSYNC_INTERVAL && nowMs - syncedAtMs >= ring.intervalMs;
       if (writer.hasUnsynced && isDue) {
         const inFlight = ring.inFlightUnits;
@@ -251,6 +259,7 @@ function serve(ring: Ring, writer: LogWriter, clock: Clock): void {
         writer.sync();
         syncedAtMs = nowMs;
       }
+      if (isOwed && ring.isSynced(owedTo)) isOwed = false;
       if (wrote || isAsked) idleRounds = 0;
       else idleRounds++;
     } catch (error) {

@@ -117,6 +117,8 @@ export class LogBoard {
   }
   set fsync(policy: number) {
     Atomics.store(this.words, FSYNC, policy);
+    // Who was promised more by the policy before may wait for a last sync.
+    this.rouse();
   }
 
   get intervalMs(): number {
