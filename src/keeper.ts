@@ -64,6 +64,7 @@ class Keeper {
   readonly #ring: Ring;
   readonly #disk: DirectoryDisk;
   readonly #snapshots: SnapshotKeeper;
+  /** Moments of `performance.now()`: the wall clock may be put back. */
   #healAfterMs = 0;
   #prefillAfterMs = 0;
   #startedAtMs = 0;
@@ -159,15 +160,15 @@ class Keeper {
   #look(): void {
     const ring = this.#ring;
     if (ring.state !== LOG_WORKING) {
-      if (ring.number("isReopened") === 0 || Date.now() < this.#healAfterMs) return;
-      this.#healAfterMs = Date.now() + HEAL_PAUSE_MS;
+      if (ring.number("isReopened") === 0 || performance.now() < this.#healAfterMs) return;
+      this.#healAfterMs = performance.now() + HEAL_PAUSE_MS;
       if (this.#snapshot() === null) ring.ask(ASK_HEALED);
       return;
     }
     this.#prefill();
     if (
-      this.#isLong() && Date.now() >= this.#healAfterMs && this.#snapshot() !== null
-    ) this.#healAfterMs = Date.now() + HEAL_PAUSE_MS;
+      this.#isLong() && performance.now() >= this.#healAfterMs && this.#snapshot() !== null
+    ) this.#healAfterMs = performance.now() + HEAL_PAUSE_MS;
   }
 
   #isLong(): boolean {
@@ -180,19 +181,20 @@ class Keeper {
   #prefill(): void {
     const ring = this.#ring;
     if (ring.fsync !== FSYNC_ALWAYS) return;
-    if (ring.number("hasSpare") !== 0 || Date.now() < this.#prefillAfterMs) return;
+    // In this order: the log's writer takes the one it was told of, and then answers.
+    if (ring.asked(ASK_SPARE) >= 0 || ring.number("hasSpare") !== 0) return;
+    if (performance.now() < this.#prefillAfterMs) return;
     try {
       // Room that the log itself may need soon is not filled ahead.
       if (freeBytesOf(this.#disk.path) < SPARE_ROOM * SEGMENT_BYTES_MAX) {
-        this.#prefillAfterMs = Date.now() + PREFILL_PAUSE_MS;
+        this.#prefillAfterMs = performance.now() + PREFILL_PAUSE_MS;
         return;
       }
       makeSpare(this.#disk, SEGMENT_BYTES_MAX);
-      ring.setNumber("hasSpare", 1);
       ring.ask(ASK_SPARE);
     } catch {
       // Segments grow as they are written then, and the log's writer meets a full disk itself.
-      this.#prefillAfterMs = Date.now() + PREFILL_PAUSE_MS;
+      this.#prefillAfterMs = performance.now() + PREFILL_PAUSE_MS;
     }
   }
 

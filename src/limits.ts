@@ -155,6 +155,11 @@ export const HEAL_TRY_MS = 500;
 export const SNAPSHOT_CHAINS_PER_HOLD = 32;
 /** Fields of a large hash that are: values of the largest size make it a megabyte, and 200 µs. */
 export const SNAPSHOT_FIELDS_PER_HOLD = 64;
+/**
+ * What expired less long ago is still put into a snapshot: a batch goes by the moment at which it began, and may yet let
+ * it live on, which the log tells as a change of what is there.
+ */
+export const SNAPSHOT_EXPIRED_MS = 60_000;
 /** Payload of a snapshot's frame, but for a single value that is longer. */
 export const SNAPSHOT_FRAME_BYTES = 262_144;
 /** A new snapshot is made when the log is this long and so many percent longer than the last snapshot. */

@@ -87,7 +87,7 @@ function run(start: LogThreadStart): void {
   evictLoaded(start, ring, store, writer);
   ring.giveRole();
   scope.postMessage({ type: "loaded", serverId });
-  serve(ring, writer);
+  serve(ring, writer, new Clock((start.storeMemory as StoreMemory).clock));
 }
 
 function fail(error: string): void {
@@ -207,8 +207,11 @@ function tellOfEnd({ cut, isClosed, segments }: Recovered["ok"]): void {
 
 // ---- serving ----------------------------------------------------------------------------------------
 
-function serve(ring: Ring, writer: LogWriter): void {
-  let idleRounds = 0, syncedAtMs = 0, inFlightUnits = 0;
+/** `clock`: what writers judge by how late the log is. */
+function serve(ring: Ring, writer: LogWriter, clock: Clock): void {
+  let idleRounds = 0, syncedAtMs = -Infinity, inFlightUnits = 0;
+  // Replies wait for what was put into the ring under `always`, up to here, also when it has ended.
+  let lastFsync = ring.fsync, isOwed = false, owedTo = 0;
   for (;;) {
     if (ring.state !== LOG_WORKING && !writer.isOpen) {
       // There is no segment to write to, so nobody else wants the role for more than a look.
@@ -223,16 +226,22 @@ function serve(ring: Ring, writer: LogWriter): void {
     }
     ring.waitForRole(ROLE_OF_LOG);
     try {
-      if (ring.hasFailedInPlace) {
-        writer.abandon();
-        ring.clearFailedInPlace();
+      if (!writer.takeOver()) {
         tellFailure(ring.reason);
         continue;
       }
-      writer.resume();
+      const fsync = ring.fsync;
+      if (fsync !== FSYNC_ALWAYS && lastFsync === FSYNC_ALWAYS) {
+        isOwed = true;
+        owedTo = ring.tail;
+      }
+      lastFsync = fsync;
       const wrote = writer.drain();
-      const fsync = ring.fsync, nowMs = Date.now();
-      if (wrote && ring.number("unsyncedSinceMs") === 0) ring.setNumber("unsyncedSinceMs", nowMs);
+      // Intervals are none of the wall clock's business, which may be put back.
+      const nowMs = performance.now();
+      if (wrote && ring.number("unsyncedSinceMs") === 0) {
+        ring.setNumber("unsyncedSinceMs", clock.nowMs());
+      }
       const stop = ring.asked(ASK_STOP);
       if (stop >= 0) {
         if (writer.drain() || writer.hasUnsynced) writer.sync();
@@ -242,7 +251,7 @@ function serve(ring: Ring, writer: LogWriter): void {
         return;
       }
       const isAsked = answer(ring, writer);
-      const isDue = fsync === FSYNC_ALWAYS ||
+      const isDue = fsync === FSYNC_ALWAYS || isOwed ||
         fsync === FSYNC_INTERVAL && nowMs - syncedAtMs >= ring.intervalMs;
       if (writer.hasUnsynced && isDue) {
         const inFlight = ring.inFlightUnits;
@@ -250,6 +259,7 @@ function serve(ring: Ring, writer: LogWriter): void {
         writer.sync();
         syncedAtMs = nowMs;
       }
+      if (isOwed && ring.isSynced(owedTo)) isOwed = false;
       if (wrote || isAsked) idleRounds = 0;
       else idleRounds++;
     } catch (error) {
@@ -287,9 +297,11 @@ function answer(ring: Ring, writer: LogWriter): boolean {
   const sync = ring.asked(ASK_SYNC);
   if (sync >= 0) {
     isAsked = true;
-    writer.drain();
-    if (writer.hasUnsynced) writer.sync();
-    ring.done(ASK_SYNC, sync);
+    // What whoever asks has seen in memory may lie behind what is not published yet: then it is for the next round.
+    if (writer.drainAll()) {
+      if (writer.hasUnsynced) writer.sync();
+      ring.done(ASK_SYNC, sync);
+    }
   }
   const healed = ring.asked(ASK_HEALED);
   if (healed >= 0) {
@@ -297,7 +309,7 @@ function answer(ring: Ring, writer: LogWriter): boolean {
     // The snapshot that stands may be of a segment before the last failure: then another one is needed.
     const isCovered = ring.number("snapshotSequence") >= ring.number("segmentFirst");
     if (ring.state !== LOG_WORKING && isCovered) {
-      ring.setWorking();
+      writer.serveAgain();
       log("info", "the disk takes writes again: a new snapshot stands, writes are served");
     }
     ring.done(ASK_HEALED, healed);

@@ -80,7 +80,7 @@ const LOG_NUMBER = {
   changesSinceSnapshot: 22,
   failures: 23,
   rewrites: 24,
-  /** 1 while a file that was filled ahead waits for its use. */
+  /** 1 while a file that was filled ahead waits for its use; of the log's thread. */
   hasSpare: 25,
   /** 1 while the log writes again after a failure, and a snapshot is all that is missing. */
   isReopened: 26,
@@ -117,6 +117,8 @@ export class LogBoard {
   }
   set fsync(policy: number) {
     Atomics.store(this.words, FSYNC, policy);
+    // Who was promised more by the policy before may wait for a last sync.
+    this.rouse();
   }
 
   get intervalMs(): number {
@@ -179,7 +181,12 @@ export class LogBoard {
 
   /** Waits for it; what a holder does with it ends with the disk's answer. */
   waitForRole(role: number): void {
-    while (!this.takeRole(role)) Atomics.wait(this.words, ROLE, this.role, ROLE_LOOK_MS);
+    for (;;) {
+      const holder = Atomics.compareExchange(this.words, ROLE, ROLE_FREE, role);
+      if (holder === ROLE_FREE) return;
+      // Not for the word as it is by now: given back since, nobody would end the wait.
+      Atomics.wait(this.words, ROLE, holder, ROLE_LOOK_MS);
+    }
   }
 
   giveRole(): void {

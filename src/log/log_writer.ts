@@ -7,7 +7,7 @@ import { FRAME_CLOSED, FRAME_HEADER_BYTES } from "./frame.ts";
 import { FrameAppender } from "./frame_appender.ts";
 import { ROLE_OF_LOG } from "./log_board.ts";
 import { GROUP_HEAD_BYTES, groupFirstWord, groupSecondWord, NIL } from "./record.ts";
-import { type Ring, unitsOf } from "./ring.ts";
+import { LOG_WORKING, type Ring, unitsOf } from "./ring.ts";
 import {
   AFTER_FAILURE,
   encodeFileHeader,
@@ -54,9 +54,18 @@ export class LogWriter extends FrameAppender {
     this.syncedSequence = options.firstSequence - 1;
   }
 
-  /** Has the writer's role again: others may have written to the segment meanwhile. */
-  override resume(): void {
-    super.resume();
+  /**
+   * Has the writer's role again: others may have written to the segment meanwhile. False if one of them failed: then
+   * nothing is expected of the segment any more.
+   */
+  takeOver(): boolean {
+    const ring = this.ring;
+    // Numbers go on behind those of groups that others wrote, also where the last of them failed.
+    this.resume();
+    if (!ring.hasFailedInPlace) return true;
+    this.abandon();
+    ring.clearFailedInPlace();
+    return false;
   }
 
   /** Number of the next group. */
@@ -85,6 +94,7 @@ export class LogWriter extends FrameAppender {
   /** A spare lies ready: the next segment is made of it. */
   spareIsReady(): void {
     this.#hasSpare = true;
+    this.ring.setNumber("hasSpare", 1);
   }
 
   /** Begins a segment at the next sequence. Throws what the disk throws. */
@@ -93,8 +103,7 @@ export class LogWriter extends FrameAppender {
     const name = segmentName(this.nextSequence), temporary = `${name}.tmp`;
     const isPrefilled = this.#hasSpare && !isAfterFailure;
     if (isPrefilled) this.#disk.rename(SPARE_NAME, temporary);
-    this.#hasSpare = false;
-    if (isPrefilled) this.ring.setNumber("hasSpare", 0);
+    this.#dropSpare();
     const file = isPrefilled ? this.#disk.open(temporary) : this.#disk.create(temporary);
     try {
       const segmentId = randomId();
@@ -140,6 +149,8 @@ export class LogWriter extends FrameAppender {
 
   /** Goes on in the spare: in the place of the current segment if that is empty. Throws what the disk throws. */
   adoptSpare(): void {
+    // The segment says that it counts with a snapshot only, and until that stands no other may lie in its place.
+    if (this.ring.state !== LOG_WORKING) return;
     if (this.nextSequence !== this.#segmentFirst) return this.rotate();
     this.ring.endSegment();
     this.file!.close();
@@ -177,8 +188,7 @@ export class LogWriter extends FrameAppender {
     const file = this.file;
     this.file = null;
     this.ring.endSegment();
-    this.#hasSpare = false;
-    this.ring.setNumber("hasSpare", 0);
+    this.#dropSpare();
     this.ring.setNumber("isReopened", 0);
     try {
       file?.close();
@@ -195,6 +205,29 @@ export class LogWriter extends FrameAppender {
     this.nextSequence++;
     this.open(true);
     this.ring.setNumber("isReopened", 1);
+  }
+
+  /** A snapshot stands that holds what the failure took: writes are served again. Throws what the disk throws. */
+  serveAgain(): void {
+    this.drain();
+    // Also where nothing was written since: what went nowhere has a place that readers wait for.
+    this.sync();
+    this.ring.setWorking();
+  }
+
+  /**
+   * Writes everything that has its place by now. False if somebody has not yet published what he put there: then what
+   * lies behind it is not written, though memory shows it.
+   */
+  drainAll(): boolean {
+    const { ring } = this, end = ring.tail;
+    this.drain();
+    return ((ring.head - end) | 0) >= 0;
+  }
+
+  #dropSpare(): void {
+    this.#hasSpare = false;
+    this.ring.setNumber("hasSpare", 0);
   }
 
   #endSegment(): void {

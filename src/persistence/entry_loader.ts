@@ -254,8 +254,11 @@ export class EntryLoader implements GroupTarget {
     const store = this.#store, shard = store.shardOf(key.hash);
     store.lockChange(shard);
     const ref = entries.findKey(shard, key);
-    // Without memory for the shorter one it stays as it is.
-    if (ref !== 0) entries.reformString(shard, ref, stored, true, null);
+    // Another thread may have met the key of a later moment, as something else. Without memory for the shorter one it
+    // stays as it is.
+    if (ref !== 0 && record.typeOf(shard, ref) === TYPE_STRING) {
+      entries.reformString(shard, ref, stored, true, null);
+    }
     store.unlockChange(shard);
     return true;
   }

@@ -2,6 +2,7 @@
 //
 // Invariant: at every moment the names that are on disk make a directory that starts. It knows no thread: what it
 // needs of the log's writer it asks through `SnapshotLog`.
+import { SNAPSHOT_EXPIRED_MS } from "../limits.ts";
 import type { Disk } from "../log/disk_seam.ts";
 import { sequenceOfName } from "../log/segment.ts";
 import type { Store } from "../store/store.ts";
@@ -52,7 +53,7 @@ export class SnapshotKeeper {
       store,
       serverId,
       sequence,
-      nowMs: nowMs(),
+      nowMs: nowMs() - SNAPSHOT_EXPIRED_MS,
       table: table(),
       pause,
     });

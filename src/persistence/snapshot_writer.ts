@@ -47,6 +47,7 @@ export interface SnapshotOptions {
   readonly serverId: Uint8Array;
   /** Replay begins here. */
   readonly sequence: number;
+  /** What had expired by then is left out. */
   readonly nowMs: number;
   /** Which database each number means, told by the snapshot's first effect. */
   readonly table: Uint8Array;

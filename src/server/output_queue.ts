@@ -67,6 +67,8 @@ export class OutputQueue {
   /** Those before `#queueHead` were sent. */
   #queue: Queued[] | null = null;
   #queueHead = 0;
+  /** What the last of all held replies waits for; those behind it may wait for nothing, once the policy is another. */
+  #heldTo: number | null = null;
   #isClosed = false;
   readonly #onWritten: (count: number) => void;
   readonly #onFailed: (error: unknown) => void;
@@ -92,8 +94,8 @@ export class OutputQueue {
   /** What is held may go out by now; gives whether some of it still waits. */
   resume(): boolean {
     // Looked at first: what is reached between the two looks would be waited for by nobody.
-    const last = this.#queue?.at(-1);
-    const waits = last !== undefined && last.heldTo !== null && !this.hold!.isReached(last.heldTo);
+    const waits = this.#queue !== null && this.#heldTo !== null &&
+      !this.hold!.isReached(this.#heldTo);
     if (!this.isWriting && !this.#isClosed && this.#queue !== null) this.#next();
     return waits;
   }
@@ -137,8 +139,10 @@ export class OutputQueue {
       }
     }
     out.position = 0;
-    if (heldTo !== null) this.hold!.wait(this);
-    else if (!this.isWriting) this.#next();
+    if (heldTo !== null) {
+      this.#heldTo = heldTo;
+      this.hold!.wait(this);
+    } else if (!this.isWriting) this.#next();
   }
 
   /** Lets go of what was not sent. A write in flight must have been ended by closing the socket. */

@@ -94,7 +94,7 @@ export class SimulatedLog {
           }),
         sync: () =>
           this.#asWriter(() => {
-            this.writer.drain();
+            assert.ok(this.writer.drainAll());
             if (this.writer.hasUnsynced) this.writer.sync();
           }),
         get failures() {
@@ -131,8 +131,11 @@ export class SimulatedLog {
   /** One random step of a server's life. */
   step(): void {
     const roll = this.random.below(100);
-    if (this.ring.state !== LOG_WORKING) this.heal();
-    else if (roll < 60) this.command();
+    if (this.ring.state !== LOG_WORKING) {
+      // A spare that was begun before the failure.
+      if (roll < 20) this.#prefill();
+      this.heal();
+    } else if (roll < 60) this.command();
     else if (roll < 75) this.#asWriter(() => this.writer.drain());
     else if (roll < 82) this.sync();
     else if (roll < 88) this.#writeInPlace();
@@ -206,7 +209,9 @@ export class SimulatedLog {
     }
     if (this.snapshot() !== null) return;
     if (ring.number("snapshotSequence") < ring.number("segmentFirst")) return;
-    ring.setWorking();
+    this.#asWriter(() => writer.serveAgain());
+    if (ring.state !== LOG_WORKING) return;
+    assert.ok(ring.isSynced(ring.tail), "a reader waits for what the failure took");
     this.promises.synced = this.promises.last;
   }
 
@@ -307,7 +312,6 @@ export class SimulatedLog {
       if (error instanceof Stopped) throw error;
       return;
     }
-    this.ring.setNumber("hasSpare", 1);
     this.#asWriter(() => {
       this.writer.spareIsReady();
       if (!this.writer.isPrefilled) this.writer.adoptSpare();
@@ -325,13 +329,8 @@ export class SimulatedLog {
       return true;
     }
     this.#inRole(() => {
-      if (this.ring.hasFailedInPlace) {
-        this.writer.abandon();
-        this.ring.clearFailedInPlace();
-        return;
-      }
+      if (!this.writer.takeOver()) return;
       try {
-        this.writer.resume();
         run();
       } catch (error) {
         if (error instanceof Stopped || error instanceof assert.AssertionError) throw error;

@@ -28,7 +28,7 @@ function start() {
 
 function asLog(maker: LogMaker, run: () => void): void {
   maker.ring.waitForRole(ROLE_OF_LOG);
-  maker.writer.resume();
+  maker.writer.takeOver();
   run();
   maker.ring.giveRole();
 }
@@ -94,9 +94,13 @@ for (const what of ["write", "sync"] as const) {
     const { disk, maker, ring, inPlace: [inPlace] } = start();
     maker.group(put("a", "1"));
     ring.setNumber("syncMsMean", 0);
-    assert.ok(inPlace.write());
+    for (let i = 0; i < 5; i++) {
+      maker.group(put("b", String(i)));
+      ring.setNumber("syncMsMean", 0);
+      assert.ok(inPlace.write());
+    }
     ring.setNumber("syncMsMean", 0);
-    const { synced, failures } = ring;
+    const { synced, failures } = ring, kept = ring.number("sequence");
     maker.group(put("a", "2"));
     disk.fault = (operation) =>
       operation === what ? { error: new Error("Input/output error") } : null;
@@ -108,13 +112,15 @@ for (const what of ["write", "sync"] as const) {
     assert.ok(ring.hasFailedInPlace, "the log's thread is to begin anew");
     disk.fault = () => null;
     assert.ok(!inPlace.write(), "nothing is written before that");
-    asLog(maker, () => {
-      maker.writer.abandon();
-      ring.clearFailedInPlace();
-      maker.writer.reopen();
-      ring.setWorking();
-    });
+    ring.waitForRole(ROLE_OF_LOG);
+    assert.ok(!maker.writer.takeOver() && !ring.hasFailedInPlace, "nothing is expected of it");
+    maker.writer.reopen();
+    assert.ok(ring.number("segmentFirst") > kept, "numbers go on behind what is on disk");
+    assert.ok(!ring.isSynced(ring.tail));
+    maker.writer.serveAgain();
+    ring.giveRole();
     assert.equal(ring.state, LOG_WORKING);
+    assert.ok(ring.isSynced(ring.tail), "nobody waits for what the failure took");
     maker.group(put("a", "3"));
     ring.setNumber("syncMsMean", 0);
     assert.ok(inPlace.write());

@@ -1,11 +1,13 @@
 // Replay into a real store: twice, and onto snapshots that are newer than where it begins, ends in the same state.
 import assert from "node:assert/strict";
 import { DirectoryWriter } from "../../src/log/directory_writer.ts";
+import { SNAPSHOT_EXPIRED_MS } from "../../src/limits.ts";
 import { LOAD_TURNS_WORDS, LoadTurns } from "../../src/log/load_turns.ts";
 import { EffectWriter } from "../../src/log/effect_writer.ts";
 import { recover } from "../../src/log/recovery.ts";
 import { EntryLoader } from "../../src/persistence/entry_loader.ts";
 import { helpLoading } from "../../src/persistence/load_helper.ts";
+import { SnapshotKeeper } from "../../src/persistence/snapshot_keeper.ts";
 import { writeSnapshot } from "../../src/persistence/snapshot_writer.ts";
 import { ByteDisk } from "../support/byte_disk.ts";
 import {
@@ -173,6 +175,35 @@ Deno.test("a log replayed onto a snapshot from later than its beginning comes to
     const found = replay(disk, openSmall());
     assert.equal(found, expected, `${label}, walked to ${walked}, replay from ${sequence}`);
   }
+});
+
+Deno.test("a snapshot keeps what expired a moment ago: a batch that began before may let it live on", () => {
+  const access = openSmall(), nowMs = 2 ** 41, value = new TextEncoder().encode("v");
+  access.put("k", value, { expiresAtMs: nowMs - 1 });
+  access.put("old", value, { expiresAtMs: nowMs - 2 * SNAPSHOT_EXPIRED_MS });
+  const groups: Effect[] = [put("k", "v", nowMs - 1), {
+    kind: "expire",
+    database: 0,
+    key: "k",
+    expiresAtMs: 0,
+  }];
+  const disk = makeLog(groups.map((each) => [each]), 1);
+  let kept = 0;
+  const keeper = new SnapshotKeeper({
+    disk,
+    store: access.store,
+    log: { rotate: () => true, sync: () => true, failures: 0, reason: "", segmentFirst: 2 },
+    serverId: SERVER_ID,
+    nowMs: () => nowMs,
+    table: () => IDENTITY,
+    pause: () => {},
+    onStanding: ({ entries }) => kept = entries,
+  });
+  assert.equal(keeper.snapshot(), null);
+  assert.equal(kept, 1, "what expired long ago is left out");
+  const found = openSmall();
+  replay(disk, found);
+  assert.deepEqual(found.get("k"), value);
 });
 
 Deno.test("a hash that loses its last field to a replay onto a newer state keeps what comes next", () => {
