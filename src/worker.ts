@@ -149,16 +149,22 @@ function start(message: StartMessage): void {
     log: (level, text) => logger[level](text),
     fail: reportError,
   });
+  let place = "";
   try {
     for (const host of config.hosts) {
+      place = `${host}, port ${config.port}`;
       server.listen(host, config.port);
-      if (config.httpPort !== null) http.listen(host, config.httpPort);
+      if (config.httpPort === null) continue;
+      place = `${host}, HTTP port ${config.httpPort}`;
+      http.listen(host, config.httpPort);
     }
     if (workerIndex === 0 && config.unixSocket !== null) {
+      place = `--unix-socket ${JSON.stringify(config.unixSocket)}`;
       server.listenUnix(config.unixSocket, config.unixSocketMode);
     }
   } catch (error) {
-    scope.postMessage({ type: "failed", error: (error as Error).message, environment: true });
+    const why = `cannot listen on ${place}: ${(error as Error).message}`;
+    scope.postMessage({ type: "failed", error: why, environment: true });
     return;
   }
   const heartbeat = setInterval(() => {
