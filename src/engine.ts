@@ -24,6 +24,7 @@ import * as errors from "./errors.ts";
 import type { Clock } from "./clock.ts";
 import type { EffectLog } from "./log/effects.ts";
 import {
+  BATCH_TURN_MS,
   CHANGE_TRIES_MAX,
   CHANGES_PER_GROUP,
   EVICTION_TRIES_MAX,
@@ -279,15 +280,15 @@ export class Engine {
         }
       } else if (this.#areKeysShort(row)) {
         this.#severalKeys(row);
-        if (session.isClosing) {
-          this.outcome = CLOSE;
-          isEnding = true;
-        }
       }
       if (isRefused && isQueueing) this.#transactions.queue.abort(session);
       if (isAlone && !isRefused) {
         accounts.noteAlone(c, next - 1, rowIndex, performance.now() - aloneAtMs);
         if (accounts.isMonitored) accounts.noteMonitored(c, next - 1, rowIndex);
+        if (!isEnding && next < count && this.#hasHadItsTurn(reply)) {
+          this.#park(othersTurn());
+          break;
+        }
       }
       if (isEnding) break;
     }
@@ -308,6 +309,12 @@ export class Engine {
     counters[COUNTER.hits] += c.hits;
     counters[COUNTER.misses] += c.misses;
     return next;
+  }
+
+  /** Whether the rest of the batch is to wait: others first, or until it is known that the replies so far are wanted. */
+  #hasHadItsTurn({ out }: ReplyWriter): boolean {
+    return this.#accounts.aloneMs >= BATCH_TURN_MS ||
+      out.segmentBytes > this.services.settings.clientOutputBytesMax;
   }
 
   /** The command that comes next waits for this, and is asked anew afterwards. */
@@ -660,10 +667,9 @@ export class Engine {
       const to = Math.min(last, from + step - 1);
       if (row.kind === R.READ_EACH) this.#readGroup(row, from, to);
       else this.#changeGroup(row, from, to);
-      // The connection sees replies only when the command is done: one of gigabytes is not gathered.
+      // The connection sees replies only when the command is done, and then ends the client: gigabytes are not gathered.
       if (c.reply.out.segmentBytes > this.services.settings.clientOutputBytesMax) {
         for (let key = to + 1; key <= last; key += row.keyStep) c.reply.nil();
-        c.session.kill();
         break;
       }
     }
@@ -830,6 +836,11 @@ function isShortOfMemory({ needsBlock, needsLogBytes, prepare }: CommandContext)
 /** Whether CLIENT PAUSE holds a command back: CLIENT itself always runs, or nobody could end it. */
 function isHeldBack(row: CommandRow, onlyWrites: boolean): boolean {
   return onlyWrites ? isWrite(row) : row.name !== "client";
+}
+
+/** Resolves once what waits in the event loop was served. (setImmediate would come before the sockets' next look.) */
+export function othersTurn(): Promise<Finish> {
+  return new Promise((resolve) => setTimeout(() => resolve(() => {}), 0));
 }
 
 /** Resolves when the pause may be over; the command then asks again, because it may have been ended or changed. */

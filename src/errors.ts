@@ -125,3 +125,8 @@ export function execAborted(reason: string): string {
 export function transactionTooLarge(bytesMax: number): string {
   return `ERR transaction is too large: more than ${bytesMax} bytes are queued`;
 }
+
+/** Redis's words where a subcommand that checks its own arguments was given too many or too few. */
+export function wrongSubcommand(container: string, subcommand: string): string {
+  return `ERR unknown subcommand or wrong number of arguments for '${subcommand}'. Try ${container} HELP.`;
+}

@@ -197,6 +197,11 @@ export const CENSUS_BOARD_BYTES = 32_760;
 export const ARGUMENTS_TIMED_ALONE = 65;
 /** The same for commands whose time grows with their arguments alone: with few they are as quick as any. */
 export const KEYS_TIMED_ALONE = 9;
+/**
+ * Commands that are timed by themselves and took so long together let the worker's other clients, and its own timers,
+ * have their turn before the rest of the batch: a pipeline of KEYS was half a minute in which the worker counted as dead.
+ */
+export const BATCH_TURN_MS = 10;
 /** After a batch that took this long the worker's next one is timed command by command. */
 export const SLOW_BATCH_MS = 1;
 /** A slow log's entry holds as many arguments, and of each as many bytes, as Redis's does. */

@@ -38,7 +38,7 @@ import { ReplyGate } from "./server/reply_gate.ts";
 import { TcpServer } from "./server/tcp.ts";
 import type { Sessions } from "./session.ts";
 import { ProcessState, Settings } from "./settings.ts";
-import { setCounting, Store, type StoreMemory } from "./store/store.ts";
+import { setCounting, Store, type StoreMemory, whileWaiting } from "./store/store.ts";
 import { tellFailures } from "./thread_failure.ts";
 import type { MessageFromWorker, MessageToWorker, StartMessage } from "./worker_messages.ts";
 
@@ -72,6 +72,8 @@ function start(message: StartMessage): void {
   const settings = new Settings(message.settingsMemory);
   const memory = message.storeMemory as StoreMemory;
   const store = new Store(memory);
+  const signOfLife = () => settings.beat(workerIndex);
+  whileWaiting(signOfLife);
   const clock = new Clock(memory.clock);
   const metricsMemory = message.metricsMemory as MetricsMemory;
   const metrics = new WorkerMetrics(metricsMemory, workerIndex);
@@ -106,6 +108,7 @@ function start(message: StartMessage): void {
     processId,
     systemName: systemName(),
     residentBytes,
+    signOfLife,
     isPassword: createPasswordCheck(config.requirepass),
     wrongPassword: () => brake.wait(),
     hasPassword: config.requirepass !== "",
@@ -146,20 +149,26 @@ function start(message: StartMessage): void {
     log: (level, text) => logger[level](text),
     fail: reportError,
   });
+  let place = "";
   try {
     for (const host of config.hosts) {
+      place = `${host}, port ${config.port}`;
       server.listen(host, config.port);
-      if (config.httpPort !== null) http.listen(host, config.httpPort);
+      if (config.httpPort === null) continue;
+      place = `${host}, HTTP port ${config.httpPort}`;
+      http.listen(host, config.httpPort);
     }
     if (workerIndex === 0 && config.unixSocket !== null) {
+      place = `--unix-socket ${JSON.stringify(config.unixSocket)}`;
       server.listenUnix(config.unixSocket, config.unixSocketMode);
     }
   } catch (error) {
-    scope.postMessage({ type: "failed", error: (error as Error).message, environment: true });
+    const why = `cannot listen on ${place}: ${(error as Error).message}`;
+    scope.postMessage({ type: "failed", error: why, environment: true });
     return;
   }
   const heartbeat = setInterval(() => {
-    settings.beat(workerIndex);
+    signOfLife();
     inPlace?.tidy();
   }, HEARTBEAT_MS);
   const endSweeping = startSweeping(sweeper);

@@ -2,7 +2,8 @@
 // `N passed, N failed` as the last line. It must not know what a step checks.
 
 import { failureReport } from "./failure_report.ts";
-import { gateSteps, type Mode, MODES, type Step } from "./gate_steps.ts";
+import { readGateArguments } from "./gate_arguments.ts";
+import { gateSteps, type Step } from "./gate_steps.ts";
 import { junitTotals } from "./junit_totals.ts";
 import { killRunningSteps, runStep } from "./step_process.ts";
 
@@ -62,9 +63,11 @@ function lastLines(output: string): string {
   return output.trimEnd().split("\n").slice(-STOOD_AT_LINES).join("\n    ");
 }
 
-async function main(mode: string | undefined): Promise<never> {
-  if (!MODES.includes(mode as Mode)) {
-    console.log(`usage: run_tests.ts ${MODES.join("|")}: received ${mode}`);
+async function main(args: readonly string[]): Promise<never> {
+  const asked = readGateArguments(args);
+  if (!("mode" in asked)) {
+    console.log(asked.text);
+    if (asked.isHelp) Deno.exit(0);
     total.failed++;
     finish();
   }
@@ -79,7 +82,7 @@ async function main(mode: string | undefined): Promise<never> {
     });
   }
   try {
-    const { steps, missing } = gateSteps(mode as Mode, filesIn);
+    const { steps, missing } = gateSteps(asked.mode, filesIn);
     for (const [index, step] of steps.entries()) {
       await runOne(step, `${folder}/report_${index}.xml`);
     }
@@ -92,4 +95,4 @@ async function main(mode: string | undefined): Promise<never> {
   finish();
 }
 
-await main(Deno.args[0]);
+await main(Deno.args);

@@ -153,6 +153,11 @@ export class BatchAccounts {
     this.services.monitor.note(c.batch, command, COMMAND_NAMES[number], c.session, this.#nowMs);
   }
 
+  /** What the commands of this batch that ran by themselves took so far. */
+  get aloneMs(): number {
+    return this.#aloneMs;
+  }
+
   /** After the last command: those from `from` to before `next` ran. `wallMs` is asked if nothing else was timed. */
   end(
     session: Session,

@@ -43,11 +43,11 @@ function bitop(c: CommandContext): void {
     if (c.ref !== 0) c.remove(DESTINATION);
   } else if (lengthBytes <= INLINE_VALUE_BYTES_MAX) {
     const result = new Uint8Array(lengthBytes);
-    combine(operation, sources, 0, result);
+    combine(c, operation, sources, 0, result);
     if (!c.putBytes(DESTINATION, result, c.openExpiry(DESTINATION))) return;
   } else if (staged !== null && staged.block.lengthBytes === lengthBytes) {
     // A source that is written all the time would be another one each time: then it is made under the locks.
-    if (!areSame(sources, madeOf)) fillResult(staged.block, operation, sources);
+    if (!areSame(sources, madeOf)) fillResult(c, staged.block, operation, sources);
     if (!c.putFresh(DESTINATION, c.openExpiry(DESTINATION))) return;
   } else {
     c.isOutOfMemory = true;
@@ -84,22 +84,28 @@ function stageResult(c: CommandContext, operation: Operation): boolean {
   const block = c.stageBlock(DESTINATION, Math.max(1, lengthBytes), pins);
   if (block === null) return false;
   madeOf = sources;
-  if (lengthBytes > 0) fillResult(block, operation, sources);
+  if (lengthBytes > 0) fillResult(c, block, operation, sources);
   return true;
 }
 
 /** Fills a block as long as the longest source. */
-function fillResult(block: Block, operation: Operation, sources: readonly Source[]): void {
+function fillResult(
+  c: CommandContext,
+  block: Block,
+  operation: Operation,
+  sources: readonly Source[],
+): void {
   const chunk = new Uint8Array(CHUNK_BYTES);
   for (let at = 0; at < block.lengthBytes; at += chunk.length) {
     const part = chunk.subarray(0, Math.min(chunk.length, block.lengthBytes - at));
-    combine(operation, sources, at, part);
+    combine(c, operation, sources, at, part);
     fillPieces(block, at, part);
   }
 }
 
 /** The result's bytes from `offset` on, as many as `into` takes; short sources go on with zeros. */
 function combine(
+  c: CommandContext,
   operation: Operation,
   sources: readonly Source[],
   offset: number,
@@ -112,6 +118,8 @@ function combine(
   }
   for (let n = 1; n < sources.length; n++) {
     let end = 0;
+    // A thousand sources of 64 MiB take a minute.
+    c.services.signOfLife();
     eachPiece(sources[n].value, offset, into.length, (bytes, at) => {
       end = at + bytes.length;
       if (operation === "AND") {

@@ -1,5 +1,10 @@
 // Subcommands of CLIENT that change how a client is served: paused, silent, without a trace.
-import { CACHING_WITHOUT_TRACKING, SYNTAX, TRACKING_UNSUPPORTED } from "../errors.ts";
+import {
+  CACHING_WITHOUT_TRACKING,
+  SYNTAX,
+  TRACKING_UNSUPPORTED,
+  wrongSubcommand,
+} from "../errors.ts";
 import { REPLY_OFF, REPLY_ON, REPLY_SKIP } from "../session.ts";
 import { NOT_NOTED } from "../store/store.ts";
 import { ADMIN, type CommandRow, KEYLESS, LOADING, NO_MULTI } from "./command_row.ts";
@@ -52,7 +57,7 @@ function toggle(set: (c: CommandContext, isOn: boolean) => void): (c: CommandCon
 
 /** CLIENT UNBLOCK client-id [TIMEOUT | ERROR]; no command blocks its client here. */
 function unblock(c: CommandContext): void {
-  if (c.argCount > 4) return c.reply.error(SYNTAX);
+  if (c.argCount > 4) return c.reply.error(wrongSubcommand("CLIENT", c.argText(1)));
   if (c.argCount === 4 && !c.argIs(3, "TIMEOUT") && !c.argIs(3, "ERROR")) {
     return c.reply.error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
   }

@@ -2,18 +2,15 @@
 import * as errors from "../errors.ts";
 import { parseBigInteger } from "../number_format.ts";
 import { REPLY_ON } from "../session.ts";
-import { DATABASES } from "../store/store.ts";
 import { REDIS_VERSION } from "../version.ts";
 import { KEYLESS, LOADING, NO_AUTH } from "./command_row.ts";
 import type { CommandRow } from "./command_row.ts";
 import { isClientName } from "./client_line.ts";
 import type { CommandContext } from "./context.ts";
-import { selectDatabase } from "./databases.ts";
+import { readDatabase, selectDatabase } from "./databases.ts";
 import { NO_KEY } from "./row_parts.ts";
 
 const DEFAULT_USER = "default";
-const INT32_MAX = 2 ** 31 - 1;
-const INT32_MIN = -(2 ** 31);
 
 /** PING [message] */
 function ping(c: CommandContext): void {
@@ -35,17 +32,10 @@ function quit(c: CommandContext): void {
 
 /** SELECT index */
 function select(c: CommandContext): void {
-  const index = c.argInteger(1);
-  if (index >= 0 && index < DATABASES) {
-    selectDatabase(c.session, c.services.settings, index);
-    c.reply.ok();
-  } else if (index >= INT32_MIN && index <= INT32_MAX) c.reply.error(errors.DATABASE_OUT_OF_RANGE);
-  else if (parseBigInteger(c.bytes, c.argStart(1), c.argEnd(1)) === null) c.failNotInteger();
-  else {
-    c.reply.error(
-      `ERR value is out of range, value must between ${INT32_MIN} and ${INT32_MAX}`,
-    );
-  }
+  const number = readDatabase(c, 1);
+  if (number < 0) return;
+  selectDatabase(c.session, c.services.settings, number);
+  c.reply.ok();
 }
 
 /** AUTH [username] password */

@@ -120,9 +120,9 @@ function replyDrawn(c: CommandContext, count: number, hasValues: boolean): void 
   const { hash, reply } = c, bytesMax = c.services.settings.clientOutputBytesMax;
   beginFields(c, count, hasValues);
   for (let i = 0; i < count; i++) {
-    // The connection sees replies only when the command is done: one of gigabytes is not gathered.
-    if (!c.session.isClosing && reply.out.segmentBytes > bytesMax) c.session.kill();
-    if (!c.session.isClosing && hash.openRandom()) replyField(c, hasValues);
+    // The connection sees replies only when the command is done: one of gigabytes is not gathered. It ends the client
+    // then; here the shard may be held.
+    if (reply.out.segmentBytes <= bytesMax && hash.openRandom()) replyField(c, hasValues);
     else if (c.needsLock) return;
     else replyNils(c, hasValues);
   }

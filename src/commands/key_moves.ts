@@ -1,16 +1,9 @@
 // Commands that give an entry another name or another database: RENAME, COPY, MOVE, SWAPDB.
-import {
-  DATABASE_OUT_OF_RANGE,
-  NO_SUCH_KEY,
-  NOT_AN_INTEGER,
-  SAME_OBJECTS,
-  SYNTAX,
-} from "../errors.ts";
-import { DATABASES } from "../store/store.ts";
+import { NO_SUCH_KEY, SAME_OBJECTS, SYNTAX } from "../errors.ts";
 import * as R from "./command_row.ts";
 import type { CommandRow } from "./command_row.ts";
 import type { CommandContext } from "./context.ts";
-import { selectDatabase, swapDatabases } from "./databases.ts";
+import { isDatabase, readDatabase, readInt32, selectDatabase, swapDatabases } from "./databases.ts";
 import { NO_KEY } from "./row_parts.ts";
 
 /** Where MOVE and COPY name the key in the other database: past all arguments that they have. */
@@ -42,17 +35,9 @@ function isSameKey(c: CommandContext, a: number, b: number): boolean {
   return first.length === second.length && first.every((byte, i) => byte === second[i]);
 }
 
-/** The database that argument `index` names; −1 if it names none, and then the error is the reply. */
-function readDatabase(c: CommandContext, index: number, notInteger: string): number {
-  const number = c.argInteger(index);
-  if (number >= 0 && number < DATABASES) return number;
-  c.reply.error(number !== number ? notInteger : DATABASE_OUT_OF_RANGE);
-  return -1;
-}
-
 /** MOVE key db */
 function prepareMove(c: CommandContext): boolean {
-  const number = readDatabase(c, 2, NOT_AN_INTEGER);
+  const number = readDatabase(c, 2);
   if (number < 0) return false;
   if (number === c.session.databaseNumber) {
     c.reply.error(SAME_OBJECTS);
@@ -76,7 +61,7 @@ function prepareCopy(c: CommandContext): boolean {
   for (let i = 3; i < c.argCount; i++) {
     if (c.argIs(i, "REPLACE")) replaces = true;
     else if (c.argIs(i, "DB") && i + 1 < c.argCount) {
-      number = readDatabase(c, ++i, NOT_AN_INTEGER);
+      number = readDatabase(c, ++i);
       if (number < 0) return false;
     } else {
       c.reply.error(SYNTAX);
@@ -100,10 +85,10 @@ function copy(c: CommandContext): void {
 
 /** SWAPDB index1 index2 */
 function swapdb(c: CommandContext): void {
-  const first = readDatabase(c, 1, "ERR invalid first DB index");
-  if (first < 0) return;
-  const second = readDatabase(c, 2, "ERR invalid second DB index");
-  if (second < 0) return;
+  const first = readInt32(c, 1, "ERR invalid first DB index");
+  if (first !== first) return;
+  const second = readInt32(c, 2, "ERR invalid second DB index");
+  if (second !== second || !isDatabase(c, first) || !isDatabase(c, second)) return;
   swapDatabases(c, first, second);
   selectDatabase(c.session, c.services.settings, c.session.databaseNumber);
   c.reply.ok();

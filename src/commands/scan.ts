@@ -71,6 +71,7 @@ function keys(c: CommandContext): void {
   const found = new Map<string, Uint8Array>();
   let cursor = 0;
   do {
+    c.services.signOfLife();
     cursor = c.store.scan(cursor, KEYS_STEP, c.session.database, c.nowMs, (key) => {
       if (takesAll || globMatches(pattern, key)) found.set(latin1(key), key);
     });

@@ -31,6 +31,8 @@ export interface Services {
   readonly processId: number;
   /** Operating system and architecture. */
   readonly systemName: string;
+  /** Tells main that this worker is alive, from within what keeps it from its event loop for long. */
+  signOfLife(): void;
   /** Resident memory of the process, in bytes. */
   residentBytes(): number;
   /** Time that the process has had on processors so far. */

@@ -4,6 +4,7 @@ import { runSubcommand } from "./container.ts";
 import type { CommandContext } from "./context.ts";
 import type { ReplyWriter } from "../protocol/reply_writer.ts";
 import { NO_KEY } from "./row_parts.ts";
+import { wrongSubcommand } from "../errors.ts";
 import {
   mergeSlowLogs,
   type SlowEntry,
@@ -17,11 +18,7 @@ const ENTRY_FIELDS = 6;
 /** SLOWLOG GET [count]; −1 asks for all. */
 function get(c: CommandContext): void {
   if (c.argCount > 3) {
-    return c.reply.error(
-      `ERR unknown subcommand or wrong number of arguments for '${
-        c.argText(1)
-      }'. Try SLOWLOG HELP.`,
-    );
+    return c.reply.error(wrongSubcommand("SLOWLOG", c.argText(1)));
   }
   const asked = c.argCount === 3 ? c.argInteger(2) : ENTRIES_TOLD;
   if (!(asked >= -1)) {

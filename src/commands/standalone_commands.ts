@@ -1,5 +1,5 @@
 // What a server without replicas, cluster, scripts and modules answers to commands about them.
-import { CLUSTER_DISABLED, DEBUG_REFUSED, SYNTAX } from "../errors.ts";
+import { CLUSTER_DISABLED, DEBUG_REFUSED, SYNTAX, wrongSubcommand } from "../errors.ts";
 import { TYPE_HASH } from "../store/store.ts";
 import { REDIS_VERSION, VERSION } from "../version.ts";
 import * as R from "./command_row.ts";
@@ -32,6 +32,12 @@ function flushNothing(refusal: string): (c: CommandContext) => void {
       c.reply.ok();
     } else c.reply.error(`ERR ${refusal} SYNC|ASYNC option`);
   };
+}
+
+/** FUNCTION FLUSH [ASYNC | SYNC] */
+function functionFlush(c: CommandContext): void {
+  if (c.argCount > 3) c.reply.error(wrongSubcommand("FUNCTION", c.argText(1)));
+  else flushNothing("FUNCTION FLUSH only supports")(c);
 }
 
 /** SCRIPT EXISTS sha1 [sha1 ...] */
@@ -204,7 +210,7 @@ const FUNCTION_SUBCOMMANDS: readonly CommandRow[] = [
     arity: -2,
     since: "7.0.0",
     summary: "Delete all functions, of which there are none",
-    run: flushNothing("FUNCTION FLUSH only supports"),
+    run: functionFlush,
   },
   {
     ...ROW,

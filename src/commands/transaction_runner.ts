@@ -37,6 +37,8 @@ export class TransactionRunner {
   readonly #plan: TransactionPlan;
   /** Set by a change that found no memory while the shards are held. */
   #isStarved = false;
+  /** What the replies may come to while EXEC runs. */
+  #outputBytesMax = 0;
 
   constructor(
     readonly store: Store,
@@ -107,14 +109,13 @@ export class TransactionRunner {
     const { effects } = this;
     this.#plan.hold(c, transaction);
     selectDatabase(c.session, c.services.settings, c.session.databaseNumber);
-    let isOverfull = false;
     if (this.#plan.isBroken(c, transaction)) c.reply.nilArray();
     else {
       c.isInTransaction = true;
       c.isLocked = true;
       if (this.evictionLog !== null) this.evictionLog.budgetBytes = removalBytes(transaction);
       effects?.begin();
-      isOverfull = this.#runAll(c, transaction);
+      this.#runAll(c, transaction);
       effects?.end();
       if (this.evictionLog !== null) this.evictionLog.budgetBytes = Infinity;
       c.isLocked = false;
@@ -127,15 +128,17 @@ export class TransactionRunner {
       this.#isStarved = false;
       c.staging.reclaim(c.nowMs, transaction.effectBytes);
     }
-    // Only now: it lets go of values that lie in any shard.
-    if (isOverfull) c.session.kill();
     this.metrics.counters[COUNTER.writeGroups]++;
     this.metrics.counters[COUNTER.writesGrouped] += transaction.commandCount;
   }
 
-  /** True if the replies have become more than a client may leave unread; every command has run all the same. */
-  #runAll(c: CommandContext, transaction: Transaction): boolean {
-    const { accounts } = this, { reply } = c, outputMax = c.services.settings.clientOutputBytesMax;
+  /**
+   * Where the replies become more than a client may leave unread, the rest gives none, and the connection ends the
+   * client once it sees them: here that would let go of values in shards that are not held.
+   */
+  #runAll(c: CommandContext, transaction: Transaction): void {
+    const { accounts } = this, { reply } = c;
+    this.#outputBytesMax = c.services.settings.clientOutputBytesMax;
     reply.array(transaction.commandCount);
     for (const command of transaction.commands) {
       this.#plan.load(c, transaction, command);
@@ -143,15 +146,17 @@ export class TransactionRunner {
       c.staging.give(command.blocks.splice(0));
       const errorsBefore = reply.out.errors.length;
       this.#runOne(c, command);
+      if ((command.row.flags & R.SLOW) !== 0) c.services.signOfLife();
       c.staging.discard();
       if (!c.plainValues.isEmpty) c.plainValues.forget();
       c.targetIndex = 0;
       accounts.noteQueued(c, command.rowIndex, reply, errorsBefore);
-      if (reply.out.segmentBytes > outputMax) c.reply = this.silent;
+      if (c.reply.out.segmentBytes > this.#outputBytesMax) {
+        if (c.reply === this.silent) this.silent.out.dropCopies();
+        else c.reply = this.silent;
+      }
     }
-    const isOverfull = c.reply !== reply;
     c.reply = reply;
-    return isOverfull;
   }
 
   #runOne(c: CommandContext, { row, rowIndex, finish }: QueuedCommand): void {
@@ -176,7 +181,11 @@ export class TransactionRunner {
         const last = lastKeyOf(row, c.argCount);
         c.count = 0;
         row.begin!(c, Math.floor((last - row.firstKey) / row.keyStep) + 1);
-        for (let key = row.firstKey; key <= last; key += row.keyStep) row.each!(c, key);
+        const { reply } = c;
+        for (let key = row.firstKey; key <= last; key += row.keyStep) {
+          row.each!(c, key);
+          if (row.kind === R.READ_EACH && reply.out.segmentBytes > this.#outputBytesMax) break;
+        }
         row.run(c);
         break;
       }

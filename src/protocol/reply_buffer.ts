@@ -124,6 +124,18 @@ export class ReplyBuffer {
     this.position = 0;
   }
 
+  /** Lets go of all but the values that are sent from where they lie, which may not be let go where this is called. */
+  dropCopies(): void {
+    const sources: Segment[] = [];
+    for (const segment of this.segments) {
+      if (segment.source !== null) sources.push(segment);
+      else this.pool.give(segment.chunk);
+    }
+    this.segments = sources;
+    this.segmentBytes = 0;
+    this.position = 0;
+  }
+
   /** Makes room for `count` more bytes in one piece. */
   ensure(count: number): void {
     if (this.position + count > this.capacity) this.#grow(count);

@@ -211,18 +211,27 @@ export class Connection extends ClientSession implements OutputListener {
   // ---- writing --------------------------------------------------------------------------------------
 
   #flush(): void {
-    const { out, counters } = this.#host;
+    const { out } = this.#host;
     if (out.isEmpty) return;
     const heldTo = this.#host.gate === null ? null : this.#host.gate.judge();
     if (Number.isNaN(heldTo)) {
       this.#loseReplies();
       return;
     }
-    this.#output.take(out, heldTo);
-    if (this.#output.bytes > this.#host.clientOutputBytesMax()) {
-      counters[COUNTER.connectionsDroppedSlow]++;
-      this.#drop(`replies of ${this.#output.bytes} bytes were not read`);
+    const bytesMax = this.#host.clientOutputBytesMax();
+    // Before any of it is sent: a command whose replies became too many has left the rest out.
+    if (this.#output.bytes + out.segmentBytes > bytesMax) {
+      this.#dropUnread(this.#output.bytes + out.segmentBytes);
+      out.discard();
+      return;
     }
+    this.#output.take(out, heldTo);
+    if (this.#output.bytes > bytesMax) this.#dropUnread(this.#output.bytes);
+  }
+
+  #dropUnread(bytes: number): void {
+    this.#host.counters[COUNTER.connectionsDroppedSlow]++;
+    this.#drop(`replies of ${bytes} bytes were not read`);
   }
 
   /** The log failed under this batch: whether its writes will be there after a crash is unknown, so nothing is said. */

@@ -101,6 +101,14 @@ export function leaveChange(words: Int32Array): void {
   if (!heldHere.has(words)) unlockChange(words);
 }
 
+/** What this thread does at least each second while it waits for a lock. */
+let onWait = () => {};
+
+/** Has this thread show that it lives, at least each second, while it waits for another one that holds a shard for long. */
+export function whileWaiting(sign: () => void): void {
+  onWait = sign;
+}
+
 function acquire(words: Int32Array, bit: number): void {
   let isCounted = false;
   // Being woken and then outrun is no sign of a dead holder, so only waits that nobody ended count.
@@ -122,6 +130,7 @@ function acquire(words: Int32Array, bit: number): void {
       Atomics.wait(words, LOCK, value, WAIT_MS) === "timed-out"
     ) timeouts++;
     Atomics.sub(words, WAITERS, 1);
+    onWait();
   }
   throw new Error(`a shard's lock was not released for ${TIMEOUTS_MAX} s: word ${words[LOCK]}`);
 }

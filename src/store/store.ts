@@ -48,6 +48,7 @@ export type { Block, KeyLoader, KeyRange, PinnedBlock, Shard, StagedBlock, Value
 export { accessStamp, countAt, Evictor, NO_HASH, NOT_NOTED, setCounting, stampWithCount };
 /** Hashes: `store.createHash()` gives a thread its own to open them with. */
 export { earliestFieldMs, Hash, KEEP_EXPIRY };
+export { whileWaiting } from "./shard_lock.ts";
 /** What a record, and a hash that is not opened, say, and changes of entries: for use within a section. */
 export { compressed, entries, hashes, record };
 export const DATABASES = L.DATABASES;

@@ -60,6 +60,10 @@ Deno.test("server takes over the unix socket of a killed server, and no other fi
     const refused = await runMayfly(["serve", "--port", "0", "--unix-socket", path]);
     assert.equal(refused.code, 1);
     assert.match(refused.stderr, /no socket/);
+    const nowhere = `${folder}/nosuch/mayfly.sock`;
+    const lost = await runMayfly(["serve", "--port", "0", "--unix-socket", nowhere]);
+    assert.equal(lost.code, 1);
+    assert.ok(lost.stderr.includes(`cannot listen on --unix-socket "${nowhere}": `), lost.stderr);
     assert.equal(await Deno.readTextFile(path), "precious");
   });
 });

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { assertSameBytes, payload } from "../support/payload.ts";
-import { connect, plain, type RespClient } from "../support/resp_client.ts";
+import { connect, encodeCommand, plain, type RespClient } from "../support/resp_client.ts";
 import { startServer } from "../support/server.ts";
 import { infoNumber, readInfo, until, untilInfo } from "../support/server_numbers.ts";
 
@@ -16,6 +16,11 @@ async function askMuch(client: RespClient, key: string, valueBytes: number, byte
   const count = Math.ceil(bytes / valueBytes);
   await client.send(`GET ${key}\r\n`.repeat(count));
   return count;
+}
+
+/** The same key so many times. */
+function keys(count: number): string[] {
+  return Array.from({ length: count }, () => "k");
 }
 
 /** Longest of `count` round trips, in ms. */
@@ -156,6 +161,53 @@ Deno.test("server checks the limit while it runs what one read brought", async (
   }
   const grown = await infoNumber(other, "used_memory_rss") - before;
   assert.ok(grown < 80 * MIB, `RSS grew by ${grown}`);
+});
+
+for (
+  const [what, before, after] of [
+    ["one command", [], []],
+    ["EXEC", [["MULTI"]], [["EXEC"]]],
+    ["EXEC that goes on behind it", [["MULTI"]], [["MGET", ...keys(100_000)], ["EXEC"]]],
+    ["a client that wants none", [["CLIENT", "REPLY", "OFF"], ["MULTI"]], [["EXEC"]]],
+  ] as const
+) {
+  Deno.test(`server gathers no more than a client may leave unread: ${what}`, async () => {
+    const flags = ["--client-output-bytes-max", "16mb", "--maxmemory", "1gb"];
+    await using server = await startServer({ workers: 1, flags });
+    using other = await connect(server.port);
+    using client = await connect(server.port);
+    await other.command("SET", "k", payload(10_000, 1));
+    const bytesBefore = await infoNumber(other, "used_memory_rss");
+    const commands = [...before, ["MGET", ...keys(100_000)], ...after, ["SET", "done", "1"]];
+    // What comes behind the command may find the connection closed.
+    for (const command of commands) await client.send(encodeCommand(command)).catch(() => {});
+    if (what === "a client that wants none") {
+      await until("SET has run", () => other.command("EXISTS", "done"), (count) => count === 1);
+    } else {
+      await client.ended();
+      assert.equal(await infoNumber(other, "client_output_buffer_limit_disconnections"), 1);
+      assert.match(server.output().stderr, /client dropped: replies of \d+ bytes were not read/);
+    }
+    const grown = await infoNumber(other, "used_memory_rss") - bytesBefore;
+    assert.ok(
+      grown < 300 * MIB,
+      `grown by ${Math.round(grown / MIB)} MiB for a gigabyte asked for`,
+    );
+  });
+}
+
+Deno.test("server gives others their turn between the slow commands of a pipeline", async () => {
+  const flags = ["--enable-debug-command", "yes"];
+  await using server = await startServer({ workers: 1, flags });
+  using slow = await connect(server.port, { timeoutMs: 30_000 });
+  using other = await connect(server.port);
+  const sleeps = 40;
+  await slow.send("DEBUG SLEEP 0.05\r\n".repeat(sleeps) + "SET done 1\r\n");
+  await slow.readRaw("+OK\r\n");
+  assert.equal(plain(await other.command("GET", "done")), null, "before the pipeline's end");
+  assert.equal(plain(await other.command("PING")), "+PONG");
+  for (let reply = 1; reply <= sleeps; reply++) assert.equal(plain(await slow.reply()), "+OK");
+  assert.equal(plain(await other.command("GET", "done")), "1");
 });
 
 Deno.test("server's memory stays bounded under 200 clients with 1 MiB of unread replies each", async () => {

@@ -4,7 +4,7 @@ import { Clock } from "../../src/clock.ts";
 import { createObservers } from "../../src/commands/observers.ts";
 import type { Services } from "../../src/commands/services.ts";
 import { parseConfig } from "../../src/config.ts";
-import { DONE, Engine } from "../../src/engine.ts";
+import { DONE, Engine, PARKED } from "../../src/engine.ts";
 import {
   ARGUMENTS_MAX,
   INLINE_BYTES_MAX,
@@ -132,7 +132,12 @@ export class EnginePath {
     this.#bytes.set(request);
     batch.reset(this.#bytes, this.#view);
     const end = parseRequests(batch, 0, request.length, this.#limits);
-    const ran = this.engine.run(this.#session, batch, 0, this.#resp, this.#text);
+    let ran = 0, before: number;
+    do {
+      before = ran;
+      ran = this.engine.run(this.#session, batch, before, this.#resp, this.#text);
+      // Slow commands let others have their turn; one that waits for something else does not get any further.
+    } while (ran > before && ran < batch.commandCount && this.engine.outcome === PARKED);
     if (ran !== batch.commandCount || this.engine.outcome !== DONE) {
       throw new Error(`${ran} of ${batch.commandCount} commands ran`);
     }
@@ -168,6 +173,7 @@ function createServices(
     processId: 0,
     systemName: "",
     residentBytes: () => 0,
+    signOfLife: () => {},
     cpuSeconds: () => ({ user: 0, system: 0 }),
     isLocal: () => true,
     isPassword: () => true,

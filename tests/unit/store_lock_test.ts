@@ -11,7 +11,7 @@ import {
 } from "../../src/store/shard_lock.ts";
 import { openStore } from "../support/store_access.ts";
 import { checkInvariants } from "../support/store_invariants.ts";
-import type { LockTask } from "./store_lock_worker.ts";
+import { type LockTask, SIGNS } from "./store_lock_worker.ts";
 
 const HANG_MS = 30_000;
 
@@ -167,4 +167,17 @@ Deno.test("lockChange() bears being woken in vain again and again", async () => 
   unlockChange(words);
   await isDone;
   assert.equal(new Int32Array(counter)[0], 1);
+});
+
+Deno.test("whileWaiting() is heard of, again and again, while another thread holds the lock", async () => {
+  const words = header(0), counter = new SharedArrayBuffer(64), counts = new Int32Array(counter);
+  lockChange(words);
+  const isDone = runThreads(1, { words: words.buffer, counter, rounds: 1, readingEvery: 2 });
+  for (let polls = 0; Atomics.load(counts, SIGNS) < 2; polls++) {
+    assert.ok(polls < 2_000, `${counts[SIGNS]} signs`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  assert.equal(counts[0], 0, "it waits still");
+  unlockChange(words);
+  await isDone;
 });

@@ -4,6 +4,7 @@ import {
   lockReading,
   unlockChange,
   unlockReading,
+  whileWaiting,
 } from "../../src/store/shard_lock.ts";
 
 /** `words`: a shard's header; `counter`: plain words that only holders of the lock may touch. */
@@ -15,6 +16,9 @@ export interface LockTask {
   readonly readingEvery: number;
 }
 
+/** Of `counter`: how often the thread showed that it lives while it waited. */
+export const SIGNS = 2;
+
 const scope = self as unknown as {
   onmessage: (event: MessageEvent<LockTask>) => void;
   postMessage(message: unknown): void;
@@ -22,6 +26,7 @@ const scope = self as unknown as {
 
 scope.onmessage = ({ data }) => {
   const words = new Int32Array(data.words), counter = new Int32Array(data.counter);
+  whileWaiting(() => Atomics.add(counter, SIGNS, 1));
   let disturbed = 0;
   for (let round = 1; round <= data.rounds; round++) {
     const isReading = round % data.readingEvery === 0;

@@ -3,7 +3,7 @@
 // The engine's errors are not caught as a request's are: a broken invariant ends the process.
 import type { Finish } from "../../commands/context.ts";
 import { type SingleReader, UNSURE } from "../../commands/single_read.ts";
-import { CLOSE, type Engine, PARKED } from "../../engine.ts";
+import { CLOSE, type Engine, othersTurn, PARKED } from "../../engine.ts";
 import { HTTP_COMMANDS_PER_TURN, HTTP_SCRATCH_BYTES_KEPT } from "../../limits.ts";
 import {
   BATCH_ARGUMENTS_SOFT_MAX,
@@ -180,6 +180,7 @@ export class CommandRunner {
       batch.stagedValue = null;
       if (batch.bytes !== this.#scratch) batch.reset(this.#scratch, this.#scratchView);
       batch.shrink();
+      if (writer.out.segmentBytes > this.#options.replyBytesMax()) session.kill();
       if (engine.outcome === PARKED) {
         this.isParked = true;
         // What ran before it waits for its own part of the log.
@@ -187,7 +188,6 @@ export class CommandRunner {
         return this.#goOn(session, commands, from, writer, before, engine.parked!);
       }
       if (engine.outcome === CLOSE) break;
-      if (writer.out.segmentBytes > this.#options.replyBytesMax()) session.kill();
       if (from - begun >= HTTP_COMMANDS_PER_TURN && from < commands.length) {
         const before = gate === null ? null : this.#held(gate.judge());
         this.isParked = true;
@@ -281,11 +281,6 @@ function orNothing(waiting: Promise<void> | null, writer: RunnerWriter): Promise
     writer.discard();
     throw error;
   });
-}
-
-/** Resolves once what waits in the event loop was served. */
-function othersTurn(): Promise<Finish> {
-  return new Promise((resolve) => setTimeout(() => resolve(() => {}), 0));
 }
 
 /** Puts a text as UTF-8 at that place, and gives the place behind it. */
