@@ -7,6 +7,7 @@ import { Command } from "commander";
 import { wholeNumber } from "../../src/cli/client_options.ts";
 import { freePort, startServer } from "../../tests/support/server.ts";
 import { findProgram } from "../../tests/support/needs.ts";
+import { permissionFlags, readServeTask } from "../../tools/serve_task.ts";
 import { killChildren, runChild, startChild } from "../peers/children.ts";
 import { describeMachine } from "../peers/machine.ts";
 import { processCpuUs } from "../peers/process_cpu.ts";
@@ -103,7 +104,9 @@ async function run(rounds: number, seconds: number, only: string): Promise<void>
   const folder = await Deno.makeTempDir({ prefix: "mayfly_http_bench_" });
   const barePort = freePort();
   const bare = startChild(Deno.execPath(), [
-    ...["run", "--no-config", "--allow-net", "--v8-flags=--max-semi-space-size=1"],
+    ...["run", "--no-config", "--allow-net"],
+    // The engine is set as the server's is.
+    ...permissionFlags(readServeTask()).filter((flag) => flag.startsWith("--v8-flags=")),
     ...[new URL("./bare_handler.ts", import.meta.url).pathname, String(barePort)],
   ]);
   try {

@@ -13,6 +13,7 @@ class SilentAccounts implements Accounts {
   isEach = false;
   notesLookups = false;
   readonly isMonitored = false;
+  readonly aloneMs = 0;
 
   constructor(readonly services: Services, readonly metrics: WorkerMetrics) {}
 
