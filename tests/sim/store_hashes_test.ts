@@ -9,6 +9,15 @@ import { checkInvariants } from "../support/store_invariants.ts";
 
 const SMALL_STORE = { maxmemoryBytes: 7 * 2 ** 20, shardCount: 1 };
 
+/** An entry of no words is the first of its heap, by itself and after the heap was closed up. */
+const EMPTY_FIRST: [Uint8Array, Uint8Array, string][] = [
+  [new Uint8Array(0), new Uint8Array(0), "set"],
+  [bytesOf("field:1"), new Uint8Array(900), "set"],
+  [bytesOf("field:1"), new Uint8Array(1_300), "set"],
+  [new Uint8Array(0), new Uint8Array(0), "set"],
+  [bytesOf("field:1"), new Uint8Array(9), "set"],
+];
+
 Deno.test("set() keeps any names and values, and the order of a small hash", () => {
   const access = openStore(SMALL_STORE);
   let number = 0;
@@ -43,7 +52,7 @@ Deno.test("set() keeps any names and values, and the order of a small hash", () 
         access.remove(`hash:${number - 1}`);
       },
     ),
-    { numRuns: 100 },
+    { numRuns: 100, examples: [[EMPTY_FIRST]] },
   );
   checkInvariants(access.store);
 });
