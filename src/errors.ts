@@ -105,6 +105,8 @@ export const DEBUG_REFUSED =
 export const CACHING_WITHOUT_TRACKING =
   "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled";
 export const TRACKING_UNSUPPORTED = "ERR Client tracking is not supported";
+export const MAXMEMORY_WHILE_LOADING =
+  "ERR CONFIG SET failed (possibly related to argument 'maxmemory') - the server is still loading";
 export const NO_CONFIG_FILE = "ERR The server is running without a config file";
 export const COMPARISON_TOO_LONG = "ERR IFEQ compares with at most 262144 bytes";
 export const TEXT_TOO_LONG = "ERR key or value is longer than 256 bytes";

@@ -118,6 +118,12 @@ export const HTTP_SOCKET_PENDING_MAX = 10_000;
 export const HTTP_SOCKET_BYTES_UNAUTHENTICATED = 16_384;
 /** A client of WebSocket that answers no ping for so long is gone. */
 export const HTTP_SOCKET_IDLE_SECONDS = 30;
+/** How long one may take to answer a close, and to take what was left for it before. */
+export const HTTP_SOCKET_CLOSE_MS_MAX = 10_000;
+/** The runtime is handed more only below this: what it has it keeps until the client is gone. One text may be longer. */
+export const HTTP_SOCKET_HANDED_BYTES_MAX = 1_048_576;
+/** Between two looks at what a client that is behind has taken: the runtime tells of it only if asked. */
+export const HTTP_SOCKET_LOOK_MS = 5;
 /** Between two readings of the numbers for those who listen; who is further behind than this misses one. */
 export const HTTP_SOCKET_STATS_MS = 1000;
 export const HTTP_SOCKET_STATS_BEHIND_BYTES = 65_536;

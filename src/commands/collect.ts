@@ -49,7 +49,7 @@ export function collect(services: Services, store: Store, nowMs: number): Metric
     databases: databaseNumbers(services, store),
     memory: {
       usedBytes: totals.usedBytes,
-      limitBytes: totals.limitBytes,
+      limitBytes: services.settings.maxmemoryBytes,
       indexBytes: totals.indexBytes,
       freeSlotBytes: totals.freeSlotBytes,
       freePageBytes: totals.freePageBytes,

@@ -1,6 +1,7 @@
 // CONFIG and its subcommands: the parameters by Redis's names.
 import { setParameters } from "../config_parameters.ts";
-import { NO_CONFIG_FILE, SYNTAX } from "../errors.ts";
+import { MAXMEMORY_WHILE_LOADING, NO_CONFIG_FILE, SYNTAX } from "../errors.ts";
+import { ProcessState } from "../settings.ts";
 import { ADMIN, ASKS, type CommandRow, KEYLESS, LOADING, SLOW } from "./command_row.ts";
 import { runSubcommand } from "./container.ts";
 import type { CommandContext } from "./context.ts";
@@ -35,10 +36,15 @@ function set(c: CommandContext): void {
   const pairs: [string, string][] = [];
   for (let i = 2; i < c.argCount; i += 2) pairs.push([c.argText(i), c.argText(i + 1)]);
   const { parameters, settings } = c.services;
+  // What is loaded may be more than maxmemory until the end: the account has no limit then, and none must be set.
+  const isLoading = settings.state === ProcessState.STARTING;
+  if (isLoading && pairs.some(([name]) => name.toLowerCase() === "maxmemory")) {
+    return c.reply.error(MAXMEMORY_WHILE_LOADING);
+  }
   const reason = setParameters(parameters, pairs);
   if (reason !== null) return c.reply.error(`ERR ${reason}`);
   // The store's account is what limits memory; the setting is what was asked for.
-  if (c.store.account.limitBytes !== settings.maxmemoryBytes) {
+  if (!isLoading && c.store.account.limitBytes !== settings.maxmemoryBytes) {
     c.store.account.limitBytes = settings.maxmemoryBytes;
   }
   c.reply.ok();

@@ -27,6 +27,8 @@ const LOG_BYTES_BESIDE = 64;
 /** Its changes are made under the shard's lock for changes. */
 export class HashAccess extends HashReading {
   readonly #changes: HashChanges;
+  /** Whether room was made that `commit()` has to end. */
+  #hasRoom = false;
   /** A name and a value that a handler made. */
   readonly #name = new PaddedBytes();
   readonly #value = new PaddedBytes();
@@ -70,8 +72,9 @@ export class HashAccess extends HashReading {
    * Makes sure that the pairs of field and value from argument `from` on, `count` of them, find room, so that a command
    * is not stopped midway; `expires`: they will have a moment of expiry. False: the error is the reply (a pair is too
    * long), or there is no memory; return without another reply. To be called after `findForChange()`, with the same key.
-   * Many pairs for a large hash may be stopped midway all the same, when other threads take the memory meanwhile: what is
-   * stored then stays, and is told to the log.
+   * For a large hash memory is taken ahead of need, so that other threads cannot take it meanwhile: `commit()` gives back
+   * what is left of it. Where it has free slots alone, of many sizes, the look at them is an estimate: should the command
+   * stop midway, what is stored then stays, and is told to the log.
    */
   admitPairs(keyIndex: number, from: number, count: number, expires = false): boolean {
     const c = this.c, { argStart, argEnd, view } = c.batch, hash = this.hash;
@@ -110,8 +113,9 @@ export class HashAccess extends HashReading {
   }
 
   #admit(words: number, wordsEach: number, fields: number): boolean {
-    if (words === 0 || this.hash.makeRoom(words, wordsEach, fields)) return true;
-    return this.#wantMemory(words * 4);
+    if (words === 0) return true;
+    this.#hasRoom = this.hash.makeRoom(words, wordsEach, fields);
+    return this.#hasRoom || this.#wantMemory(words * 4);
   }
 
   /** Makes the hash of an absent key, for `commit()` to link; false: no memory. */
@@ -330,6 +334,10 @@ export class HashAccess extends HashReading {
       if (hash.fieldCount === 0) this.#discard();
       else this.#link(keyIndex);
       return;
+    }
+    if (this.#hasRoom) {
+      this.#hasRoom = false;
+      hash.endRoom();
     }
     if (this.#changes.isEmpty) return;
     c.ref = hash.ref;

@@ -127,8 +127,8 @@ function memoryLines({ services, store }: Source): InfoLine[] {
     ["used_memory_human", humanBytes(totals.usedBytes)],
     ["used_memory_rss", rssBytes],
     ["used_memory_rss_human", humanBytes(rssBytes)],
-    ["maxmemory", totals.limitBytes],
-    ["maxmemory_human", humanBytes(totals.limitBytes)],
+    ["maxmemory", services.settings.maxmemoryBytes],
+    ["maxmemory_human", humanBytes(services.settings.maxmemoryBytes)],
     ["maxmemory_policy", EVICTION_POLICIES[services.settings.evictionPolicy]],
     ["admission", ADMISSIONS[services.settings.admission]],
     [

@@ -102,7 +102,7 @@ export class Sampler {
       evictedPerS: rate("evicted", totals.evicted),
       keys: keyCount(this.store),
       usedBytes: totals.usedBytes,
-      limitBytes: totals.limitBytes,
+      limitBytes: settings.maxmemoryBytes,
       rssBytes: this.services.residentBytes(),
       clients: settings.connectedClients,
       loopLagMsMax: lagMs,

@@ -47,7 +47,7 @@ export function statsJson(services: Services, store: Store, nowMs: number): stri
     compressed_values: totals.compressedValues,
     compressed_saved_bytes: totals.compressedSavedBytes,
     used_memory_bytes: totals.usedBytes,
-    maxmemory_bytes: totals.limitBytes,
+    maxmemory_bytes: services.settings.maxmemoryBytes,
     used_memory_mb: round(totals.usedBytes / MIB),
     rss_bytes: services.residentBytes(),
     connections: services.settings.connectedClients,

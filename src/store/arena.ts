@@ -115,11 +115,29 @@ export function takePage(shard: Shard, isForced = false): number {
   const free = words[L.PAGE_FREE];
   if (free === 0 && words[L.PAGE_BUMP] >= shard.pageCount) return -1;
   if (isForced) shard.account.force(L.PAGE_ACCOUNT_UNITS);
+  else if (shard.grantedUnits > 0) shard.grantedUnits -= L.PAGE_ACCOUNT_UNITS;
   else if (!shard.account.take(L.PAGE_ACCOUNT_UNITS)) return -1;
   words[L.PAGES_USED]++;
   if (free === 0) return words[L.PAGE_BUMP]++;
   words[L.PAGE_FREE] = shard.pages[(free - 1) * L.PAGE_WORDS + L.PAGE_NEXT];
   return free - 1;
+}
+
+/**
+ * Takes memory for `pages` from the account ahead of need: no other thread can take it before the change that needs it.
+ * False, and nothing taken, if there is not as much. What is left of it goes back with `endGrant()`.
+ */
+export function grantPages(shard: Shard, pages: number): boolean {
+  endGrant(shard);
+  const units = pages * L.PAGE_ACCOUNT_UNITS;
+  if (!shard.account.take(units)) return false;
+  shard.grantedUnits = units;
+  return true;
+}
+
+export function endGrant(shard: Shard): void {
+  if (shard.grantedUnits > 0) shard.account.give(shard.grantedUnits);
+  shard.grantedUnits = 0;
 }
 
 /** Gives back `count` pages, linked from `first` to `last` and marked as free, in one go. */

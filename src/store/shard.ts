@@ -81,6 +81,8 @@ export class Shard {
   fieldSlot = 0;
   /** Set by `seenField()`: first word of the entry that is likely the field's, 0 for none. */
   entryWord = 0;
+  /** What this thread took from the account ahead of need, for the change that it is about, in the account's units. */
+  grantedUnits = 0;
   /** Uses that this thread counted in the sketch and has not told of. */
   usesUntold = 0;
 

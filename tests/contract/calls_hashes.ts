@@ -492,7 +492,7 @@ export const HASH_CALL_GROUPS: Readonly<Record<string, readonly Call[]>> = {
     "OBJECT ENCODING h",
     "OBJECT REFCOUNT h",
     "OBJECT FREQ h",
-    "OBJECT IDLETIME h",
+    "~OBJECT IDLETIME h",
     `HSET i ${LONG} v`,
     "HSET small f v",
     "OBJECT ENCODING i",

@@ -81,15 +81,14 @@ Deno.test("a start tells of damage in a snapshot that several load, with file an
   await assertFilled(server.port);
 });
 
-Deno.test("an entry whose time has passed stays while the log is loaded: later it may live on", async () => {
-  using data = new DataDirectory();
+/** A log with so many entries that sweeps come by while it is loaded; gives how many of them live on by its end alone. */
+async function makeLargeLog(data: DataDirectory): Promise<number> {
   const lines: string[] = [], extended = 2000;
   const effect = (fields: object) =>
     lines.push(JSON.stringify({ sequence: lines.length + 1, ...fields, database: 0 }));
   for (let i = 0; i < extended; i++) {
     effect({ effect: "put", key: `old:${i}`, type: "string", value: "v", expiresAtMs: 1 });
   }
-  // So many that several sweeps come by.
   for (let i = 0; i < 400_000; i++) {
     effect({ effect: "put", key: `key:${i}`, type: "string", value: "v", expiresAtMs: 0 });
   }
@@ -102,12 +101,75 @@ Deno.test("an entry whose time has passed stays while the log is loaded: later i
   } finally {
     await Deno.remove(file);
   }
+  return extended;
+}
+
+Deno.test("an entry whose time has passed stays while the log is loaded: later it may live on", async () => {
+  using data = new DataDirectory();
+  const extended = await makeLargeLog(data);
   await using server = await startServer({ workers: 1, flags: data.flags("never") });
   using client = await connect(server.port);
   assert.equal(plain(await client.command("DBSIZE")), extended + 400_000);
   const keys = Array.from({ length: extended }, (_, i) => `old:${i}`);
   assert.equal(plain(await client.command("EXISTS", ...keys)), extended);
 });
+
+Deno.test("HTTP says that it is loading, and answers nothing from what is half there", async () => {
+  using data = new DataDirectory();
+  await makeLargeLog(data);
+  const httpPort = freePort(), base = `http://127.0.0.1:${httpPort}`;
+  // Less than what is loaded: all of it finds room until the end, whatever is asked for meanwhile.
+  const flags = [...data.flags("never"), "--http-port", String(httpPort), "--maxmemory", "16mb"];
+  const starting = startServer({ workers: 2, flags });
+  let isStarting = true;
+  // Who awaits it below is told of a failure.
+  void starting.catch(() => {}).finally(() => isStarting = false);
+  let seen = 0;
+  while (isStarting) {
+    const before = await statusOf(`${base}/readyz`);
+    const asked = await Promise.all([
+      statusOf(`${base}/get?key=key:1`),
+      statusOf(`${base}/v1/keys/key:1`),
+      statusOf(`${base}/v1/keys/key:1`, { method: "PUT", body: "x" }),
+      statusOf(`${base}/put`, { method: "POST", body: '{"key":"key:1","value":"x"}' }),
+      statusOf(`${base}/v1/mget`, JSON_OF({ keys: ["key:1"] })),
+    ]);
+    const alive = await statusOf(`${base}/healthz`), stats = await statusOf(`${base}/stats`);
+    const set = (name: string, value: string) =>
+      statusOf(`${base}/v1/command`, JSON_OF(["CONFIG", "SET", name, value]));
+    const setAny = await set("timeout", "0"), setLimit = await set("maxmemory", "32mb");
+    const after = await statusOf(`${base}/readyz`);
+    if (!before.startsWith("503") || !after.startsWith("503")) continue;
+    seen++;
+    assert.equal(before, '503 {"status":"not ready","reason":"loading"}');
+    assert.equal(alive, '200 {"status":"alive"}');
+    assert.match(stats, /^200 .*"maxmemory_bytes":16777216,/);
+    assert.equal(setAny, '200 {"result":"OK"}');
+    assert.match(setLimit, /^400 .*'maxmemory'\) - the server is still loading"/);
+    for (const answer of asked) assert.match(answer, /^503 .*"detail":"LOADING /);
+  }
+  await using _server = await starting;
+  assert.ok(seen > 0, "the start was too short to be seen");
+  assert.equal(await statusOf(`${base}/readyz`), '200 {"status":"ready"}');
+  assert.match(await statusOf(`${base}/v1/command`, JSON_OF(["DBSIZE"])), /^200 .*[1-9]\d{4}/);
+});
+
+const JSON_OF = (body: unknown): RequestInit => ({
+  method: "POST",
+  headers: { "content-type": "application/json" },
+  body: JSON.stringify(body),
+});
+
+/** Status and body, empty where nobody listens yet. */
+async function statusOf(url: string, init: RequestInit = {}): Promise<string> {
+  try {
+    const response = await fetch(url, init);
+    return `${response.status} ${await response.text()}`;
+  } catch (error) {
+    assert.ok(error instanceof TypeError, String(error));
+    return "";
+  }
+}
 
 function snapshots(path: string): string[] {
   return Array.from(Deno.readDirSync(path), (each) => each.name).filter((name) =>

@@ -217,6 +217,34 @@ Deno.test({
 });
 
 Deno.test({
+  name: "the dashboard shows nothing of one key while another is chosen that cannot be read",
+  ...needs("chromium"),
+  async fn() {
+    await using server = await startServer();
+    using client = await connect(server.port);
+    await client.command("MSET", "pair:1", "first", "pair:2", "second");
+    await using browser = await TestBrowser.start();
+    const { page } = await browser.open(`http://127.0.0.1:${server.httpPort}/`);
+    await page.getByLabel("Find keys").fill("pair");
+    await page.getByRole("button", { name: "Find", exact: true }).click();
+    const list = page.locator("#key-list");
+    await list.getByRole("button", { name: "pair:1", exact: true }).click();
+    await page.locator("#key-name").filter({ hasText: "pair:1" }).waitFor();
+    await page.route("**/v1/command", (route) => route.fulfill({ status: 503, body: "{}" }));
+    await list.getByRole("button", { name: "pair:2", exact: true }).click();
+    await page.locator("#key-told").filter({ hasText: "The server answers 503." }).waitFor();
+    assert.equal(await page.locator("#key-open").isVisible(), false);
+    await page.unroute("**/v1/command");
+    await list.getByRole("button", { name: "pair:2", exact: true }).click();
+    await page.locator("#key-name").filter({ hasText: "pair:2" }).waitFor();
+    await until(
+      "its value",
+      async () => await page.locator("#key-value").inputValue() === "second",
+    );
+  },
+});
+
+Deno.test({
   name: "the dashboard says that the server is gone, and goes on by itself when it is back",
   ...needs("chromium"),
   async fn() {

@@ -4,7 +4,7 @@ import { postCommand, SocketPeer } from "../support/http_client.ts";
 import { connect, plain } from "../support/resp_client.ts";
 import { runMayfly, startServer } from "../support/server.ts";
 
-const WAIT_MS = 10_000;
+const WAIT_MS = 20_000;
 
 /** What the server sends until it closes, or until `isEnough`. */
 async function answerOf(
@@ -56,6 +56,11 @@ Deno.test("every worker serves HTTP on one port, over the data that TCP serves",
     each.body?.cancel()
   );
   assert.equal(plain(await client.command("GET", "b")), "from HTTP");
+  // HEAD tells GET's length or none, never that of what it leaves out itself.
+  for (const [path, expected] of [["/healthz", null], ["/", null], ["/v1/keys/b", "9"]] as const) {
+    const { status, headers } = await fetch(url + path, { method: "HEAD" });
+    assert.deepEqual([status, headers.get("content-length")], [200, expected], path);
+  }
 });
 
 Deno.test("HTTP takes and gives 64 MiB, and a client that leaves half way holds nothing", async () => {
@@ -230,18 +235,35 @@ function frame(text: string): Uint8Array {
   return Uint8Array.of(0x81, 0x80 | payload.length, 0, 0, 0, 0, ...payload);
 }
 
-Deno.test("/ws drops a client that asks and does not read, and serves the others", async () => {
-  const flags = ["--client-output-bytes-max", "1mb"];
-  await using server = await startServer({ workers: 1, flags });
+Deno.test("/ws lets go of a client that does not answer its close", async () => {
+  await using server = await startServer({ workers: 1 });
   using client = await connect(server.port);
-  await client.command("SET", "a", "x".repeat(100_000));
   using socket = await Deno.connect({ hostname: "127.0.0.1", port: server.httpPort });
+  await upgrade(socket);
+  const list = async () => String(plain(await client.command("CLIENT", "LIST")));
+  const id = /id=(\d+) .* laddr=127\.0\.0\.1 /.exec(await list())![1];
+  assert.equal(plain(await client.command("CLIENT", "KILL", "ID", id)), 1);
+  await until("the client's end", async () => !(await list()).includes(`id=${id} `));
+  assert.match(String(plain(await client.command("INFO", "clients"))), /connected_clients:1\r\n/);
+});
+
+/** Makes the connection one of /ws. */
+async function upgrade(socket: Deno.TcpConn): Promise<void> {
   await send(
     socket,
     "GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
       "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
   );
   await answerOf(socket, (text) => text.includes("\r\n\r\n"));
+}
+
+Deno.test("/ws drops a client that asks and does not read, and serves the others", async () => {
+  const flags = ["--client-output-bytes-max", "1mb"];
+  await using server = await startServer({ workers: 1, flags });
+  using client = await connect(server.port);
+  await client.command("SET", "a", "x".repeat(100_000));
+  using socket = await Deno.connect({ hostname: "127.0.0.1", port: server.httpPort });
+  await upgrade(socket);
   const message = frame('{"command":["GET","a"]}');
   const connected = async () => {
     const info = await postCommand(server.httpPort, ["INFO", "clients"]) as { result: string };

@@ -4,10 +4,20 @@ import fc from "fast-check";
 import { Evictor } from "../../src/store/store.ts";
 import { ALLKEYS_RANDOM } from "../../src/eviction_policies.ts";
 import { bytesOf, HashModel } from "../support/hash_model.ts";
-import { openStore, randomFrom } from "../support/store_access.ts";
+import { openStore, randomFrom, valueRange } from "../support/store_access.ts";
+import { nameRange } from "../support/store_hashes.ts";
 import { checkInvariants } from "../support/store_invariants.ts";
 
 const SMALL_STORE = { maxmemoryBytes: 7 * 2 ** 20, shardCount: 1 };
+
+/** An entry of no words is the first of its heap, by itself and after the heap was closed up. */
+const EMPTY_FIRST: [Uint8Array, Uint8Array, string][] = [
+  [new Uint8Array(0), new Uint8Array(0), "set"],
+  [bytesOf("field:1"), new Uint8Array(900), "set"],
+  [bytesOf("field:1"), new Uint8Array(1_300), "set"],
+  [new Uint8Array(0), new Uint8Array(0), "set"],
+  [bytesOf("field:1"), new Uint8Array(9), "set"],
+];
 
 Deno.test("set() keeps any names and values, and the order of a small hash", () => {
   const access = openStore(SMALL_STORE);
@@ -43,7 +53,7 @@ Deno.test("set() keeps any names and values, and the order of a small hash", () 
         access.remove(`hash:${number - 1}`);
       },
     ),
-    { numRuns: 100 },
+    { numRuns: 100, examples: [[EMPTY_FIRST]] },
   );
   checkInvariants(access.store);
 });
@@ -276,4 +286,46 @@ Deno.test("a change that finds no memory leaves the hash as it was", () => {
   }
   checkInvariants(store);
   for (const model of models) model.compare(0);
+});
+
+Deno.test("makeRoom() keeps memory for many fields, whatever other threads take before they are set", () => {
+  const access = openStore(SMALL_STORE), { store } = access, random = randomFrom(11);
+  const model = new HashModel(access, "large"), key = access.key("large"), { hash } = model;
+  for (let i = 0; i < 2_000; i++) assert.ok(model.set(bytesOf(`field:${i}`), random.bytes(20), 0));
+  const shard = store.shardOf(key.hash);
+  for (let round = 0; round < 10; round++) {
+    const fields = Array.from({ length: 400 }, (_, i) => ({
+      name: nameRange(`more:${round}:${i}:${"n".repeat(random.below(30))}`),
+      value: valueRange(random.bytes(random.below(i % 50 === 0 ? 3_000 : 200))),
+    }));
+    const each = fields.map(({ name, value }) =>
+      hash.wordsFor(name.end - name.start, value.end - value.start, false)
+    );
+    store.lockChange(shard);
+    const ref = store.findForChange(shard, key, 0);
+    hash.openForChange(shard, ref, shard.slot, key.hash, 0);
+    const words = each.reduce((sum, one) => sum + one, 0);
+    assert.ok(hash.makeRoom(words, Math.max(...each), fields.length));
+    let taken = 0;
+    while (shard.account.take(1)) taken++;
+    for (const { name, value } of fields) {
+      const result = hash.set(
+        name.view,
+        name.start,
+        name.end,
+        value.bytes,
+        value.view,
+        value.start,
+        value.end,
+        0,
+      );
+      assert.equal(result, 1, `round ${round}`);
+    }
+    hash.endRoom();
+    shard.account.give(taken);
+    assert.equal(hash.fieldCount, 2_000 + (round + 1) * fields.length);
+    store.unlockChange(shard);
+    checkInvariants(store);
+    assert.equal(shard.grantedUnits, 0);
+  }
 });

@@ -35,7 +35,7 @@ export function checkSegment(
   const taken = new Uint8Array(heap);
   for (let index = 0; index < count; index++) {
     const slot = i32[slots + index], place = slot & 0xfff, at = `${where}: field ${index}`;
-    if (place < 1 || place > heap) throw new Error(`${at}: at ${place} of ${heap}`);
+    if (place > heap) throw new Error(`${at}: at ${place} of ${heap}`);
     let word = base + capacity - place, nameBytes = (slot >>> 20) & 31, valueBytes = slot >>> 25;
     const first = word;
     if (nameBytes === 31) {
@@ -61,6 +61,8 @@ export function checkSegment(
     }
     name(bytes);
     const words = word - first + padded / 4 + Math.ceil(valueBytes / 4);
+    // One without name and value takes no words, and lies nowhere if nothing lies behind it.
+    if (place < 1 && words > 0) throw new Error(`${at}: at ${place} of ${heap}`);
     live += words;
     for (let i = 0; i < words; i++) {
       const from = heap - place + i;

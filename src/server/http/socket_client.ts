@@ -10,6 +10,7 @@ import type { HttpSession } from "./http_session.ts";
 import type { HttpTools } from "./http_tools.ts";
 import { takeJsonText } from "./json_body.ts";
 import { argumentOf, issueText, SocketRequest } from "./json_schemas.ts";
+import { SocketOutput } from "./socket_output.ts";
 
 /** RFC 6455's codes. */
 export const CLOSE_NORMAL = 1000;
@@ -32,7 +33,7 @@ export interface SocketListener {
 
 export class SocketClient {
   readonly #tools: HttpTools;
-  readonly #socket: WebSocket;
+  readonly #output: SocketOutput;
   readonly #listener: SocketListener;
   /** Messages that came while a command waits. */
   readonly #pending: string[] = [];
@@ -50,7 +51,7 @@ export class SocketClient {
     listener: SocketListener,
   ) {
     this.#tools = tools;
-    this.#socket = socket;
+    this.#output = new SocketOutput(socket);
     this.#listener = listener;
     session.onKill = () => this.close(CLOSE_POLICY, "killed");
     session.onPush = (bytes, waitingBytesMax) => this.#watched(bytes, waitingBytesMax);
@@ -62,12 +63,11 @@ export class SocketClient {
 
   /** Bytes that the client has not taken yet. */
   get waitingBytes(): number {
-    return this.#socket.bufferedAmount;
+    return this.#output.bytes;
   }
 
   send(text: string): void {
-    if (this.#socket.readyState !== WebSocket.OPEN) return;
-    this.#socket.send(text);
+    this.#output.send(text);
     const { clientOutputBytesMax } = this.#tools.services.settings;
     if (this.waitingBytes > clientOutputBytesMax) {
       this.close(CLOSE_POLICY, "replies were not read");
@@ -84,12 +84,18 @@ export class SocketClient {
   close(code: number, reason: string): void {
     this.session.isClosing = true;
     this.#pending.length = 0;
-    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.close(code, reason);
+    this.#output.close(code, reason, code !== CLOSE_NORMAL);
+  }
+
+  /** Called now and then: a client that was closed and does not answer is gone all the same. */
+  sweep(): void {
+    if (this.#output.isLost(performance.now())) this.#closed();
   }
 
   #closed(): void {
     this.session.isClosing = true;
     this.#pending.length = 0;
+    this.#output.closed();
     this.#listener.onClosed();
   }
 

@@ -70,10 +70,11 @@ export class SocketClients {
     return upgraded.response;
   }
 
-  /** Ends clients that have been silent for longer than `--idle-timeout` allows, but for those that listen. */
+  /** Ends clients that have been silent for longer than `--idle-timeout` allows, but for those that listen, and lost ones. */
   sweep(nowMs: number, idleTimeoutMs: number): void {
-    if (idleTimeoutMs === 0) return;
     for (const client of this.#clients) {
+      client.sweep();
+      if (idleTimeoutMs === 0 || client.session.isClosing) continue;
       if (this.#subscribers.has(client) || this.#dashboards.has(client)) continue;
       if (nowMs - client.session.lastCommandAtMs < idleTimeoutMs) continue;
       this.#options.counters[COUNTER.connectionsDroppedIdle]++;

@@ -3,6 +3,7 @@
 // One object for all hashes of a thread, one after the other. All that changes needs the shard's lock for changes, and
 // either is done as a whole or, for want of memory, not at all.
 // Longer than most files, because what a field finds no room in, its segment or its form, is decided in one place.
+import { endGrant, grantPages } from "../arena.ts";
 import { slotOfRef } from "../bucket_index.ts";
 import * as entries from "../entries.ts";
 import type { KeyRange } from "../entries.ts";
@@ -34,6 +35,8 @@ const SHRINK_SHIFT = 2;
 const SHRINK_WORDS_MIN = 64;
 /** Pages for this many times what is stored, and slots for the segments that are split meanwhile. */
 const ROOM_FACTOR = 3;
+/** Parts are of many sizes while they grow, and each size takes pages of its own: so many more, if there are as many. */
+const ROOM_PAGES_BESIDE = 16;
 const SLOTS_BESIDE = 8;
 /** Below that many words, copying one by one is faster than a call of set(). */
 const WORD_COPY_BYTES_MAX = 320;
@@ -238,8 +241,8 @@ export class Hash extends HashReader {
 
   /**
    * Makes room for entries of `words` more, each of at most `wordsEach`, in `fields` more, so that setting them does not
-   * stop midway; false: there is no memory for them. For a large hash it is a look at what the shard has: pages, or as
-   * many free slots as there may be fields that need one.
+   * stop midway; false: there is no memory for them. For a large hash it takes pages ahead of need, or looks whether the
+   * shard has as many free slots as there may be fields that need one; `endRoom()` gives back what was not needed.
    */
   makeRoom(words: number, wordsEach: number, fields: number): boolean {
     const { shard } = this, i32 = shard.i32;
@@ -252,9 +255,14 @@ export class Hash extends HashReader {
       }
     }
     const pages = Math.ceil(words * 4 * ROOM_FACTOR / L.PAGE_BYTES) + 1;
-    if (shard.account.hasRoom(pages * L.PAGE_ACCOUNT_UNITS)) return true;
+    if (grantPages(shard, pages + ROOM_PAGES_BESIDE) || grantPages(shard, pages)) return true;
     const slots = fields + (fields >>> 2) + SLOTS_BESIDE;
     return hasFreeParts(shard, wordsEach + S.HEAD_WORDS + S.EXPIRY_WORDS, slots);
+  }
+
+  /** What `makeRoom()` made room for is done, or will not be. */
+  endRoom(): void {
+    endGrant(this.shard);
   }
 
   /** After removals: gives memory back that is no longer needed, if that can be done. */

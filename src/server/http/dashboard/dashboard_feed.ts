@@ -101,7 +101,7 @@ export class DashboardFeed {
         indexBytes: totals.indexBytes,
         freeSlotBytes: totals.freeSlotBytes,
         freePageBytes: totals.freePageBytes,
-        limitBytes: totals.limitBytes,
+        limitBytes: settings.maxmemoryBytes,
         rssBytes: this.#services.residentBytes(),
         inputBytes: metrics.counter("inputBytesNow"),
         outputBytes: metrics.counter("outputBytesNow"),

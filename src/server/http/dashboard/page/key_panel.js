@@ -45,8 +45,9 @@ export class KeyPanel {
     setInterval(() => this.#tellEnd(), TICK_MS);
   }
 
-  /** Reads a key and shows it. */
+  /** Reads a key and shows it; until then nothing of another one, whose forms would change this one. */
   async open(key) {
+    if (this.#key !== key) this.close();
     this.#key = key;
     this.#ask(false, false);
     await this.#try(async () => {
@@ -58,6 +59,8 @@ export class KeyPanel {
   /** Shows no key any more. */
   close() {
     this.#key = null;
+    this.#value = null;
+    this.#tell("");
     this.#parts.open.hidden = true;
     this.#parts.empty.hidden = false;
   }
@@ -119,7 +122,7 @@ export class KeyPanel {
     const key = this.#key;
     await this.#try(async () => {
       await this.#api.remove(key);
-      this.close();
+      if (this.#key === key) this.close();
       this.#listener.onRemoved(key);
     }, "");
   }
