@@ -14,6 +14,8 @@ export const READ_GROUP_TRIES_MAX = 4;
 export const CHANGE_TRIES_MAX = 4;
 /** Rounds of letting entries go under the lock for one write: the last ones empty whole pages. */
 export const EVICTION_TRIES_MAX = 8;
+/** Rounds of making room for a large value, since others may take what was made. */
+export const STAGE_TRIES_MAX = 4;
 /** Between two looks at whether entries have to be let go ahead of need; and between two turns while they have to. */
 export const EVICTION_LOOK_MS = 50;
 export const EVICTION_TURN_MS = 2;

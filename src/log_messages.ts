@@ -36,6 +36,7 @@ export type MessageFromLog =
   }
   /** As of a worker: `environment` is a trouble of the machine. */
   | { readonly type: "failed"; readonly error: string; readonly environment: boolean }
-  | { readonly type: "stopped" }
+  /** `isWhole`: the log was closed in order; else it had failed, and what memory held may not be on disk. */
+  | { readonly type: "stopped"; readonly isWhole: boolean }
   /** The keeper's answer: `error` null if the snapshot stands. */
   | { readonly type: "snapshot"; readonly id: number; readonly error: string | null };

@@ -40,7 +40,7 @@ export class LogThreads {
   #toldAtMs = 0;
   #lastSnapshotId = 0;
   readonly #snapshots = new Map<number, (error: string | null) => void>();
-  #onStopped: (() => void) | null = null;
+  #onStopped: ((isWhole: boolean) => void) | null = null;
   #isShowing = false;
 
   constructor(options: LogThreadsOptions) {
@@ -60,13 +60,13 @@ export class LogThreads {
     });
   }
 
-  /** Everything that is in the ring gets to disk, and the log is closed; gives whether it was in time. */
+  /** Everything that is in the ring gets to disk, and the log is closed; gives whether it was, and in time. */
   stop(): Promise<boolean> {
     return new Promise((resolve) => {
       const timer = setTimeout(() => resolve(false), STOP_MS_MAX);
-      this.#onStopped = () => {
+      this.#onStopped = (isWhole) => {
         clearTimeout(timer);
-        resolve(true);
+        resolve(isWhole);
       };
       this.#options.askStop();
     });
@@ -116,7 +116,7 @@ export class LogThreads {
         onLoaded();
         return;
       case "stopped":
-        this.#onStopped?.();
+        this.#onStopped?.(message.isWhole);
         return;
       case "snapshot":
         this.#snapshots.get(message.id)?.(message.error);

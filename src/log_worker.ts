@@ -77,17 +77,23 @@ function run(start: LogThreadStart): void {
     cleanUp(disk, loaded);
     tellOfEnd(loaded);
     writer.open();
+    ring.setNumber("sequence", loaded.nextSequence - 1);
+    ring.setNumber("syncedSequence", loaded.nextSequence - 1);
+    evictLoaded(start, ring, store, writer);
   } catch (error) {
+    if (isMistake(error)) throw error;
     const why = (error as Error).message;
     fail(`--data-dir ${start.config.dataDir} cannot be written: ${why}`);
     return;
   }
-  ring.setNumber("sequence", loaded.nextSequence - 1);
-  ring.setNumber("syncedSequence", loaded.nextSequence - 1);
-  evictLoaded(start, ring, store, writer);
   ring.giveRole();
   scope.postMessage({ type: "loaded", serverId });
   serve(ring, writer, new Clock((start.storeMemory as StoreMemory).clock));
+}
+
+/** Mistakes of this program are no trouble of the disk: main ends the process, the log brings the data back. */
+function isMistake(error: unknown): boolean {
+  return error instanceof TypeError || error instanceof RangeError;
 }
 
 function fail(error: string): void {
@@ -247,7 +253,7 @@ function serve(ring: Ring, writer: LogWriter, clock: Clock): void {
         if (writer.drain() || writer.hasUnsynced) writer.sync();
         writer.close();
         ring.done(ASK_STOP, stop);
-        scope.postMessage({ type: "stopped" });
+        scope.postMessage({ type: "stopped", isWhole: ring.state === LOG_WORKING });
         return;
       }
       const isAsked = answer(ring, writer);
@@ -263,8 +269,7 @@ function serve(ring: Ring, writer: LogWriter, clock: Clock): void {
       if (wrote || isAsked) idleRounds = 0;
       else idleRounds++;
     } catch (error) {
-      // Mistakes of this program are no trouble of the disk: main ends the process, the log brings the data back.
-      if (error instanceof TypeError || error instanceof RangeError) throw error;
+      if (isMistake(error)) throw error;
       writer.abandon();
       ring.setFailed((error as Error).message);
       tellFailure(ring.reason);
@@ -338,7 +343,7 @@ function heal(ring: Ring, writer: LogWriter): boolean {
   const stop = ring.asked(ASK_STOP);
   if (stop >= 0) {
     ring.done(ASK_STOP, stop);
-    scope.postMessage({ type: "stopped" });
+    scope.postMessage({ type: "stopped", isWhole: false });
     return false;
   }
   for (const what of [ASK_SYNC, ASK_ROTATE, ASK_SPARE, ASK_HEALED]) {

@@ -90,6 +90,9 @@ export interface MetricsSnapshot {
     readonly freeSlotBytes: number;
     readonly freePageBytes: number;
     readonly admissionBytes: number;
+    /** Values that lie compressed, and by how much less they take so. */
+    readonly compressedValues: number;
+    readonly compressedSavedBytes: number;
     readonly rssBytes: number;
     readonly inputBufferBytes: number;
     readonly outputBufferBytes: number;

@@ -166,6 +166,14 @@ function families(s: MetricsSnapshot): Family[] {
       ALONE,
       memory.admissionBytes,
     ]),
+    gauge("mayfly_compressed_values", "Values that lie compressed.", [
+      ALONE,
+      memory.compressedValues,
+    ]),
+    gauge("mayfly_compressed_saved_bytes", "What these values would take more if plain.", [
+      ALONE,
+      memory.compressedSavedBytes,
+    ]),
     gauge("mayfly_memory_used_bytes", "Memory of entries and index.", [ALONE, memory.usedBytes]),
     gauge("mayfly_memory_limit_bytes", "What maxmemory allows.", [ALONE, memory.limitBytes]),
     gauge("mayfly_memory_index_bytes", "Memory of the index.", [ALONE, memory.indexBytes]),

@@ -54,6 +54,8 @@ export function collect(services: Services, store: Store, nowMs: number): Metric
       freeSlotBytes: totals.freeSlotBytes,
       freePageBytes: totals.freePageBytes,
       admissionBytes: totals.admissionBytes,
+      compressedValues: totals.compressedValues,
+      compressedSavedBytes: totals.compressedSavedBytes,
       rssBytes: services.residentBytes(),
       inputBufferBytes: counter("inputBytesNow"),
       outputBufferBytes: counter("outputBytesNow"),

@@ -1,5 +1,5 @@
 // Large values on their way into the store: blocks that are filled without lock, and linked under it.
-import { APPEND_LOCKED_BYTES_MAX, RECLAIM_PAUSE_MS } from "../limits.ts";
+import { APPEND_LOCKED_BYTES_MAX, RECLAIM_PAUSE_MS, STAGE_TRIES_MAX } from "../limits.ts";
 import { fillPieces, piecesOf } from "../piecewise_bytes.ts";
 import type { RequestBatch } from "../protocol/request_batch.ts";
 import type { CommandRow } from "./command_row.ts";
@@ -214,11 +214,15 @@ export class Staging {
     return record.valueBytesOf(shard, ref) + addedBytes <= INLINE_VALUE_BYTES_MAX;
   }
 
-  /** Pages for a value, after making room once if there are none; null if there is no memory. */
+  /** Pages for a value, after making room if there are none; null if there is no memory. */
   stage(shard: Shard, lengthBytes: number, nowMs: number): StagedBlock | null {
-    const block = this.#store.stage(shard, lengthBytes);
-    if (block !== null || !this.reclaim(nowMs, lengthBytes)) return block;
-    return this.#store.stage(shard, lengthBytes);
+    let block = this.#store.stage(shard, lengthBytes);
+    // Others may take what was made room for.
+    for (let tries = 0; block === null && tries < STAGE_TRIES_MAX; tries++) {
+      if (!this.reclaim(nowMs, lengthBytes)) break;
+      block = this.#store.stage(shard, lengthBytes);
+    }
+    return block;
   }
 
   /** Frees what no record refers to. */

@@ -118,6 +118,53 @@ if (canMountTmpfs()) {
 }
 
 if (canMountTmpfs()) {
+  Deno.test("server ends with 1 when it is stopped while the log cannot be written", async () => {
+    using disk = new SmallDisk(8);
+    const flags = ["--persistence", "on", "--data-dir", disk.path, "--fsync", "interval"];
+    const server = await startServer({ workers: 1, flags });
+    try {
+      using client = await connect(server.port);
+      const set = async (i: number) =>
+        plain(await client.command("SET", `key:${i}`, payload(VALUE_BYTES, i)));
+      let i = 0;
+      await until("writes are refused", () => set(i++), (reply) => reply !== "+OK");
+      assert.equal(await server.stop(), 1);
+      assert.match(server.output().stderr, /stopped before the log was on disk/);
+    } finally {
+      await server.kill();
+    }
+  });
+
+  Deno.test("a start is refused where what it has to let go finds no room on the disk", async () => {
+    using disk = new SmallDisk(48);
+    const dataDir = `${disk.path}/data`, ballast = `${disk.path}/ballast`;
+    const flags = ["--persistence", "on", "--data-dir", dataDir, "--workers", "1"];
+    const server = await startServer({ flags });
+    try {
+      using client = await connect(server.port);
+      for (let from = 0; from < 30_000; from += 100) {
+        const args = Array.from({ length: 100 }, (_, i) => [`key:${from + i}`, "v".repeat(900)]);
+        assert.equal(plain(await client.command("MSET", ...args.flat())), "+OK");
+      }
+      assert.equal(await server.stop(), 0);
+    } finally {
+      await server.kill();
+    }
+    using file = Deno.openSync(ballast, { write: true, create: true });
+    const piece = new Uint8Array(4096);
+    let bytes = 0;
+    try {
+      for (; bytes < 48 << 20;) bytes += file.writeSync(piece);
+    } catch {
+      // It is full: what is given back holds the head of a segment, and little more.
+    }
+    file.truncateSync(bytes - 4 * piece.length);
+    const small = [...flags, "--maxmemory", "16mb", "--http-port", "off"];
+    const { code, stderr } = await runMayfly(["serve", "--port", String(freePort()), ...small]);
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, new RegExp(`--data-dir ${dataDir} cannot be written: No space left`));
+  });
+
   Deno.test("a start is refused on a directory that cannot be written", async () => {
     using disk = new SmallDisk(4);
     disk.remountReadOnly();

@@ -56,6 +56,9 @@ Deno.test("values that lie compressed take less memory and come out of RESP and 
   const stats = await readStats(client);
   assert.equal(stats.compressed_values, 3);
   assert.equal(stats.compressed_saved_bytes, saved);
+  const metrics = await (await fetch(url("").replace("/v1/keys/", "/metrics"))).text();
+  assert.match(metrics, /^mayfly_compressed_values 3$/m);
+  assert.match(metrics, new RegExp(`^mayfly_compressed_saved_bytes ${saved}$`, "m"));
   // A condition on the tag of a compressed value.
   const tag = (await fetch(url("short"), { method: "HEAD" })).headers.get("etag")!;
   const wrong = await fetch(url("short"), {

@@ -131,6 +131,32 @@ Deno.test("Evictor makes room under every policy whatever sizes come, and the st
   }
 });
 
+Deno.test("Evictor lets no more go than a long value needs, nor ahead of need, however long the others are", () => {
+  for (const policy of EVICTION_POLICIES) {
+    if (policy === "noeviction") continue;
+    for (const valueBytes of [15_000, 100_000, 1_000_000]) {
+      const access = openStore({ shardCount: 16, maxmemoryBytes: 32 * 2 ** 20 }),
+        { store } = access;
+      const value = new Uint8Array(valueBytes), evictor = new Evictor(store, null);
+      let stored = 0;
+      while (access.put(`k${stored}`, value, { expiresAtMs: 1e6 + stored })) stored++;
+      evictor.begin(EVICTION_POLICIES.indexOf(policy), 1000, false);
+      let least = stored;
+      for (let i = 0; i < 40; i++) {
+        for (let tries = 0; !access.put(`n${i}`, value, { expiresAtMs: 2e6 + i }); tries++) {
+          assert.ok(tries < 4, `${policy}: no room for ${valueBytes} bytes`);
+          assert.ok(evictor.reclaim(valueBytes));
+        }
+        for (const shard of store.shards) evictor.runAhead(shard);
+        least = Math.min(least, store.entryCounts(0).entries);
+      }
+      // A tenth, for what is made ahead and of whole pages.
+      const kept = `${policy}: ${least} of ${stored} entries of ${valueBytes} bytes stay`;
+      assert.ok(least >= stored * 0.9 - 2, kept);
+    }
+  }
+});
+
 Deno.test("Evictor lets nothing go under noeviction, or for what can never fit", () => {
   const access = openStore({ shardCount: 1, maxmemoryBytes: 2 ** 20 }), { store } = access;
   const evictor = new Evictor(store, null), shard = store.shards[0];

@@ -80,6 +80,10 @@ const AHEAD_HIGH_SHIFT = 6;
 const TENDED_PER_TURN = 8;
 /** Holds of one shard's lock by one turn of the background's work. */
 const HOLDS_PER_TURN = 8;
+/** What goes under one hold frees no more than this by much: of long values a few make the room that is wanted. */
+const FREED_PER_HOLD_UNITS = 2 * L.PAGE_UNITS;
+/** Room beside what a large value needs: others take of it meanwhile. */
+const RECLAIM_SPARE_PAGES = 4;
 
 /** In the place of a key's hash: no key has it. */
 export const NO_HASH = 2 ** 32;
@@ -136,7 +140,7 @@ export class Evictor {
   makeRoom(shard: Shard, tries: number): boolean {
     if (this.policy === NO_EVICTION) return false;
     const victims = tries === 0 ? this.#atOnce(shard, VICTIMS_PER_WRITE) : VICTIMS_PER_TRY;
-    let removed = this.evict(shard, victims);
+    let removed = this.evict(shard, victims, FREED_PER_HOLD_UNITS);
     if (this.isStarved) return false;
     if (tries >= TRIES_BEFORE_PAGE) removed += this.#emptyPage(shard);
     else if (tries > 0) removed += this.#compact(shard, MOVES_PER_WRITE);
@@ -151,22 +155,26 @@ export class Evictor {
     // Who holds shards over several commands must not wait for others.
     if (this.policy === NO_EVICTION || isHolding()) return false;
     const { shards, account } = this.#store;
-    const units = Math.ceil(bytes / L.PAGE_BYTES + 1) * L.PAGE_ACCOUNT_UNITS;
+    const pages = Math.ceil(bytes / L.PAGE_BYTES + 1), units = pages * L.PAGE_ACCOUNT_UNITS;
     // Nothing goes for what could never fit.
     if (units * L.ACCOUNT_UNIT_BYTES > account.limitBytes) return false;
-    const rounds = ROUNDS_MIN + Math.ceil(units * 2 / L.PAGE_ACCOUNT_UNITS);
+    const rounds = ROUNDS_MIN + pages * 2;
     let removed = 0;
     for (let round = 0; round < rounds; round++) {
       const before = removed;
+      // No more goes than is wanted: what does not free whole pages at once leaves holes, which are closed next.
+      let left = (pages + RECLAIM_SPARE_PAGES) * L.PAGE_UNITS;
       for (let i = 0; i < shards.length; i++) {
         const shard = shards[this.#next++ & this.#store.shardMask];
         this.#store.lockChange(shard);
-        removed += this.evict(shard, VICTIMS_PER_HOLD);
+        const used = usedUnits(shard.words);
+        if (left > 0) removed += this.evict(shard, VICTIMS_PER_HOLD, left);
+        left -= used - usedUnits(shard.words);
         if (round > 0) removed += this.#compact(shard, MOVES_PER_HOLD);
         if (round > 1) removed += this.#emptyPage(shard);
         this.#sink?.publish();
         this.#store.unlockChange(shard);
-        if (account.hasRoom(units) && (round > 0 || i === shards.length - 1)) return true;
+        if (account.hasRoom(units) && (round > 0 || left <= 0)) return true;
         if (this.isStarved) this.#sink!.awaitRoom();
       }
       if (removed === before && !this.isStarved) break;
@@ -191,7 +199,8 @@ export class Evictor {
     if (account.hasRoom(0) && words[L.FREE_SLOT_UNITS] >= low) return false;
     for (let holds = 0; holds < HOLDS_PER_TURN && isShort(); holds++) {
       this.#store.lockChange(shard);
-      let removed = this.evict(shard, this.#atOnce(shard, VICTIMS_PER_HOLD));
+      const count = this.#atOnce(shard, VICTIMS_PER_HOLD);
+      let removed = this.evict(shard, count, FREED_PER_HOLD_UNITS);
       // Too much is in use, not too little free: pages have to go back.
       if (!account.hasRoom(0)) removed += this.#compact(shard, MOVES_PER_HOLD);
       this.#sink?.publish();
@@ -206,20 +215,25 @@ export class Evictor {
     return this.#isAdmitting ? Math.min(count, windowLeast(shard.words[L.ENTRIES])) : count;
   }
 
-  /** Lets at most `count` entries of a shard go, whose lock for changes is held; gives how many went. */
-  evict(shard: Shard, count: number): number {
+  /**
+   * Lets at most `count` entries of a shard go, whose lock for changes is held, and no more once `unitsMax` of the arena
+   * are free by that; gives how many went.
+   */
+  evict(shard: Shard, count: number, unitsMax: number = 2 ** 30): number {
     this.isStarved = false;
     this.#adoptClocks(shard);
     if (this.#isAdmitting !== isAdmitting(shard)) setAdmitting(shard, this.#isAdmitting);
     if (this.#isAdmitting) tendAdmission(shard);
     const kind = clockKindOf(this.policy, this.#isAdmitting);
     this.#stamp = accessStamp(kind, this.#store.accessClock.tick, false);
-    const state = this.#store.eviction[shard.number];
+    const state = this.#store.eviction[shard.number], usedMin = usedUnits(shard.words) - unitsMax;
     if (kind === BY_RECENCY && this.policy === ALLKEYS_LRU) {
-      return this.#evictStalest(shard, state.words, count);
+      return this.#evictStalest(shard, state.words, count, usedMin);
     }
     let removed = 0;
-    while (removed < count && shard.words[L.ENTRIES] > 0) {
+    while (
+      removed < count && shard.words[L.ENTRIES] > 0 && usedUnits(shard.words) > usedMin
+    ) {
       let slot = this.#choose(shard);
       if (slot === 0) break;
       if (this.#isAdmitting) {
@@ -247,7 +261,7 @@ export class Evictor {
    * `evict()` as it mostly is. The next one is chosen, and its record asked for, before one goes, so that the memory's
    * answer is there when its turn comes: a fifth of what eviction costs a SET.
    */
-  #evictStalest(shard: Shard, state: Int32Array, count: number): number {
+  #evictStalest(shard: Shard, state: Int32Array, count: number, usedMin: number): number {
     const { words, buckets, i32 } = shard, stamp = this.#stamp;
     let slot = words[L.ENTRIES] > 0 ? chooseStalest(shard, state, stamp) : 0, removed = 0;
     while (slot !== 0) {
@@ -259,6 +273,7 @@ export class Evictor {
       }
       if (!this.#remove(shard, slot)) break;
       removed++;
+      if (usedUnits(words) <= usedMin) break;
       // It may have been the same, or have moved into its place.
       if (next !== 0 && buckets[next + L.BUCKET_REFS] !== nextRef) {
         next = words[L.ENTRIES] > 0 ? chooseStalest(shard, state, stamp) : 0;
@@ -413,6 +428,11 @@ export class Evictor {
       }
     }
   }
+}
+
+/** What entries take of a shard's arena, whole pages of long values included, in 8-byte units. */
+function usedUnits(words: Int32Array): number {
+  return words[L.PAGES_USED] * L.PAGE_UNITS - words[L.FREE_SLOT_UNITS];
 }
 
 /** Whether clocks of a kind hold the tick of the last access; the lowest bit then does not matter for the order. */
