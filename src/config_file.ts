@@ -34,10 +34,15 @@ export function parseConfigFile(
 }
 
 /**
- * The text with these settings in it: lines that set them are changed where they stand, names without a line come
- * at the end; comments, order and all else stay.
+ * The text with these settings in it: lines that say otherwise are changed where they stand, names without a line come
+ * at the end unless they are as by default; comments, order and all else stay. `maxmemoryDefault` is what a maxmemory of
+ * 0 stands for on this machine.
  */
-export function rewriteConfigFile(text: string, values: ReadonlyMap<FlagName, string>): string {
+export function rewriteConfigFile(
+  text: string,
+  values: ReadonlyMap<FlagName, string>,
+  maxmemoryDefault: string,
+): string {
   const left = new Map(values);
   const lines = text === "" ? [] : text.replace(/\n$/, "").split("\n");
   // From the end on, because there the last line of a name counts.
@@ -46,9 +51,14 @@ export function rewriteConfigFile(text: string, values: ReadonlyMap<FlagName, st
     const value = read === null ? undefined : left.get(read.name as FlagName);
     if (value === undefined) continue;
     left.delete(read!.name as FlagName);
-    if (value !== read!.value) lines[i] = writeLine(read!.name, value);
+    if (!isSame(read!.name as FlagName, value, read!.value)) {
+      lines[i] = writeLine(read!.name, value);
+    }
   }
-  for (const [name, value] of left) lines.push(writeLine(name, value));
+  for (const [name, value] of left) {
+    const byDefault = name === "maxmemory" ? maxmemoryDefault : FLAGS[name].fallback;
+    if (byDefault === null || !isSame(name, value, byDefault)) lines.push(writeLine(name, value));
+  }
   return lines.length === 0 ? "" : `${lines.join("\n")}\n`;
 }
 
@@ -58,6 +68,12 @@ function readLine(line: string): { name: string; value: string } | null {
   if (match === null) return null;
   const value = match[2], isQuoted = value.length >= 2 && /^"[^"]*"$|^'[^']*'$/.test(value);
   return { name: match[1].toLowerCase(), value: isQuoted ? value.slice(1, -1) : value };
+}
+
+/** Whether two texts set a flag to the same: `100mb` and `104857600`. */
+function isSame(name: FlagName, a: string, b: string): boolean {
+  const { parse } = FLAGS[name] as Flag<unknown>;
+  return a === b || String(parse(a)) === String(parse(b));
 }
 
 function writeLine(name: string, value: string): string {

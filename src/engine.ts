@@ -581,14 +581,15 @@ export class Engine {
 
   /** A change found no memory: lets entries of its shard go, under the lock that is held, and runs it again. */
   #runWithRoom(row: CommandRow, shard: Shard): void {
-    const c = this.#context, { evictionLog, logBytes } = this.#room;
+    const c = this.#context, { store } = this, { evictionLog, logBytes } = this.#room;
     if (evictionLog !== null) evictionLog.keptBytes = logBytes;
     for (let tries = 0; tries < EVICTION_TRIES_MAX; tries++) {
       const isMade = this.#room.makeUnderLock(shard, row, tries);
       // Removals, and the commands before this one, are a group of their own: this one's room is its own.
       this.#effects?.publish();
       if (!isMade) return;
-      c.reply.rewind();
+      // The old value, which GETSET has replied, is let go with it: a large one lies in this shard.
+      store.withinChange(shard, () => c.reply.rewind());
       c.isOutOfMemory = false;
       this.#runGroup(row);
       if (!c.isOutOfMemory || !isShortOfMemory(c)) return;

@@ -109,7 +109,10 @@ async function serve(): Promise<void> {
       }
       const read = readConfigText(config.configPath);
       if ("error" in read) throw new Error(`Rewriting config file: ${read.error}`);
-      writeConfigText(config.configPath, rewriteConfigFile(read.ok, values));
+      writeConfigText(
+        config.configPath,
+        rewriteConfigFile(read.ok, values, String(config.maxmemoryDefaultBytes)),
+      );
       logger.info("the file of settings was rewritten");
     },
   });

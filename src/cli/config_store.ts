@@ -20,9 +20,17 @@ export function readConfigText(
 
 /** Replaces the file's text: a crash leaves the old one or the new one. Throws with a reason in one line. */
 export function writeConfigText(path: string, text: string): void {
-  const temporary = `${path}.${Deno.pid}.tmp`;
+  let temporary = "";
   try {
-    const file = Deno.openSync(temporary, { write: true, create: true, truncate: true });
+    // The file itself, where the path is a link to it; and for nobody else's eyes: it may hold a password.
+    const target = Deno.realPathSync(path);
+    temporary = `${target}.${Deno.pid}.tmp`;
+    const file = Deno.openSync(temporary, {
+      write: true,
+      create: true,
+      truncate: true,
+      mode: 0o600,
+    });
     try {
       const bytes = new TextEncoder().encode(text);
       for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
@@ -30,9 +38,9 @@ export function writeConfigText(path: string, text: string): void {
     } finally {
       file.close();
     }
-    const mode = Deno.statSync(path).mode;
+    const mode = Deno.statSync(target).mode;
     if (mode !== null) Deno.chmodSync(temporary, mode & 0o777);
-    Deno.renameSync(temporary, path);
+    Deno.renameSync(temporary, target);
   } catch (error) {
     try {
       Deno.removeSync(temporary);

@@ -9,7 +9,7 @@ const LETTER_X = 120;
 /**
  * Splits the line `bytes[start..end)` as Redis's sdssplitargs does: "..." with \xHH \n \r \t \b \a and any other
  * byte behind a backslash for itself, '...' with \' only. Words are unescaped in place, where they stand: they
- * never get longer. Puts them behind the batch's arguments without counting them and gives their number, or −1
+ * never get longer. The batch keeps the line as it was. Puts them behind the batch's arguments without counting them and gives their number, or −1
  * for unbalanced quotes.
  */
 export function splitInline(batch: RequestBatch, start: number, end: number): number {
@@ -18,6 +18,7 @@ export function splitInline(batch: RequestBatch, start: number, end: number): nu
   const first = batch.argCount;
   let count = 0;
   let position = start;
+  let isKept = false;
   while (true) {
     while (position < end && isSpace(bytes[position])) position++;
     if (position === end) return count;
@@ -33,6 +34,8 @@ export function splitInline(batch: RequestBatch, start: number, end: number): nu
       if (quote === 0) {
         if (byte === 32 || byte === 9 || byte === 10 || byte === 13) break;
         if (byte === DOUBLE_QUOTE || byte === SINGLE_QUOTE) {
+          if (!isKept) batch.keepLine(start, end);
+          isKept = true;
           quote = byte;
           position++;
           continue;

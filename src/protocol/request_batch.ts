@@ -64,6 +64,9 @@ export class RequestBatch {
   /** Index into argStart of the argument that `stagedValue` stands for (its range is empty), or −1. */
   stagedArg = -1;
 
+  /** Lines as they came whose words were unescaped where they stand: a command that has to wait is parsed again. */
+  readonly #changed: { readonly at: number; readonly line: Uint8Array }[] = [];
+
   /** Empties the batch and points it at a read buffer. */
   reset(bytes: Uint8Array, view: DataView): void {
     this.bytes = bytes;
@@ -76,6 +79,17 @@ export class RequestBatch {
     this.neededBytes = 0;
     this.openBulkArgument = -1;
     this.stagedArg = -1;
+    if (this.#changed.length > 0) this.#changed.length = 0;
+  }
+
+  /** Before the line `bytes[start..end)` is changed in place. */
+  keepLine(start: number, end: number): void {
+    this.#changed.push({ at: start, line: this.bytes.slice(start, end) });
+  }
+
+  /** Makes the lines from offset `from` on what they were. */
+  restoreLines(from: number): void {
+    for (const { at, line } of this.#changed) if (at >= from) this.bytes.set(line, at);
   }
 
   /** Makes room for arguments up to index `count - 1`, keeping what is there. */

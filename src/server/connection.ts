@@ -106,6 +106,7 @@ export class Connection extends ClientSession implements OutputListener {
         if (engine.outcome !== DONE) {
           // None ran if the first was held back: it is parsed again when it may run.
           if (next > 0) from = batch.commandEnd[next - 1];
+          batch.restoreLines(from);
           if (engine.outcome === PARKED) waitFor = this.#park(engine, batch, Math.max(0, next - 1));
           break;
         }

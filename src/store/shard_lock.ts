@@ -81,7 +81,12 @@ export function hold(words: Int32Array): void {
   heldHere.add(words);
 }
 
-/** Before `unlockChange()`. */
+/** Of a shard that this thread has locked for changes: as `hold()`, for what it calls that would take the lock itself. */
+export function keep(words: Int32Array): void {
+  heldHere.add(words);
+}
+
+/** Ends `keep()`, and `hold()` but for its `unlockChange()`. */
 export function release(words: Int32Array): void {
   heldHere.delete(words);
 }

@@ -228,6 +228,13 @@ export class Store {
     this.unlockChange(shard);
   }
 
+  /** For what is called with the shard locked for changes, and would take that lock itself: it goes through. */
+  withinChange(shard: Shard, use: () => void): void {
+    lock.keep(shard.words);
+    use();
+    lock.release(shard.words);
+  }
+
   /** Whether this thread holds shards for a transaction: nothing may be done then that takes others' locks. */
   get isHolding(): boolean {
     return lock.isHolding();

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { connect, plain } from "../support/resp_client.ts";
 import { startServer } from "../support/server.ts";
-import { readInfo } from "../support/server_numbers.ts";
+import { readInfo, until } from "../support/server_numbers.ts";
 
 Deno.test("CLIENT PAUSE holds commands of all workers until CLIENT UNPAUSE, and loses none", async () => {
   await using server = await startServer({ workers: 2 });
@@ -27,6 +27,26 @@ Deno.test("CLIENT PAUSE holds commands of all workers until CLIENT UNPAUSE, and 
   }
   assert.deepEqual(numbers.sort((a, b) => a - b), clients.map((_, i) => i + 1));
   for (const client of clients) client.close();
+});
+
+Deno.test("CLIENT PAUSE holds lines with quotes and escapes, and they mean the same afterwards", async () => {
+  await using server = await startServer();
+  using control = await connect(server.port);
+  using client = await connect(server.port);
+  await control.command("CLIENT", "PAUSE", "60000");
+  const lines = ['CLIENT SETNAME "held-back"', `SET "a b" "x\\x00\\"y\\n"`, `SET c 'd e'`];
+  await client.send(`${lines.join("\r\n")}\r\nGET "a b"\r\nGET c\r\n`);
+  await until(
+    "the first line has run",
+    async () => String(plain(await control.command("CLIENT", "LIST"))),
+    (list) => list.includes("name=held-back"),
+  );
+  // While they wait they are looked at again and again.
+  for (let i = 0; i < 20; i++) await control.command("CLIENT", "GETNAME");
+  await control.command("CLIENT", "UNPAUSE");
+  for (const expected of ["+OK", "+OK", "+OK", 'x\0"y\n', "d e"]) {
+    assert.equal(plain(await client.reply()), expected);
+  }
 });
 
 Deno.test("CLIENT PAUSE holds a large value that arrives meanwhile, whole", async () => {

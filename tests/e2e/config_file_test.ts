@@ -35,14 +35,34 @@ Deno.test("server reads --config below variables and flags, and rewrites it", as
       assert.equal(plain(await client.command("CONFIG", "REWRITE")), "+OK");
     }
     const rewritten = await Deno.readTextFile(path);
-    assert.match(rewritten, /^# limits\nmax-clients 60\n\nidle-timeout 200\n/);
-    assert.match(rewritten, /\nlog-level warning\n/);
+    assert.equal(rewritten, "# limits\nmax-clients 60\n\nidle-timeout 200\nlog-level warning\n");
     await using server = await startServer({ flags: ["--config", path] });
     using client = await connect(server.port);
     assert.deepEqual(plain(await client.command("CONFIG", "GET", "maxclients")), [
       "maxclients",
       "60",
     ]);
+  });
+});
+
+Deno.test("CONFIG REWRITE leaves what is as it was, follows a link, and keeps who may read the file", async () => {
+  const text = '# sizes\nmaxmemory  64mb\nttl-rule "a:*=5"\nttl-rule b:*=6\nrequirepass secret\n';
+  await withFile(text, async (path) => {
+    const link = `${path}.link`;
+    await Deno.chmod(path, 0o600);
+    await Deno.symlink(path, link);
+    await using server = await startServer({ flags: ["--config", link] });
+    using client = await connect(server.port);
+    assert.equal(plain(await client.command("AUTH", "secret")), "+OK");
+    assert.equal(plain(await client.command("CONFIG", "REWRITE")), "+OK");
+    assert.equal(await Deno.readTextFile(path), text);
+    await client.command("CONFIG", "SET", "maxmemory", "32mb", "default-ttl", "9");
+    assert.equal(plain(await client.command("CONFIG", "REWRITE")), "+OK");
+    const changed = text.replace("maxmemory  64mb", "maxmemory 33554432");
+    assert.equal(await Deno.readTextFile(path), `${changed}default-ttl 9\n`);
+    assert.ok((await Deno.lstat(link)).isSymlink);
+    assert.equal((await Deno.stat(path)).mode! & 0o777, 0o600);
+    await Deno.remove(link);
   });
 });
 

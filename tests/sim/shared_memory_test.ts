@@ -19,10 +19,11 @@ const HANG_MS = 30_000;
 const EVERYTHING = ["reads", "pairReads", "increments", "blockReads", "chunkReads", "bulkPhases"];
 const SECONDS = Number(Deno.env.get("MAYFLY_SIM_SECONDS") ?? 5);
 const SEED = Number(Deno.env.get("MAYFLY_SIM_SEED") ?? Date.now() % 1_000_000);
+const ROUNDS_MAX = 5;
 const BREAK = Deno.env.get("MAYFLY_SIM_BREAK") === "confirm" ? "confirm" : "";
 
-/** Duration, fault and mix of one run. */
-type Plan = Pick<LoadTask, "durationMs" | "broken" | "mix">;
+/** Duration, fault, mix and seed of one run. */
+type Plan = Pick<LoadTask, "durationMs" | "broken" | "mix" | "seed">;
 
 async function simulate(memory: StoreMemory, plan: Plan): Promise<LoadReport[]> {
   const timers: ReturnType<typeof setTimeout>[] = [];
@@ -35,11 +36,11 @@ async function simulate(memory: StoreMemory, plan: Plan): Promise<LoadReport[]> 
           worker.onmessage = ({ data }) => resolve(data);
           worker.onerror = (event) => {
             event.preventDefault();
-            reject(new Error(`seed ${SEED}, thread ${thread}: ${event.message}`));
+            reject(new Error(`seed ${plan.seed}, thread ${thread}: ${event.message}`));
           };
-          const late = new Error(`seed ${SEED}, thread ${thread} does not end`);
+          const late = new Error(`seed ${plan.seed}, thread ${thread} does not end`);
           timers.push(setTimeout(() => reject(late), plan.durationMs + HANG_MS));
-          const task: LoadTask = { ...plan, memory, seed: SEED, thread, threads: THREADS };
+          const task: LoadTask = { ...plan, memory, thread, threads: THREADS };
           worker.postMessage(task);
         })
       ),
@@ -103,20 +104,31 @@ for (const { mix, maxmemoryMib, shardCount, part, happened } of RUNS) {
   const name = `four threads (${mix}, ${maxmemoryMib} MiB) lose and tear nothing: ` +
     "readers store into clocks alone";
   Deno.test(name, async () => {
-    const memory = newMemory(maxmemoryMib * 2 ** 20, shardCount), access = new StoreAccess(memory);
-    const label = `MAYFLY_SIM_SEED=${SEED}, ${mix}, ${maxmemoryMib} MiB`;
-    console.log(label);
-    const durationMs = SECONDS * 1_000 * part;
-    const reports = await simulate(memory, { durationMs, broken: BREAK, mix });
-    const names = new Set(reports.flatMap((report) => Object.keys(report.counts)));
-    const counts = [...names].sort().map((name) => `${name} ${sum(reports, name)}`).join(", ");
-    const totals = access.store.totals();
-    console.log(`${counts}, moved ${totals.recordsMoved}, expired ${totals.expired}`);
-    checkEnd(access, reports, label);
-    for (const what of happened) assert.ok(sum(reports, what) > 0, `${label}: no ${what}`);
-    if (SECONDS >= 5 && mix !== "blocks") {
-      assert.ok(totals.recordsMoved > 0, `${label}: none moved`);
+    const all: LoadReport[] = [];
+    let moved = 0, missing: string[] = [];
+    // On cores that others use, the rare parts of the mix may not happen in one round: the next is twice as long.
+    for (let round = 0; round < ROUNDS_MAX && (round === 0 || missing.length > 0); round++) {
+      const memory = newMemory(maxmemoryMib * 2 ** 20, shardCount);
+      const access = new StoreAccess(memory), seed = SEED + round;
+      const label = `MAYFLY_SIM_SEED=${seed}, ${mix}, ${maxmemoryMib} MiB`;
+      const durationMs = SECONDS * 1_000 * part * 2 ** round;
+      console.log(label);
+      const reports = await simulate(memory, { durationMs, broken: BREAK, mix, seed });
+      const names = new Set(reports.flatMap((report) => Object.keys(report.counts)));
+      const counts = [...names].sort().map((name) => `${name} ${sum(reports, name)}`).join(", ");
+      const totals = access.store.totals();
+      console.log(`${counts}, moved ${totals.recordsMoved}, expired ${totals.expired}`);
+      checkEnd(access, reports, label);
+      all.push(...reports);
+      moved += totals.recordsMoved;
+      missing = happened.filter((what) => sum(all, what) === 0);
+      if (SECONDS >= 5 && mix !== "blocks" && moved === 0) missing.push("moved");
     }
+    assert.deepEqual(
+      missing,
+      [],
+      `MAYFLY_SIM_SEED=${SEED}: did not happen in ${ROUNDS_MAX} rounds`,
+    );
   });
 }
 
@@ -124,7 +136,7 @@ for (const broken of ["", "confirm"] as const) {
   const what = broken === "" ? "finds nothing" : "turns red";
   Deno.test(`the simulation ${what} on hot keys when readers skip ${broken || "no"} check`, async () => {
     const memory = newMemory(64 * 2 ** 20), label = `MAYFLY_SIM_SEED=${SEED}`;
-    const reports = await simulate(memory, { durationMs: 1_000, broken, mix: "hot" });
+    const reports = await simulate(memory, { durationMs: 1_000, broken, mix: "hot", seed: SEED });
     const offences = reports.reduce((total, report) => total + report.offences, 0);
     console.log(`${label}: ${offences} offences in ${sum(reports, "reads")} reads`);
     assert.ok(sum(reports, "reads") > 100, `${label}: ${sum(reports, "reads")} reads`);
