@@ -101,8 +101,8 @@ export class Connection extends ClientSession implements OutputListener {
       let next = 0;
       if (batch.commandCount > 0) {
         next = engine.run(this, batch, 0, resp, text);
-        // The value is the last command's; held back, that one finds it when it runs.
-        if (isStagedUsed && next === batch.commandCount) this.#dropStaged();
+        // Held back, the value's command finds it when it runs; whether those behind it have run is no matter.
+        if (isStagedUsed && batch.commandArg[next] > batch.stagedArg) this.#dropStaged();
         if (engine.outcome !== DONE) {
           // None ran if the first was held back: it is parsed again when it may run.
           if (next > 0) from = batch.commandEnd[next - 1];

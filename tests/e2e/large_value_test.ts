@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { assertSameBytes, payload } from "../support/payload.ts";
-import { connect, plain, type RespClient } from "../support/resp_client.ts";
+import { connect, encodeCommand, plain, type RespClient } from "../support/resp_client.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { infoNumber, readInfo, until, untilInfo } from "../support/server_numbers.ts";
 
@@ -17,7 +17,10 @@ let client: RespClient;
 let pagesBefore: number;
 
 Deno.test.beforeAll(async () => {
-  server = await startServer({ workers: 1, flags: ["--maxmemory", "1gb"] });
+  server = await startServer({
+    workers: 1,
+    flags: ["--maxmemory", "1gb", "--enable-debug-command", "yes"],
+  });
   client = await connect(server.port, { timeoutMs: TIMEOUT_MS });
   pagesBefore = await infoNumber(client, "used_memory_pages");
 });
@@ -277,5 +280,34 @@ test("one read batch may hold large values between small commands", async () => 
     assert.equal(plain(replies[i * 5 + 2]!), i + 1);
     assert.equal(plain(replies[i * 5 + 3]!), 140_000);
     assert.equal(plain(replies[i * 5 + 4]!), 140_000);
+  }
+});
+
+test("server goes on behind a large value where the commands after it let others have their turn", async () => {
+  const value = payload(3 * MIB, 9), set = encodeCommand(["SET", "large", value]);
+  using other = await connect(server.port);
+  const after = ["DEBUG SLEEP 0.02", "GET large", "DEBUG SLEEP 0.02", "STRLEN large", "PING"];
+  for (let round = 0; round < 3; round++) {
+    // The value is under way before its end comes, together with all that follows it.
+    const bytesBefore = await infoNumber(other, "total_net_input_bytes");
+    await client.send(set.subarray(0, MIB));
+    await until(
+      "the value's first part has come",
+      () => infoNumber(other, "total_net_input_bytes"),
+      (bytes) => bytes - bytesBefore > MIB / 2,
+    );
+    const rest = new Uint8Array(set.length - MIB + 200);
+    rest.set(set.subarray(MIB));
+    const { written } = new TextEncoder().encodeInto(
+      `${after.join("\r\n")}\r\n`,
+      rest.subarray(set.length - MIB),
+    );
+    await client.send(rest.subarray(0, set.length - MIB + written));
+    assert.equal(plain(await client.reply()), "+OK");
+    assert.equal(plain(await client.reply()), "+OK");
+    assertSameBytes(await client.reply() as Uint8Array, value);
+    assert.equal(plain(await client.reply()), "+OK");
+    assert.equal(plain(await client.reply()), value.length);
+    assert.equal(plain(await client.reply()), "+PONG");
   }
 });
