@@ -1,62 +1,31 @@
-// Lets entries go when memory is short: chooses them by the policy, and knows neither commands nor the log.
+// Lets entries go when memory is short: how many, in which shard, and how memory is won back from them.
 //
-// A hand goes round the buckets of each shard. It looks at the next few entries, whose access clocks lie in the
-// lines that it reads anyway, and lets the stalest of them go. Entries lie in the order of their hashes, so these are
-// a random sample without repetition: 16 of them come within 0.1 points of the hit ratio of an exact list by
-// recency, for four sequential lines per entry let go and no word of memory. Under admission (see `admission.ts`) an
-// entry that was used since it came is protected: of a sample the others go first, and where these are fewer than a
-// fifth, the stalest of the protected loses that. This is the paper's segmented list, sampled.
-//
-// Longer than most files, because who goes, how many, and how memory is won back from them share the same bounds.
+// Which one goes next says `victim_choice.ts`. It knows neither commands nor the log: who is to be told is a sink.
 import {
   ALLKEYS_LRU,
-  ALLKEYS_RANDOM,
-  ALLKEYS_SIEVE,
   BY_FREQUENCY,
   BY_RECENCY,
   BY_SEGMENT,
   clockKindOf,
   isVolatile,
   NO_EVICTION,
-  VOLATILE_RANDOM,
-  VOLATILE_TTL,
 } from "../../eviction_policies.ts";
 import { windowLeast } from "../admission_window.ts";
-import {
-  accessStamp,
-  cellMeaning,
-  kindOfMeaning,
-  nextRandom,
-  staleness,
-  unprotect,
-  UNPROTECTED,
-} from "../access.ts";
-import { earliestExpiryMs, lowerBound, nextBucketUntil, takeDueBucket } from "../expiry_index.ts";
+import { accessStamp, cellMeaning, kindOfMeaning } from "../access.ts";
 import { beginEvacuation, CLASS_UNITS } from "../arena.ts";
 import { ownerSlot } from "../hash/directory.ts";
-import { earliestFieldMs } from "../hash/field_expiry.ts";
 import { nextBucketWord, slotOfRef } from "../bucket_index.ts";
 import { removeAt } from "../entries.ts";
 import * as L from "../layout.ts";
-import { expiresAtMsOf, isExpired, keyBytesOf, typeOf } from "../record.ts";
+import { isExpired, keyBytesOf, typeOf } from "../record.ts";
 import type { Shard } from "../shard.ts";
 import { isHolding } from "../shard_lock.ts";
 import type { Store } from "../store.ts";
 import { contest, isAdmissionDue, isAdmitting, setAdmitting, tendAdmission } from "./admission.ts";
 import { rejuvenateClocks } from "./clock_walk.ts";
-import { CLOCK_MEANING, HAND } from "./eviction_state.ts";
-import { chooseBySieve } from "./sieve_hand.ts";
+import { CLOCK_MEANING } from "./eviction_state.ts";
+import { type Choice, chooseStalest, chooseVictim } from "./victim_choice.ts";
 
-/** Entries that are looked at for one that goes. */
-const WINDOW = 16;
-/** Of these, so many are to be without protection: a fifth, as in the paper. */
-const UNPROTECTED_MIN = 3;
-/** Buckets that are looked at for one that goes; where their records are read, each costs a few cache misses. */
-const CHAINS_MAX = 256;
-/** Buckets that are passed because nothing in them expires: the bounds of eight lie in one line. */
-const CHAINS_PASSED_MAX = 65_536;
-/** Tries to find what expires next, each of which raises a bound that was too early. */
-const SOONEST_TRIES_MAX = 64;
 /** Let go at once when a write finds no memory, so that the next ones find some. */
 const VICTIMS_PER_WRITE = 16;
 /** The same when that did not help: what goes is of another size, and whole pages have to become free. */
@@ -101,19 +70,15 @@ export interface VictimSink {
 }
 
 export class Evictor {
-  /** The policy's number, see `begin()`. */
-  policy = NO_EVICTION;
   /** Set when the last call stopped because the log had no room for removals. */
   isStarved = false;
   /** The key with this hash stays, because it is what room is made for; NO_HASH: all may go. */
   sparedHash = NO_HASH;
-  /** Whether new entries have to show that they are used more often than what would go for them. */
-  #isAdmitting = false;
+  /** See `begin()`. Under admission new entries have to show that they are used more often than what would go for them. */
+  readonly #by: Choice = { policy: NO_EVICTION, isAdmitting: false, nowMs: 0, tick: 0, stamp: 0 };
 
   readonly #store: Store;
   readonly #sink: VictimSink | null;
-  #stamp = 0;
-  #nowMs = 0;
   /** The shard at which the search over all of them goes on. */
   #next = 0;
 
@@ -124,13 +89,13 @@ export class Evictor {
 
   /** The moment of what follows, the policy that holds by then, and whether uses are counted for admission. */
   begin(policy: number, nowMs: number, isAdmitting: boolean): void {
-    this.policy = policy;
-    this.#nowMs = nowMs;
-    this.#isAdmitting = isAdmitting;
+    this.#by.policy = policy;
+    this.#by.nowMs = nowMs;
+    this.#by.isAdmitting = isAdmitting;
   }
 
   get isOn(): boolean {
-    return this.policy !== NO_EVICTION;
+    return this.#by.policy !== NO_EVICTION;
   }
 
   /**
@@ -138,7 +103,7 @@ export class Evictor {
    * been called for the same write, and with it the effort grows. False: nothing could be done.
    */
   makeRoom(shard: Shard, tries: number): boolean {
-    if (this.policy === NO_EVICTION) return false;
+    if (this.#by.policy === NO_EVICTION) return false;
     const victims = tries === 0 ? this.#atOnce(shard, VICTIMS_PER_WRITE) : VICTIMS_PER_TRY;
     let removed = this.evict(shard, victims, FREED_PER_HOLD_UNITS);
     if (this.isStarved) return false;
@@ -153,7 +118,7 @@ export class Evictor {
    */
   reclaim(bytes: number): boolean {
     // Who holds shards over several commands must not wait for others.
-    if (this.policy === NO_EVICTION || isHolding()) return false;
+    if (this.#by.policy === NO_EVICTION || isHolding()) return false;
     const { shards, account } = this.#store;
     const pages = Math.ceil(bytes / L.PAGE_BYTES + 1), units = pages * L.PAGE_ACCOUNT_UNITS;
     // Nothing goes for what could never fit.
@@ -188,8 +153,8 @@ export class Evictor {
     this.#tendAhead(shard);
     const state = this.#store.eviction[shard.number].words;
     rejuvenateClocks(shard, state, this.#store.accessClock.tick);
-    this.#store.compactAhead(shard, this.#nowMs);
-    if (this.policy === NO_EVICTION) return false;
+    this.#store.compactAhead(shard, this.#by.nowMs);
+    if (this.#by.policy === NO_EVICTION) return false;
     const words = shard.words, { account } = this.#store;
     const isShort = () =>
       !account.hasRoom(0) || !account.hasRoom(L.PAGE_ACCOUNT_UNITS) &&
@@ -212,7 +177,7 @@ export class Evictor {
 
   /** Under admission, no more than the window has for each one that goes: who would go without has not been compared. */
   #atOnce(shard: Shard, count: number): number {
-    return this.#isAdmitting ? Math.min(count, windowLeast(shard.words[L.ENTRIES])) : count;
+    return this.#by.isAdmitting ? Math.min(count, windowLeast(shard.words[L.ENTRIES])) : count;
   }
 
   /**
@@ -222,22 +187,23 @@ export class Evictor {
   evict(shard: Shard, count: number, unitsMax: number = 2 ** 30): number {
     this.isStarved = false;
     this.#adoptClocks(shard);
-    if (this.#isAdmitting !== isAdmitting(shard)) setAdmitting(shard, this.#isAdmitting);
-    if (this.#isAdmitting) tendAdmission(shard);
-    const kind = clockKindOf(this.policy, this.#isAdmitting);
-    this.#stamp = accessStamp(kind, this.#store.accessClock.tick, false);
+    if (this.#by.isAdmitting !== isAdmitting(shard)) setAdmitting(shard, this.#by.isAdmitting);
+    if (this.#by.isAdmitting) tendAdmission(shard);
+    const kind = clockKindOf(this.#by.policy, this.#by.isAdmitting);
+    this.#by.tick = this.#store.accessClock.tick;
+    this.#by.stamp = accessStamp(kind, this.#by.tick, false);
     const state = this.#store.eviction[shard.number], usedMin = usedUnits(shard.words) - unitsMax;
-    if (kind === BY_RECENCY && this.policy === ALLKEYS_LRU) {
+    if (kind === BY_RECENCY && this.#by.policy === ALLKEYS_LRU) {
       return this.#evictStalest(shard, state.words, count, usedMin);
     }
     let removed = 0;
     while (
       removed < count && shard.words[L.ENTRIES] > 0 && usedUnits(shard.words) > usedMin
     ) {
-      let slot = this.#choose(shard);
+      let slot = chooseVictim(shard, state.words, this.#by);
       if (slot === 0) break;
-      if (this.#isAdmitting) {
-        slot = contest(shard, state, slot, isVolatile(this.policy), this.#nowMs);
+      if (this.#by.isAdmitting) {
+        slot = contest(shard, state, slot, isVolatile(this.#by.policy), this.#by.nowMs);
       }
       if (!this.#remove(shard, slot)) break;
       removed++;
@@ -247,11 +213,11 @@ export class Evictor {
 
   /** The sketch's growing and ageing, and a change of whether there is one; takes the shard's lock if it is time. */
   #tendAhead(shard: Shard): void {
-    const isChanged = this.#isAdmitting !== isAdmitting(shard);
-    if (!isChanged && !(this.#isAdmitting && isAdmissionDue(shard))) return;
+    const isChanged = this.#by.isAdmitting !== isAdmitting(shard);
+    if (!isChanged && !(this.#by.isAdmitting && isAdmissionDue(shard))) return;
     this.#store.lockChange(shard);
-    if (isChanged) setAdmitting(shard, this.#isAdmitting);
-    for (let i = 0; this.#isAdmitting && i < TENDED_PER_TURN && isAdmissionDue(shard); i++) {
+    if (isChanged) setAdmitting(shard, this.#by.isAdmitting);
+    for (let i = 0; this.#by.isAdmitting && i < TENDED_PER_TURN && isAdmissionDue(shard); i++) {
       tendAdmission(shard);
     }
     this.#store.unlockChange(shard);
@@ -262,7 +228,7 @@ export class Evictor {
    * answer is there when its turn comes: a fifth of what eviction costs a SET.
    */
   #evictStalest(shard: Shard, state: Int32Array, count: number, usedMin: number): number {
-    const { words, buckets, i32 } = shard, stamp = this.#stamp;
+    const { words, buckets, i32 } = shard, stamp = this.#by.stamp;
     let slot = words[L.ENTRIES] > 0 ? chooseStalest(shard, state, stamp) : 0, removed = 0;
     while (slot !== 0) {
       let next = 0, nextRef = 0;
@@ -286,75 +252,11 @@ export class Evictor {
   /** What the last load ahead of need came to: kept, so that the load is. */
   loaded = 0;
 
-  /** The slot of the entry that goes next; 0 if none was found in a bounded search. */
-  #choose(shard: Shard): number {
-    const { words, buckets, clocks } = shard, policy = this.policy, stamp = this.#stamp;
-    const onlyExpiring = isVolatile(policy);
-    if (onlyExpiring && earliestExpiryMs(shard) === 0) return 0;
-    if (policy === VOLATILE_TTL) {
-      const soonest = chooseSoonest(shard);
-      // Where fields of hashes expire before any key does, the index of expiry leads to them only.
-      if (soonest !== 0) return soonest;
-    }
-    const isSegmented = clockKindOf(policy, this.#isAdmitting) === BY_SEGMENT;
-    const isRandom = policy === ALLKEYS_RANDOM || policy === VOLATILE_RANDOM;
-    const state = this.#store.eviction[shard.number].words, count = words[L.BUCKETS];
-    if (policy === ALLKEYS_SIEVE) {
-      return chooseBySieve(shard, state, this.#store.accessClock.tick);
-    }
-    let bucket = isRandom ? nextRandom() % count : state[HAND];
-    let best = 0, bestScore = -Infinity, seen = 0;
-    let isProtected = 0, stalest = 0, stalestScore = -1;
-    for (let chains = 0, passed = 0; chains < CHAINS_MAX && seen < WINDOW; bucket++) {
-      if (bucket >= count) bucket = 0;
-      if (onlyExpiring) {
-        // Where nothing expires, records are not looked at.
-        const end = Math.min(count, bucket + CHAINS_PASSED_MAX - passed);
-        const next = nextBucketUntil(shard, bucket, end, Infinity);
-        passed += next - bucket;
-        bucket = next;
-        if (passed >= CHAINS_PASSED_MAX) break;
-        if (bucket >= count) {
-          bucket = -1;
-          passed++;
-          continue;
-        }
-      }
-      chains++;
-      let base = L.BUCKET_BASE + bucket * L.BUCKET_WORDS;
-      for (; base !== 0; base = nextBucketWord(shard, base)) {
-        for (let place = 0; place < L.BUCKET_SLOTS; place++) {
-          const ref = buckets[base + place + L.BUCKET_REFS];
-          if (ref === 0) break;
-          let score: number;
-          if (onlyExpiring) {
-            const expiresAtMs = expiresAtMsOf(shard, ref);
-            if (expiresAtMs === 0) continue;
-            if (expiresAtMs <= this.#nowMs) score = Infinity;
-            else if (isRandom) score = nextRandom();
-            else if (policy === VOLATILE_TTL) score = -expiresAtMs;
-            else score = staleness(clocks[base * 2 + L.BUCKET_CLOCKS + place], stamp);
-          } else if (isRandom) score = nextRandom();
-          else score = staleness(clocks[base * 2 + L.BUCKET_CLOCKS + place], stamp);
-          seen++;
-          if (isSegmented && score < UNPROTECTED) {
-            isProtected++;
-            if (score > stalestScore) stalest = base + place, stalestScore = score;
-          }
-          if (score > bestScore) best = base + place, bestScore = score;
-        }
-      }
-    }
-    if (!isRandom) state[HAND] = bucket;
-    if (stalest !== 0 && seen - isProtected < UNPROTECTED_MIN) unprotect(shard, stalest, stamp);
-    return best;
-  }
-
   /** Removes the entry at `slot`; false if there is no room to log that, or it is to stay. */
   #remove(shard: Shard, slot: number): boolean {
     if (shard.buckets[slot] === this.sparedHash) return false;
     const ref = shard.buckets[slot + L.BUCKET_REFS], sink = this.#sink;
-    if (isExpired(shard, ref, this.#nowMs)) {
+    if (isExpired(shard, ref, this.#by.nowMs)) {
       // It had gone already, as far as anybody could see: that is not logged.
       shard.words[L.EXPIRED_COUNT]++;
     } else {
@@ -384,7 +286,7 @@ export class Evictor {
    */
   #emptyPage(shard: Shard): number {
     // Not all of a page's entries may be ones that expire.
-    if (isVolatile(this.policy) || this.isStarved) return 0;
+    if (isVolatile(this.#by.policy) || this.isStarved) return 0;
     const { pages, i32 } = shard;
     const page = emptiestPage(shard);
     if (page < 0) return 0;
@@ -409,7 +311,7 @@ export class Evictor {
   /** After a change of the policy, clocks of another kind mean nothing: all entries begin anew. */
   #adoptClocks(shard: Shard): void {
     const state = this.#store.eviction[shard.number].words;
-    const kind = clockKindOf(this.policy, this.#isAdmitting), meaning = cellMeaning(kind);
+    const kind = clockKindOf(this.#by.policy, this.#by.isAdmitting), meaning = cellMeaning(kind);
     const before = state[CLOCK_MEANING], kindBefore = kindOfMeaning(before);
     if (before === meaning) return;
     state[CLOCK_MEANING] = meaning;
@@ -438,27 +340,6 @@ function usedUnits(words: Int32Array): number {
 /** Whether clocks of a kind hold the tick of the last access; the lowest bit then does not matter for the order. */
 function hasTicks(kind: number): boolean {
   return kind === BY_RECENCY || kind === BY_SEGMENT;
-}
-
-/** The slot of the entry that was used longest ago among the next ones; 0 if none was found in a bounded search. */
-function chooseStalest(shard: Shard, state: Int32Array, tick: number): number {
-  const { words, buckets, clocks } = shard, count = words[L.BUCKETS];
-  let bucket = state[HAND], best = 0, bestAge = -1;
-  for (let chains = 0, seen = 0; chains < CHAINS_MAX && seen < WINDOW; chains++, bucket++) {
-    if (bucket >= count) bucket = 0;
-    let base = L.BUCKET_BASE + bucket * L.BUCKET_WORDS;
-    for (; base !== 0; base = nextBucketWord(shard, base)) {
-      const first = base * 2 + L.BUCKET_CLOCKS;
-      for (let place = 0; place < L.BUCKET_SLOTS; place++) {
-        if (buckets[base + place + L.BUCKET_REFS] === 0) break;
-        const age = (tick - clocks[first + place]) & 0xffff;
-        if (age > bestAge) best = base + place, bestAge = age;
-        seen++;
-      }
-    }
-  }
-  state[HAND] = bucket;
-  return best;
 }
 
 /**
@@ -493,34 +374,4 @@ function hasParts(shard: Shard, page: number): boolean {
     if (typeOf(shard, ref) === L.TYPE_PART) return true;
   }
   return false;
-}
-
-/** The slot of the entry that expires next, found by the index of expiry; nearly always the very one. */
-function chooseSoonest(shard: Shard): number {
-  let best = 0;
-  for (let tries = 0; tries < SOONEST_TRIES_MAX; tries++) {
-    const earliestMs = earliestExpiryMs(shard);
-    if (earliestMs === 0) return 0;
-    const bucket = takeDueBucket(shard, earliestMs);
-    if (bucket < 0) continue; // a bound of a whole part of the shard was too early
-    let soonestMs = Infinity, fieldMs = Infinity;
-    let base = L.BUCKET_BASE + bucket * L.BUCKET_WORDS;
-    for (; base !== 0; base = nextBucketWord(shard, base)) {
-      for (let slot = base; slot < base + L.BUCKET_SLOTS; slot++) {
-        const ref = shard.buckets[slot + L.BUCKET_REFS];
-        if (ref === 0) break;
-        const expiresAtMs = expiresAtMsOf(shard, ref);
-        if (expiresAtMs !== 0 && expiresAtMs < soonestMs) best = slot, soonestMs = expiresAtMs;
-        if (typeOf(shard, ref) === L.TYPE_HASH) {
-          fieldMs = Math.min(fieldMs, earliestFieldMs(shard, ref) || Infinity);
-        }
-      }
-    }
-    const boundMs = Math.min(soonestMs, fieldMs);
-    if (boundMs === Infinity) continue;
-    lowerBound(shard, bucket, boundMs);
-    if (soonestMs === Infinity) continue;
-    if (soonestMs <= earliestExpiryMs(shard)) break;
-  }
-  return best;
 }
