@@ -12,6 +12,8 @@ const NOTHING = new FlatBytes(new Uint8Array(0));
 
 /** The two values, copied while they are read, or pinned; used after the lock. */
 const values: (FlatBytes | PinnedBlock)[] = [NOTHING, NOTHING];
+/** All that was pinned: a value once for each time that the keys were read, as they are again where one is compressed. */
+const pins: PinnedBlock[] = [];
 let areStrings = true;
 
 interface Options {
@@ -33,9 +35,8 @@ function lcs(c: CommandContext): void {
   try {
     replyLcs(c);
   } finally {
-    for (const value of values) {
-      if (!(value instanceof FlatBytes)) value.release();
-    }
+    for (const pin of pins) pin.release();
+    pins.length = 0;
     values.fill(NOTHING);
   }
 }
@@ -80,7 +81,11 @@ function takeValue(c: CommandContext, index: number): void {
   if (index === 1) areStrings = true; // the group may run again
   if (c.find(index) === 0) return;
   if (c.type !== TYPE_STRING) areStrings = false;
-  else if (c.openRead() >= 0) values[index - 1] = c.pinFound() ?? new FlatBytes(c.valueCopy());
+  else if (c.openRead() >= 0) {
+    const pin = c.pinFound();
+    if (pin !== null) pins.push(pin);
+    values[index - 1] = pin ?? new FlatBytes(c.valueCopy());
+  }
 }
 
 function readOptions(c: CommandContext): Options | null {
