@@ -130,7 +130,8 @@ export function takePage(shard: Shard, isForced = false): number {
 export function grantPages(shard: Shard, pages: number): boolean {
   endGrant(shard);
   const units = pages * L.PAGE_ACCOUNT_UNITS;
-  if (!shard.account.take(units)) return false;
+  // A try that is too much is, for its moment, memory that others do not get.
+  if (!shard.account.hasRoom(units) || !shard.account.take(units)) return false;
   shard.grantedUnits = units;
   return true;
 }

@@ -217,6 +217,29 @@ Deno.test({
 });
 
 Deno.test({
+  name: "the dashboard's browser of keys stays in its place while tables grow",
+  ...needs("chromium"),
+  async fn() {
+    await using server = await startServer();
+    using client = await connect(server.port);
+    await client.command("CONFIG", "SET", "slowlog-log-slower-than", "0");
+    await using browser = await TestBrowser.start();
+    const { page } = await browser.open(`http://127.0.0.1:${server.httpPort}/`);
+    const keys = page.locator("#keys"), growing = [page.locator("#workers"), page.locator("#slow")];
+    await keys.scrollIntoViewIfNeeded();
+    await untilText(growing[0], /index/);
+    const topOf = async () => (await keys.boundingBox())!.y;
+    const heights = () => Promise.all(growing.map(async (it) => (await it.boundingBox())!.height));
+    const top = await topOf(), before = await heights();
+    for (let i = 0; i < 12; i++) await client.command("GET", `namespace${i}:a`);
+    await untilText(growing[0], /namespace11/);
+    await until("a longer slow log", async () => (await heights())[1] > before[1]);
+    assert.ok((await heights())[0] > before[0]);
+    assert.equal(await topOf(), top);
+  },
+});
+
+Deno.test({
   name: "the dashboard shows nothing of one key while another is chosen that cannot be read",
   ...needs("chromium"),
   async fn() {

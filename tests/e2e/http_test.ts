@@ -238,9 +238,13 @@ function frame(text: string): Uint8Array {
 Deno.test("/ws lets go of a client that does not answer its close", async () => {
   await using server = await startServer({ workers: 1 });
   using client = await connect(server.port);
+  await client.command("SET", "a", "x".repeat(100_000));
   using socket = await Deno.connect({ hostname: "127.0.0.1", port: server.httpPort });
   await upgrade(socket);
   const list = async () => String(plain(await client.command("CLIENT", "LIST")));
+  // The kernels' buffers take some MB of the 30.
+  for (let i = 0; i < 300; i++) await socket.write(frame('{"command":["GET","a"]}'));
+  await until("unread replies", async () => / omem=[1-9]\d{6,} .*cmd=get /.test(await list()));
   const id = /id=(\d+) .* laddr=127\.0\.0\.1 /.exec(await list())![1];
   assert.equal(plain(await client.command("CLIENT", "KILL", "ID", id)), 1);
   await until("the client's end", async () => !(await list()).includes(`id=${id} `));
@@ -279,6 +283,32 @@ Deno.test("/ws drops a client that asks and does not read, and serves the others
     }
   }
   await until("the client's end", async () => await connected() === 1);
+  const stats = String(plain(await client.command("INFO", "stats")));
+  assert.match(stats, /client_output_buffer_limit_disconnections:1\r\n/);
+  assert.match(
+    server.output().stderr,
+    /client of \/ws at 127\.0\.0\.1:\d+ dropped: replies of \d+/,
+  );
+});
+
+Deno.test("/ws drops who leaves most unread where all leave too much, and nobody else", async () => {
+  // All clients together may leave a quarter of it.
+  await using server = await startServer({ workers: 1, flags: ["--maxmemory", "32mb"] });
+  using client = await connect(server.port);
+  await client.command("SET", "a", "x".repeat(100_000));
+  await using quiet = await SocketPeer.open(server.httpPort);
+  using socket = await Deno.connect({ hostname: "127.0.0.1", port: server.httpPort });
+  await upgrade(socket);
+  // The kernels' buffers take some MB of the 30.
+  for (let i = 0; i < 300; i++) await socket.write(frame('{"command":["GET","a"]}'));
+  const stats = async () => String(plain(await client.command("INFO", "stats")));
+  const list = async () => String(plain(await client.command("CLIENT", "LIST")));
+  await until("a disconnection", async () => {
+    return (await stats()).includes("client_output_buffer_limit_disconnections:1\r\n");
+  });
+  quiet.send({ command: ["PING"] });
+  assert.deepEqual(await quiet.next(), { result: "PONG" });
+  await until("the client's end", async () => !/cmd=get /.test(await list()));
 });
 
 Deno.test("/ws counts to --max-clients", async () => {

@@ -117,7 +117,8 @@ export class HttpServer {
   async #openSockets(): Promise<SocketClients> {
     const { SocketClients } = await import("./socket_clients.ts");
     const { counters, engine: { store }, services: { sessions } } = this.#options;
-    return new SocketClients({ tools: this.#tools, sessions, counters, store });
+    const log = (text: string) => this.#log("info", text);
+    return new SocketClients({ tools: this.#tools, sessions, counters, store, log });
   }
 
   #sweep(): void {
@@ -129,8 +130,11 @@ export class HttpServer {
   }
 
   #logError(error: unknown): void {
-    if (this.#logLines++ >= LOG_LINES_PER_SWEEP_MAX) return;
     const text = error instanceof Error ? error.stack ?? error.message : String(error);
-    this.#options.log("warning", `a request of HTTP failed: ${text}`);
+    this.#log("warning", `a request of HTTP failed: ${text}`);
+  }
+
+  #log(level: "info" | "warning", text: string): void {
+    if (this.#logLines++ < LOG_LINES_PER_SWEEP_MAX) this.#options.log(level, text);
   }
 }

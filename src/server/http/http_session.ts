@@ -8,6 +8,8 @@ export class HttpSession extends ClientSession {
   onPush: ((bytes: Uint8Array, waitingBytesMax: number) => void) | null = null;
   /** What CLIENT KILL, and a reply that is too large, do besides. */
   onKill: (() => void) | null = null;
+  /** What the client has not taken yet. */
+  unreadBytes: () => number = () => 0;
   /** Whether `kill()` was called: for one request, because its replies would take too much. */
   isKilled = false;
   #id = 0;
@@ -44,6 +46,6 @@ export class HttpSession extends ClientSession {
   }
 
   bufferedBytes(): { input: number; output: number } {
-    return { input: 0, output: 0 };
+    return { input: 0, output: this.unreadBytes() };
   }
 }

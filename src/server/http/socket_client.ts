@@ -27,6 +27,8 @@ export type Feed = "stats" | "dashboard";
 export interface SocketListener {
   /** `after` is the moment of the last sample that the client knows, 0 for none. */
   onSubscribed(feed: Feed, isOn: boolean, after: number): void;
+  /** The client was told to go; why, for the log. */
+  onDropped(reason: string): void;
   /** Called at least once when the client is gone. */
   onClosed(): void;
 }
@@ -39,6 +41,8 @@ export class SocketClient {
   readonly #pending: string[] = [];
   #pendingBytes = 0;
   #isWaiting = false;
+  /** Whether it was told to go because it leaves too much unread. */
+  #isDropped = false;
   /** Answers that wait for the log or for a command, in their order. */
   #unsent = 0;
   #unsentBytes = 0;
@@ -54,6 +58,7 @@ export class SocketClient {
     this.#output = new SocketOutput(socket);
     this.#listener = listener;
     session.onKill = () => this.close(CLOSE_POLICY, "killed");
+    session.unreadBytes = () => this.waitingBytes;
     session.onPush = (bytes, waitingBytesMax) => this.#watched(bytes, waitingBytesMax);
     socket.onmessage = ({ data }) => this.#received(data);
     // The close event follows.
@@ -69,16 +74,24 @@ export class SocketClient {
   send(text: string): void {
     this.#output.send(text);
     const { clientOutputBytesMax } = this.#tools.services.settings;
-    if (this.waitingBytes > clientOutputBytesMax) {
-      this.close(CLOSE_POLICY, "replies were not read");
-    }
+    if (this.waitingBytes > clientOutputBytesMax) this.dropUnread();
+  }
+
+  /** Ends a client that leaves too much unread. */
+  dropUnread(): void {
+    if (this.#isDropped) return;
+    this.#isDropped = true;
+    this.#tools.counters[COUNTER.connectionsDroppedSlow]++;
+    const bytes = this.waitingBytes;
+    this.close(CLOSE_POLICY, "replies were not read");
+    this.#listener.onDropped(`replies of ${bytes} bytes were not read`);
   }
 
   /** Lines of MONITOR: `+line\r\n` each. */
   #watched(bytes: Uint8Array, waitingBytesMax: number): void {
     const lines = new TextDecoder().decode(bytes).split("\r\n").slice(0, -1);
     this.send(JSON.stringify({ monitor: lines.map((line) => line.slice(1)) }));
-    if (this.waitingBytes > waitingBytesMax) this.close(CLOSE_POLICY, "replies were not read");
+    if (this.waitingBytes > waitingBytesMax) this.dropUnread();
   }
 
   close(code: number, reason: string): void {

@@ -19,6 +19,7 @@ export interface SocketClientsOptions {
   readonly sessions: Sessions;
   readonly store: Store;
   readonly counters: Float64Array;
+  log(text: string): void;
 }
 
 export class SocketClients {
@@ -55,6 +56,7 @@ export class SocketClients {
     const session = new HttpSession(settings, isAuthenticated, address, local, Date.now());
     const client = new SocketClient(tools, upgraded.socket, session, {
       onSubscribed: (feed, isOn, after) => this.#subscribe(client, feed, isOn, after),
+      onDropped: (reason) => this.#options.log(`client of /ws at ${address} dropped: ${reason}`),
       onClosed: () => {
         if (!this.#clients.delete(client)) return;
         this.#subscribe(client, "stats", false, 0);
@@ -70,8 +72,20 @@ export class SocketClients {
     return upgraded.response;
   }
 
+  /** Where all unread replies pass what a worker's clients may leave, none of /ws keeps more than its equal share. */
+  #dropOverShare(): void {
+    const { counters, tools: { services: { settings, config } } } = this.#options;
+    const bytesMax = settings.allClientsOutputBytesMax / config.workerCount;
+    let bytes = counters[COUNTER.outputBytesNow];
+    for (const client of this.#clients) bytes += client.waitingBytes;
+    if (bytes <= bytesMax) return;
+    const share = bytesMax / this.#clients.size;
+    for (const client of this.#clients) if (client.waitingBytes > share) client.dropUnread();
+  }
+
   /** Ends clients that have been silent for longer than `--idle-timeout` allows, but for those that listen, and lost ones. */
   sweep(nowMs: number, idleTimeoutMs: number): void {
+    this.#dropOverShare();
     for (const client of this.#clients) {
       client.sweep();
       if (idleTimeoutMs === 0 || client.session.isClosing) continue;
