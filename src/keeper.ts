@@ -123,7 +123,6 @@ class Keeper {
     ring.setNumber("snapshotEntries", made.entries);
     ring.setNumber("snapshotOk", 1);
     ring.addNumber("snapshots", 1);
-    ring.setNumber("changesSinceSnapshot", 0);
     const ms = tookMs.toFixed(0);
     this.#log("info", `snapshot: ${made.entries} entries, ${made.bytes} bytes, ${ms} ms`);
   }

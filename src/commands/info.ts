@@ -244,7 +244,11 @@ function persistenceLines({ services, nowMs }: Source): InfoLine[] {
     ["loading", isLoading ? 1 : 0],
     ["async_loading", 0],
     ...isLoading ? [["loading_loaded_perc", of("loadPercent").toFixed(2)] as const] : [],
-    ["rdb_changes_since_last_save", of("changesSinceSnapshot")],
+    // A snapshot covers what lies before its sequence.
+    [
+      "rdb_changes_since_last_save",
+      Math.max(0, of("sequence") - Math.max(0, of("snapshotSequence") - 1)),
+    ],
     ["rdb_bgsave_in_progress", runningSinceMs === 0 ? 0 : 1],
     ["rdb_last_save_time", lastSaveS({ services })],
     ["rdb_last_bgsave_status", isOk ? "ok" : "err"],

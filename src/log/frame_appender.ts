@@ -150,7 +150,6 @@ export class FrameAppender {
     ring.addNumber("groups", groups);
     ring.addNumber("unsyncedBytes", bytes);
     ring.setNumber("segmentBytes", this.at);
-    ring.addNumber("changesSinceSnapshot", groups);
   }
 
   protected reserve(bytes: number): void {

@@ -77,7 +77,6 @@ const LOG_NUMBER = {
   loadMs: 19,
   cutBytes: 20,
   loadPercent: 21,
-  changesSinceSnapshot: 22,
   failures: 23,
   rewrites: 24,
   /** 1 while a file that was filled ahead waits for its use; of the log's thread. */

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { crc32 } from "node:zlib";
 import { DataDirectory } from "../support/data_directory.ts";
-import { connect, plain } from "../support/resp_client.ts";
+import { connect, plain, type RespClient } from "../support/resp_client.ts";
 import { freePort, runMayfly, startServer } from "../support/server.ts";
 import { infoNumber, until, untilInfo } from "../support/server_numbers.ts";
 
@@ -92,6 +92,32 @@ Deno.test("a snapshot is made when the log passes what CONFIG SET says, and neve
   assert.equal(await set("percentage", "100"), "+OK");
   await untilInfo(client, "rdb_saves", 1);
   assert.match(String(await set("percentage", "-1")), /^-ERR CONFIG SET failed/);
+});
+
+Deno.test("INFO tells how many changes no snapshot holds, over a snapshot and a restart", async () => {
+  using data = new DataDirectory();
+  const flags = data.flags("interval");
+  const expect = async (client: RespClient, changes: number) => {
+    const look = () => infoNumber(client, "rdb_changes_since_last_save");
+    await until(`${changes} changes are told of`, look, (told) => told === changes);
+  };
+  {
+    await using server = await startServer({ workers: 1, flags });
+    using client = await connect(server.port);
+    await expect(client, 0);
+    for (let i = 0; i < 3; i++) await client.command("SET", `key:${i}`, "1");
+    await expect(client, 3);
+    assert.equal(plain(await client.command("SAVE")), "+OK");
+    await expect(client, 0);
+    await client.command("MSET", "a", "1", "b", "2");
+    await expect(client, 1);
+    assert.equal(await server.stop(), 0);
+  }
+  await using again = await startServer({ workers: 1, flags });
+  using client = await connect(again.port);
+  await expect(client, 1);
+  await client.command("DEL", "a");
+  await expect(client, 2);
 });
 
 Deno.test("a directory copied after BGSAVE while writes go on starts, with all from before it", async () => {
