@@ -99,13 +99,16 @@ Deno.test("maxmemory is lowered under load, with compression and a log: all is s
   using reader = await connect(again.port);
   const info = await readInfo(reader);
   assert.ok(info.number("used_memory") <= info.number("maxmemory") * 1.05);
-  const keys = Array.from({ length: KEYS }, (_, i) => `key:${i}`);
-  const values = await reader.pipeline(keys.map((key) => ["GET", key]));
   let kept = 0;
-  values.forEach((value, i) => {
-    if (value === null) return;
-    assertWhole(keys[i], plain(value) as string);
-    kept++;
-  });
+  // A few at a time: replies that are not read may take no more than a part of maxmemory.
+  for (let from = 0; from < KEYS; from += PIPELINE) {
+    const keys = Array.from({ length: PIPELINE }, (_, i) => `key:${from + i}`);
+    const values = await reader.pipeline(keys.map((key) => ["GET", key]));
+    values.forEach((value, i) => {
+      if (value === null) return;
+      assertWhole(keys[i], plain(value) as string);
+      kept++;
+    });
+  }
   assert.ok(kept > 50, `only ${kept} entries are there after the kill`);
 });
