@@ -88,12 +88,13 @@ export class Compressor {
     if (stored !== null) {
       store.lockChange(shard);
       const now = findPlain(shard, key);
-      // A pinned block is changed by nobody, so its page says that it is the same.
+      // A pinned block is changed by nobody but at its end, so its page and length say that it is the same.
       const isBlock = now !== 0 && record.isBlock(shard, now);
       const isSame = store.changesOf(shard) === changes ||
         now !== 0 && isBlock === (pin !== null) &&
           (pin !== null
-            ? record.blockPageOf(shard, now) === pin.firstPage
+            ? record.blockPageOf(shard, now) === pin.firstPage &&
+              record.valueBytesOf(shard, now) === pin.lengthBytes
             : compressed.holdsBytes(shard, now, plain));
       if (isSame) entries.reformString(shard, now, stored, true, null);
       store.unlockChange(shard);

@@ -83,6 +83,20 @@ export class Staging {
     return true;
   }
 
+  /** Copies what is staged for keys of other shards into blocks of those; false: there is no memory for one. */
+  bringHome(batch: RequestBatch, row: CommandRow, nowMs: number): boolean {
+    for (let i = 0; i < this.#staged.length; i++) {
+      const { argument, block } = this.#staged[i];
+      const key = row.valueArgument < 0 ? argument - 1 : row.firstKey;
+      const shard = this.#store.shardOf(batch.argHash[key]);
+      if (block.shard === shard) continue;
+      const copied = this.#copied(block, shard, nowMs);
+      if (copied === null) return false;
+      this.#staged[i] = { ...this.#staged[i], block: copied };
+    }
+    return true;
+  }
+
   /** Stages argument `argument`, at `at` in the batch, for a key of `shard`; false if there is no memory. */
   stageArgument(
     batch: RequestBatch,

@@ -20,6 +20,8 @@ export class TransactionPlan {
   readonly #batch = new RequestBatch();
   /** Shards that the plan holds. */
   readonly #isHeld: Uint8Array;
+  /** Which databases the numbers meant when long values were put into blocks of their keys' shards. */
+  #stagedVersion = 0;
 
   constructor(store: Store, evictor: Evictor, silent: DroppingWriter) {
     this.#store = store;
@@ -93,7 +95,9 @@ export class TransactionPlan {
 
   /** Puts the large values of all commands into blocks; false if there is no memory, and then nothing is staged. */
   stage(c: CommandContext, transaction: Transaction): boolean {
+    this.#stagedVersion = c.services.settings.databaseVersion;
     const walk = new DatabaseWalk(c);
+    let stored = 0;
     for (const command of transaction.commands) {
       const { row } = command;
       this.load(c, transaction, command);
@@ -101,9 +105,12 @@ export class TransactionPlan {
         this.hash(c, row, walk.database);
         if (!this.#stageOne(c, row)) return false;
         command.blocks = c.staging.take();
+        stored += command.blocks.length;
       }
       walk.pass(c, command.rowIndex);
     }
+    // Their records may need a page in each shard, and once these are held only they give some.
+    if (stored > 0) this.#evictor.makeSure(Math.min(stored, this.#store.shards.length));
     return true;
   }
 
@@ -120,18 +127,40 @@ export class TransactionPlan {
 
   // ---- the locks ------------------------------------------------------------------------------------
 
-  /** Holds the shards of all keys; ends with `release()`. */
-  hold(c: CommandContext, transaction: Transaction): void {
+  /** Holds the shards of all keys; ends with `release()`. False, and nothing is held, if there is no memory. */
+  hold(c: CommandContext, transaction: Transaction): boolean {
     const { settings } = c.services;
     for (let plans = 0;; plans++) {
-      const version = settings.databaseVersion, isLast = plans === TRANSACTION_PLANS_MAX;
+      const version = settings.databaseVersion, isMoved = version !== this.#stagedVersion;
+      const isLast = isMoved || plans === TRANSACTION_PLANS_MAX;
       this.#mark(c, transaction, isLast);
       // Ascending, so that no two workers wait for each other.
       this.#store.shards.forEach((shard, i) => this.#isHeld[i] !== 0 && this.#store.hold(shard));
-      // SWAPDB between plan and locks: the keys lie elsewhere.
-      if (version === settings.databaseVersion || isLast) return;
+      // SWAPDB between plan and locks: the keys lie elsewhere, and their blocks are of shards that are not theirs. With
+      // all shards held no other comes.
+      if (isLast ? this.#bringHome(c, transaction) : version === settings.databaseVersion) {
+        return true;
+      }
       this.release();
+      if (isLast) return false;
     }
+  }
+
+  /** With all shards held: long values lie in blocks of their keys' shards; false: there is no memory for one. */
+  #bringHome(c: CommandContext, transaction: Transaction): boolean {
+    const walk = new DatabaseWalk(c);
+    for (const command of transaction.commands) {
+      this.load(c, transaction, command);
+      if (command.blocks.length > 0) {
+        this.hash(c, command.row, walk.database);
+        c.staging.give(command.blocks.splice(0));
+        const isHome = c.staging.bringHome(c.batch, command.row, c.nowMs);
+        command.blocks = c.staging.take();
+        if (!isHome) return false;
+      }
+      walk.pass(c, command.rowIndex);
+    }
+    return true;
   }
 
   release(): void {

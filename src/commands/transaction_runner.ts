@@ -79,10 +79,12 @@ export class TransactionRunner {
     if (this.evictionLog !== null) this.evictionLog.keptBytes = this.#boundBytes(transaction);
     const refusal = this.#refusal(transaction);
     if (refusal !== null) c.reply.error(refusal);
-    else if (!this.#plan.stage(c, transaction)) {
+    else if (this.#plan.stage(c, transaction) && this.#plan.hold(c, transaction)) {
+      this.#runHeld(c, transaction);
+    } else {
       c.reply.error(errors.execAborted(errors.OUT_OF_MEMORY));
       this.metrics.counters[COUNTER.outOfMemory]++;
-    } else this.#runHeld(c, transaction);
+    }
     Object.assign(c, outer);
     c.staging.discard();
     this.queue.end(session);
@@ -107,7 +109,6 @@ export class TransactionRunner {
 
   #runHeld(c: CommandContext, transaction: Transaction): void {
     const { effects } = this;
-    this.#plan.hold(c, transaction);
     selectDatabase(c.session, c.services.settings, c.session.databaseNumber);
     if (this.#plan.isBroken(c, transaction)) c.reply.nilArray();
     else {

@@ -242,6 +242,11 @@ export function dropBlock(shard: Shard, firstPage: number): void {
 /** The chain goes to the free list as it is, so that its neighbours come out as neighbours again. */
 export function freeBlockPages(shard: Shard, firstPage: number): void {
   const pages = shard.pages;
+  if (pages[firstPage * L.PAGE_WORDS + L.PAGE_KIND] !== L.KIND_BLOCK) {
+    throw new Error(
+      `page ${firstPage} of shard ${shard.number} begins no block, and was to be freed`,
+    );
+  }
   const last = pages[firstPage * L.PAGE_WORDS + L.PAGE_LAST] - 1;
   let count = 0;
   for (let page = firstPage; page >= 0; page = pages[page * L.PAGE_WORDS + L.PAGE_NEXT] - 1) {

@@ -161,11 +161,18 @@ export function prepareBlock(
   block: StagedBlock,
   expiresAtMs: number,
 ): number {
+  demandOwnBlock(shard, block);
   const ref = allocateSlot(shard, recordUnits(key.end - key.start, 4, expiresAtMs !== 0));
   if (ref === 0) return 0;
   writeHeader(shard, ref, key, L.FLAG_BLOCK, block.lengthBytes, expiresAtMs);
   shard.i32[valueStartOf(shard, ref) >>> 2] = block.firstPage + 1;
   return ref;
+}
+
+/** A record says nothing of its block's shard: with the pages of another one it would free what is not its. */
+function demandOwnBlock(shard: Shard, block: StagedBlock): void {
+  if (block.shard === shard) return;
+  throw new Error(`a block of shard ${block.shard.number} for a record of shard ${shard.number}`);
 }
 
 /**
@@ -451,6 +458,7 @@ export function reformString(
   i32.copyWithin(made * 2, ref * 2, ref * 2 + headWords);
   i32[made * 2] &= ~L.FLAGS_ELSEWHERE;
   if (block !== null) {
+    demandOwnBlock(shard, block);
     i32[made * 2] |= L.FLAG_BLOCK;
     i32[made * 2 + 1] = block.lengthBytes;
     i32[made * 2 + headWords] = block.firstPage + 1;

@@ -327,8 +327,9 @@ Deno.test("EXEC over a full cache lets old entries go, as single commands do", a
     const flags = ["--maxmemory", "16mb", "--maxmemory-policy", "allkeys-lru"];
     flags.push("--persistence", "on", "--data-dir", directory);
     await using server = await startServer({ workers: 2, flags });
-    // EXEC lets go only what lies in the shards that it holds: in a cache this small that is, rarely, not enough.
-    let writes = 0, refused = 0;
+    // EXEC lets go only what lies in the shards that it holds, and others take what was let go before: in a cache this
+    // small that is, rarely, not enough.
+    let writes = 0, refused = 0, aborted = 0;
     const fill = async (writer: number) => {
       using client = await connect(server.port);
       for (let round = 0; round < 60; round++) {
@@ -342,8 +343,12 @@ Deno.test("EXEC over a full cache lets old entries go, as single commands do", a
           ["APPEND", key(103), value],
           ["EXEC"],
         ]);
-        const results = replies.at(-1) as unknown[];
-        assert.ok(Array.isArray(results), `round ${round}: ${Deno.inspect(results)}`);
+        const results = replies.at(-1) as unknown[] | ErrorReply;
+        if (results instanceof ErrorReply) {
+          assert.match(plain(results) as string, /^-EXECABORT .* OOM /, `round ${round}`);
+          aborted++;
+          continue;
+        }
         assert.equal(results.length, 42);
         for (const [i, each] of results.entries()) {
           const reply = plain(each as Reply);
@@ -354,7 +359,8 @@ Deno.test("EXEC over a full cache lets old entries go, as single commands do", a
       }
     };
     await Promise.all([1, 2, 3].map(fill));
-    assert.ok(refused < writes / 100, `${refused} of ${writes} writes found no memory`);
+    assert.ok(refused < writes / 1000, `${refused} of ${writes} writes found no memory`);
+    assert.ok(aborted <= 2, `${aborted} of 180 transactions found no memory`);
     using client = await connect(server.port);
     assert.ok(await numberOf(client, "stats", "evicted_keys") > 0, "the cache was not full");
   } finally {

@@ -112,6 +112,12 @@ export class Evictor {
     return removed > 0;
   }
 
+  /** Lets entries go unless there is room for so many pages; with no lock held. */
+  makeSure(pages: number): void {
+    if (this.#store.account.hasRoom(pages * L.PAGE_ACCOUNT_UNITS)) return;
+    this.reclaim((pages - 1) * L.PAGE_BYTES);
+  }
+
   /**
    * Makes room for `bytes` in whole pages, in whatever shards; takes their locks one after the other. Gives whether
    * there is more room than before, perhaps not enough.
@@ -127,6 +133,7 @@ export class Evictor {
     let removed = 0;
     for (let round = 0; round < rounds; round++) {
       const before = removed;
+      let entries = 0;
       // No more goes than is wanted: what does not free whole pages at once leaves holes, which are closed next.
       let left = (pages + RECLAIM_SPARE_PAGES) * L.PAGE_UNITS;
       for (let i = 0; i < shards.length; i++) {
@@ -139,10 +146,14 @@ export class Evictor {
         if (round > 1) removed += this.#emptyPage(shard);
         this.#sink?.publish();
         this.#store.unlockChange(shard);
+        entries += shard.words[L.ENTRIES];
         if (account.hasRoom(units) && (round > 0 || left <= 0)) return true;
         if (this.isStarved) this.#sink!.awaitRoom();
       }
-      if (removed === before && !this.isStarved) break;
+      // Where few are left in an index that was made for many, the hand passes a part of it in each round.
+      if (removed === before && !this.isStarved && (entries === 0 || isVolatile(this.#by.policy))) {
+        break;
+      }
     }
     return removed > 0;
   }
