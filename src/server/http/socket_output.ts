@@ -7,11 +7,8 @@ import {
   HTTP_SOCKET_HANDED_BYTES_MAX,
   HTTP_SOCKET_LOOK_MS,
 } from "../../limits.ts";
+import { runtimeCore } from "../runtime_core.ts";
 
-/** What Deno's own WebSocket is inside, as far as it is used here. */
-interface InnerCore {
-  tryClose?(resource: number): void;
-}
 type Opaque = Record<symbol, unknown>;
 
 export class SocketOutput {
@@ -111,9 +108,6 @@ function letGo(socket: WebSocket): void {
   const inner = socket as unknown as Opaque;
   const number = Object.getOwnPropertySymbols(inner)
     .find(({ description }) => description === "[[rid]]");
-  const key = (Deno as unknown as { internal?: symbol }).internal;
-  if (number === undefined || key === undefined) return;
-  const { core } = ((Deno as unknown as Opaque)[key] ?? {}) as { core?: InnerCore };
-  const resource = inner[number];
-  if (typeof resource === "number") core?.tryClose?.(resource);
+  const resource = number === undefined ? undefined : inner[number];
+  if (typeof resource === "number") runtimeCore?.tryClose(resource);
 }
