@@ -249,8 +249,6 @@ export const QUEUED_BYTES_PER_ARGUMENT = 16;
 export const WATCHED_KEYS_MAX = 65_536;
 /** What others may add to a hash, from the moment when EXEC asks for room to log a copy of it until it has its locks. */
 export const COPIED_BYTES_SLACK = 65_536;
-/** Rounds in which EXEC finds that SWAPDB came between its plan and its locks; then it locks every shard. */
-export const TRANSACTION_PLANS_MAX = 3;
 /** A wrong password's answer waits at least, and at most, so long; a worker answers so many of them a second. */
 export const PASSWORD_WAIT_MS_MIN = 50;
 export const PASSWORD_WAIT_MS_MAX = 2_000;

@@ -1,6 +1,6 @@
 // What EXEC does around the commands that it runs: it asks others before, puts large values into blocks, and holds
 // the shards that the commands and the watched keys lie in. Runs nothing that changes entries.
-import { COPIED_BYTES_SLACK, EVICTION_TRIES_MAX, TRANSACTION_PLANS_MAX } from "../limits.ts";
+import { COPIED_BYTES_SLACK, EVICTION_TRIES_MAX } from "../limits.ts";
 import type { DroppingWriter } from "../protocol/reply_writer.ts";
 import { RequestBatch, STYLE_TEXT } from "../protocol/request_batch.ts";
 import type { Evictor, KeyRange, Store } from "../store/store.ts";
@@ -130,19 +130,18 @@ export class TransactionPlan {
   /** Holds the shards of all keys; ends with `release()`. False, and nothing is held, if there is no memory. */
   hold(c: CommandContext, transaction: Transaction): boolean {
     const { settings } = c.services;
-    for (let plans = 0;; plans++) {
+    for (;;) {
+      // SWAPDB since the plan: the keys lie elsewhere, and their blocks are of shards that are not theirs. With all
+      // shards held no other comes.
       const version = settings.databaseVersion, isMoved = version !== this.#stagedVersion;
-      const isLast = isMoved || plans === TRANSACTION_PLANS_MAX;
-      this.#mark(c, transaction, isLast);
+      this.#mark(c, transaction, isMoved);
       // Ascending, so that no two workers wait for each other.
       this.#store.shards.forEach((shard, i) => this.#isHeld[i] !== 0 && this.#store.hold(shard));
-      // SWAPDB between plan and locks: the keys lie elsewhere, and their blocks are of shards that are not theirs. With
-      // all shards held no other comes.
-      if (isLast ? this.#bringHome(c, transaction) : version === settings.databaseVersion) {
+      if (isMoved ? this.#bringHome(c, transaction) : version === settings.databaseVersion) {
         return true;
       }
       this.release();
-      if (isLast) return false;
+      if (isMoved) return false;
     }
   }
 
