@@ -1,6 +1,6 @@
 // Fills a server with hashes of one shape over one connection, and checks a sample of them; measures nothing.
 import { ReplyScanner } from "../../src/cli/reply_scanner.ts";
-import { type LoadConnection, readReplies, writeAll } from "./load_connection.ts";
+import { type LoadConnection, openSocket, readReplies, writeAll } from "./load_connection.ts";
 
 // Replies of a batch are a few hundred bytes: they fit the socket's buffers, so writing first and reading after is safe.
 const BATCH_HASHES = 100;
@@ -39,7 +39,7 @@ export function request(words: readonly string[]): string {
 /** Writes every hash, field by field in order. Throws when any reply is an error. */
 export async function loadHashes(port: number, shape: HashShape): Promise<void> {
   const scanner = new ReplyScanner("resp", -1);
-  const socket = await Deno.connect({ hostname: "127.0.0.1", port });
+  const socket = await openSocket(port);
   const connection: LoadConnection = { socket, scanner, readBuffer: new Uint8Array(READ_BYTES) };
   try {
     for (let from = 0; from < shape.count; from += BATCH_HASHES) {
@@ -57,7 +57,7 @@ export async function loadHashes(port: number, shape: HashShape): Promise<void> 
 
 /** Throws unless a sample of the hashes has all fields, each with a value of 8 bytes. */
 export async function requireHashes(port: number, shape: HashShape): Promise<void> {
-  const socket = await Deno.connect({ hostname: "127.0.0.1", port });
+  const socket = await openSocket(port);
   const names = Array.from({ length: shape.fields }, (_, field) => fieldName(field));
   try {
     for (let i = 0; i < SAMPLE_HASHES; i++) {

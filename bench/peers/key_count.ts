@@ -1,5 +1,5 @@
 // Asks a server that speaks RESP how many keys it holds, again and again over one connection; measures nothing.
-import { writeAll } from "./load_connection.ts";
+import { openSocket, writeAll } from "./load_connection.ts";
 
 const REQUEST = new TextEncoder().encode("*1\r\n$6\r\nDBSIZE\r\n");
 
@@ -9,7 +9,7 @@ export interface KeyCount {
 }
 
 export async function openKeyCount(port: number): Promise<KeyCount> {
-  const socket = await Deno.connect({ hostname: "127.0.0.1", port });
+  const socket = await openSocket(port);
   const buffer = new Uint8Array(64), decoder = new TextDecoder();
   return {
     ask: async () => {
@@ -17,7 +17,7 @@ export async function openKeyCount(port: number): Promise<KeyCount> {
       let text = "";
       while (!text.endsWith("\r\n")) {
         const bytes = await socket.read(buffer);
-        if (bytes === null) throw new Error("the server closed a connection");
+        if (bytes === 0) throw new Error("the server closed a connection");
         text += decoder.decode(buffer.subarray(0, bytes));
       }
       if (!/^:\d+\r\n$/.test(text)) throw new Error(`DBSIZE got ${JSON.stringify(text)}`);

@@ -1,6 +1,6 @@
 // Fills a server with keys, deletes them and checks what it holds, pipelined over one connection;
 // measures nothing.
-import { readReplies, writeAll } from "./load_connection.ts";
+import { openSocket, readReplies, writeAll } from "./load_connection.ts";
 import { ReplyScanner } from "../../src/cli/reply_scanner.ts";
 import { keyPicker, keyText, type Protocol, RequestWriter, valueText } from "./requests.ts";
 
@@ -49,7 +49,7 @@ async function pipelined(
   range: KeyRange,
   write: (writer: RequestWriter, buffer: Uint8Array, at: number, index: number) => number,
 ): Promise<void> {
-  const socket = await Deno.connect({ hostname: "127.0.0.1", port: target.port });
+  const socket = await openSocket(target.port);
   const scanner = new ReplyScanner(target.protocol, -1);
   const connection = { socket, scanner, readBuffer: new Uint8Array(READ_BYTES) };
   const { keyBytes, valueBytes, expiresAtMs = 0 } = range;
@@ -90,7 +90,7 @@ export async function checkKeys(
   range: KeyRange,
   content: "own" | "any",
 ): Promise<KeyCheck> {
-  const socket = await Deno.connect({ hostname: "127.0.0.1", port: target.port });
+  const socket = await openSocket(target.port);
   const writer = new RequestWriter(target.protocol, range.keyBytes, range.valueBytes);
   const request = new Uint8Array(writer.requestBytesMax);
   const reply = new Uint8Array(range.valueBytes + 256);

@@ -1,5 +1,7 @@
 // One connection of the load generator: a socket, its reply scanner and its buffers; knows no pace.
 import { ReplyScanner } from "../../src/cli/reply_scanner.ts";
+import type { Socket } from "../../src/server/connection_host.ts";
+import { socketOf } from "../../src/server/socket.ts";
 import { RequestWriter } from "./requests.ts";
 import type { LoadResult, LoadSpec } from "./load_generator.ts";
 import type { LatencyHistogram } from "./statistics.ts";
@@ -11,7 +13,8 @@ const READ_BYTES_MANY = 512;
 const MANY_CONNECTIONS = 1000;
 
 export interface LoadConnection {
-  readonly socket: Deno.TcpConn;
+  /** The server's own way to a socket: a generator that costs more than what it drives would measure itself. */
+  readonly socket: Socket;
   readonly scanner: ReplyScanner;
   readonly readBuffer: Uint8Array;
 }
@@ -25,8 +28,7 @@ export async function openConnections(spec: LoadSpec): Promise<LoadConnection[]>
   const openSome = async () => {
     while (left > 0) {
       left--;
-      const socket = await Deno.connect({ hostname: "127.0.0.1", port: spec.port });
-      socket.setNoDelay(true);
+      const socket = await openSocket(spec.port);
       const connection = {
         socket,
         scanner: new ReplyScanner(spec.protocol, spec.valueBytes, spec.keysPerGet),
@@ -48,8 +50,15 @@ export async function openConnections(spec: LoadSpec): Promise<LoadConnection[]>
   return connections;
 }
 
+/** A connection to a server on this machine that sends what is written at once. */
+export async function openSocket(port: number): Promise<Socket> {
+  const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  conn.setNoDelay(true);
+  return socketOf(conn);
+}
+
 /** Writes every byte; the buffer must not change until it resolves. */
-export async function writeAll(socket: Deno.TcpConn, bytes: Uint8Array): Promise<void> {
+export async function writeAll(socket: Socket, bytes: Uint8Array): Promise<void> {
   let written = await socket.write(bytes);
   while (written < bytes.length) written += await socket.write(bytes.subarray(written));
 }
@@ -59,7 +68,7 @@ export async function readReplies(connection: LoadConnection, count: number): Pr
   let left = count;
   while (left > 0) {
     const bytes = await connection.socket.read(connection.readBuffer);
-    if (bytes === null) {
+    if (bytes === 0) {
       throw new Error(`the server closed a connection that awaited ${left} replies`);
     }
     left -= connection.scanner.feed(connection.readBuffer.subarray(0, bytes));

@@ -1,6 +1,6 @@
 // The load generator's large values: one connection that writes a value and reads it back in a
 // loop; knows no small ones.
-import { type LoadConnection, loadResult, readReplies, writeAll } from "./load_connection.ts";
+import { type LoadConnection, loadResult, openSocket, readReplies, writeAll } from "./load_connection.ts";
 import type { LoadResult, LoadSpec } from "./load_generator.ts";
 import { ReplyScanner } from "../../src/cli/reply_scanner.ts";
 import { largeValueRequests } from "./requests.ts";
@@ -13,7 +13,7 @@ const READ_BYTES = 1 << 20;
  * one write and one read.
  */
 export async function runLargeValues(spec: LoadSpec): Promise<LoadResult> {
-  const socket = await Deno.connect({ hostname: "127.0.0.1", port: spec.port });
+  const socket = await openSocket(spec.port);
   const connection: LoadConnection = {
     socket,
     scanner: new ReplyScanner(spec.protocol, spec.valueBytes),

@@ -17,6 +17,11 @@ interface PacedConnection extends LoadConnection {
   sent: number;
   answered: number;
   writing: boolean;
+  /** Made once for a connection, not once for a request. */
+  readonly onRead: (bytes: number) => void;
+  /** For `request`, and for another buffer that was sent while that one was still being written. */
+  readonly onWritten: (bytes: number) => void;
+  readonly onOther: (bytes: number) => void;
 }
 
 /**
@@ -28,14 +33,7 @@ interface PacedConnection extends LoadConnection {
 export async function runPaced(spec: LoadSpec): Promise<LoadResult> {
   const writer = new RequestWriter(spec.protocol, spec.keyBytes, spec.valueBytes);
   const nextKey = keyPicker(0x2545f491, spec.keyCount);
-  const connections: PacedConnection[] = (await openConnections(spec)).map((connection) => ({
-    ...connection,
-    sentMs: new Float64Array(OUTSTANDING_MAX),
-    request: new Uint8Array(writer.requestBytesMax),
-    sent: 0,
-    answered: 0,
-    writing: false,
-  }));
+  const open = await openConnections(spec);
   const histogram = new LatencyHistogram();
   const startMs = performance.now();
   const recordFromMs = startMs + spec.warmSeconds * 1000;
@@ -47,41 +45,62 @@ export async function runPaced(spec: LoadSpec): Promise<LoadResult> {
   let failure: Error | null = null;
   let done = false;
 
-  const receive = async (connection: PacedConnection) => {
-    while (!done) {
-      const bytes = await connection.socket.read(connection.readBuffer);
-      if (bytes === null) throw new Error("the server closed a connection");
-      let replies = connection.scanner.feed(connection.readBuffer.subarray(0, bytes));
-      const nowMs = performance.now();
-      for (; replies > 0; replies--) {
-        const sentMs = connection.sentMs[connection.answered++ % OUTSTANDING_MAX];
-        operationsTotal++;
-        if (sentMs >= recordFromMs) histogram.record((nowMs - sentMs) * 1000, 1);
-      }
-    }
-  };
   const fail = (error: unknown) => {
     if (!done) failure ??= error instanceof Error ? error : new Error(String(error));
   };
+  const read = (connection: PacedConnection) => {
+    connection.socket.read(connection.readBuffer).then(connection.onRead).catch(fail);
+  };
+  const received = (connection: PacedConnection, bytes: number) => {
+    if (done) return;
+    if (bytes === 0) throw new Error("the server closed a connection");
+    let replies = connection.scanner.feed(connection.readBuffer.subarray(0, bytes));
+    const nowMs = performance.now();
+    for (; replies > 0; replies--) {
+      const sentMs = connection.sentMs[connection.answered++ % OUTSTANDING_MAX];
+      operationsTotal++;
+      if (sentMs >= recordFromMs) histogram.record((nowMs - sentMs) * 1000, 1);
+    }
+    read(connection);
+  };
+  const written = (bytes: number, wanted: number) => {
+    if (bytes !== wanted) throw new Error(`a request was cut after ${bytes} of ${wanted} bytes`);
+  };
+  const paced = (opened: LoadConnection): PacedConnection => {
+    const request = new Uint8Array(writer.getBytes);
+    const connection: PacedConnection = {
+      ...opened,
+      sentMs: new Float64Array(OUTSTANDING_MAX),
+      request,
+      sent: 0,
+      answered: 0,
+      writing: false,
+      onRead: (bytes) => received(connection, bytes),
+      onWritten: (bytes) => {
+        connection.writing = false;
+        written(bytes, request.length);
+      },
+      onOther: (bytes) => written(bytes, request.length),
+    };
+    return connection;
+  };
   const send = (connection: PacedConnection, nowMs: number) => {
+    const { request, sentMs, socket } = connection;
     if (connection.sent - connection.answered >= OUTSTANDING_MAX) {
       stalled++;
       return;
     }
-    connection.sentMs[connection.sent++ % OUTSTANDING_MAX] = nowMs;
+    sentMs[connection.sent++ % OUTSTANDING_MAX] = nowMs;
     // The socket may still read the connection's own buffer; only then is another made.
-    const buffer = connection.writing ? new Uint8Array(writer.requestBytesMax) : connection.request;
-    connection.writing = true;
-    const bytes = buffer.subarray(0, writer.writeGet(buffer, 0, nextKey()));
-    connection.socket.write(bytes).then((written) => {
-      if (buffer === connection.request) connection.writing = false;
-      if (written !== bytes.length) {
-        fail(new Error(`a request was cut after ${written} of ${bytes.length} bytes`));
-      }
-    }, fail);
+    const bytes = connection.writing ? new Uint8Array(request.length) : request;
+    writer.writeGet(bytes, 0, nextKey());
+    connection.writing ||= bytes === request;
+    socket.write(bytes).then(bytes === request ? connection.onWritten : connection.onOther)
+      .catch(fail);
   };
 
-  for (const connection of connections) receive(connection).catch(fail);
+  const connections = open.map(paced);
+  connections.forEach(read);
   const ticker = new LoadTicker();
   let dueMs = startMs;
   let turn = 0;

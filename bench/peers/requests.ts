@@ -66,6 +66,11 @@ export class RequestWriter {
     return Math.max(this.#set.length, this.#get.length, this.#delete.length);
   }
 
+  /** The bytes that each GET takes. */
+  get getBytes(): number {
+    return this.#get.length;
+  }
+
   /** Writes a GET at `at` and returns where it ends. */
   writeGet(into: Uint8Array, at: number, index: number): number {
     into.set(this.#get, at);
