@@ -1,6 +1,12 @@
 // The load generator's large values: one connection that writes a value and reads it back in a
 // loop; knows no small ones.
-import { type LoadConnection, loadResult, openSocket, readReplies, writeAll } from "./load_connection.ts";
+import {
+  type LoadConnection,
+  loadResult,
+  openSocket,
+  readReplies,
+  writeAll,
+} from "./load_connection.ts";
 import type { LoadResult, LoadSpec } from "./load_generator.ts";
 import { ReplyScanner } from "../../src/cli/reply_scanner.ts";
 import { largeValueRequests } from "./requests.ts";

@@ -46,7 +46,7 @@ export class Connection extends ClientSession implements OutputListener {
     this.#host = host;
     this.#socket = socket;
     this.#input = new ReadBuffer(host.largeBuffers);
-    this.#output = new OutputQueue(socket, host.pool, this, host.gate);
+    this.#output = new OutputQueue(socket, host.pool, this, host.gate, host.turns);
     this.id = start.id;
   }
 
@@ -54,8 +54,15 @@ export class Connection extends ClientSession implements OutputListener {
 
   /** Serves the client until either side ends it; rejects only if an invariant is broken. */
   async serve(): Promise<void> {
-    const input = this.#input, counters = this.#host.counters;
+    const input = this.#input, { counters, turns } = this.#host;
+    let wasFull = false;
     while (!this.#isClosed && !this.isClosing) {
+      if (wasFull && turns.isDue) {
+        // There is more to read, and it would be had at once.
+        wasFull = false;
+        await turns.wait();
+        continue;
+      }
       let count: number;
       try {
         count = await this.#socket.read(input.space);
@@ -64,7 +71,7 @@ export class Connection extends ClientSession implements OutputListener {
       }
       if (count === 0) break;
       counters[COUNTER.bytesIn] += count;
-      const wasFull = input.filled + count === input.capacity;
+      wasFull = input.filled + count === input.capacity;
       input.add(count);
       if (input.filled < this.#neededBytes) {
         this.#isReceiving = true;
@@ -181,7 +188,7 @@ export class Connection extends ClientSession implements OutputListener {
 
   /** Reads the rest of a large value; false if the client went away. */
   async #receive(block: StagedBlock): Promise<boolean> {
-    const counters = this.#host.counters;
+    const { counters, turns } = this.#host;
     while (this.#receivedBytes < block.lengthBytes) {
       let count: number;
       try {
@@ -193,6 +200,9 @@ export class Connection extends ClientSession implements OutputListener {
       counters[COUNTER.bytesIn] += count;
       this.#receivedBytes += count;
       this.#isReceiving = true;
+      if (!turns.isDue) continue;
+      await turns.wait();
+      if (this.#isClosed) return false;
     }
     this.#stagedAt = this.#openAt;
     this.#neededBytes = this.#openAt + 2;

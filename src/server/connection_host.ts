@@ -6,6 +6,7 @@ import type { RequestBatch } from "../protocol/request_batch.ts";
 import type { ParseLimits } from "../protocol/request_parser.ts";
 import type { Connection } from "./connection.ts";
 import type { ByteSink, QueuePool } from "./output_queue.ts";
+import type { Turns } from "./loop_turns.ts";
 import type { LargeBuffers } from "./read_buffer.ts";
 import type { ReplyGate } from "./reply_gate.ts";
 
@@ -36,6 +37,7 @@ export interface ConnectionHost {
   /** Holds replies back until the log has what they tell of; null without a log. */
   readonly gate: ReplyGate | null;
   readonly chore: Chore;
+  readonly turns: Turns;
   /** Plain fields, because the parser looks at them for each argument; set for each client's turn. */
   readonly limits: { -readonly [Name in keyof ParseLimits]: ParseLimits[Name] };
   /** Bytes that this worker's clients may have waiting in all, in replies or in unfinished requests. */

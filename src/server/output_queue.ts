@@ -11,6 +11,7 @@ import {
   type ReplyBuffer,
   type ValueSource,
 } from "../protocol/reply_buffer.ts";
+import type { Turns } from "./loop_turns.ts";
 
 /** The socket, as far as this file needs it. */
 export interface ByteSink {
@@ -60,6 +61,7 @@ export class OutputQueue {
   readonly #sink: ByteSink;
   readonly #pool: QueuePool;
   readonly #listener: OutputListener;
+  readonly #turns: Turns | null;
   #chunk: Chunk | null = null;
   #source: ValueSource | null = null;
   #at = 0;
@@ -72,18 +74,22 @@ export class OutputQueue {
   #isClosed = false;
   readonly #onWritten: (count: number) => void;
   readonly #onFailed: (error: unknown) => void;
+  readonly #onTurn: () => void;
 
   constructor(
     sink: ByteSink,
     pool: QueuePool,
     listener: OutputListener,
     readonly hold: ReplyHold | null = null,
+    turns: Turns | null = null,
   ) {
+    this.#turns = turns;
     this.#sink = sink;
     this.#pool = pool;
     this.#listener = listener;
     this.#onWritten = (count) => this.#written(count);
     this.#onFailed = (error) => this.#failed(error);
+    this.#onTurn = () => this.#goOn();
   }
 
   /** Nothing waits here and nothing is being written. */
@@ -199,6 +205,15 @@ export class OutputQueue {
     this.#at += count;
     this.sentBytes += count;
     this.stalledSinceMs = 0;
+    // A client that reads fast takes each piece at once.
+    const isMore = this.#at < this.#end || this.#queue !== null;
+    const turns = this.#turns;
+    if (isMore && !this.#isClosed && turns !== null && turns.isDue) {
+      void turns.wait().then(this.#onTurn);
+    } else this.#goOn();
+  }
+
+  #goOn(): void {
     if (this.#isClosed) {
       this.isWriting = false;
       this.#letGo();
