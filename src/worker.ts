@@ -35,6 +35,7 @@ import { PasswordBrake } from "./server/password_brake.ts";
 import { ReplyChunkPool } from "./server/chunk_pool.ts";
 import { HttpServer } from "./server/http/http_server.ts";
 import { ReplyGate } from "./server/reply_gate.ts";
+import { LoopTurns } from "./server/loop_turns.ts";
 import { TcpServer } from "./server/tcp.ts";
 import type { Sessions } from "./session.ts";
 import { ProcessState, Settings } from "./settings.ts";
@@ -129,6 +130,7 @@ function start(message: StartMessage): void {
     onTurnEnd: setImmediate,
     onSlice: (ms) => services.latencyEvents.note("expire-cycle", ms, clock.nowMs()),
   });
+  const turns = new LoopTurns();
   const server = new TcpServer({
     config,
     settings,
@@ -138,6 +140,7 @@ function start(message: StartMessage): void {
     hasPassword: services.hasPassword,
     gate: createGate(),
     chore: sweeper,
+    turns,
     log: (level, text, client) => logger[level](text, client === "" ? {} : { client }),
   });
   const http = new HttpServer({
@@ -145,6 +148,7 @@ function start(message: StartMessage): void {
     engine,
     counters: metrics.counters,
     gate: createGate(),
+    turns,
     notReadyReason: () => notReadyReason(settings, ring),
     log: (level, text) => logger[level](text),
     fail: reportError,
@@ -181,6 +185,7 @@ function start(message: StartMessage): void {
     : null;
   stop = async () => {
     await Promise.all([server.stop(), http.stop()]);
+    turns.close();
     recorder?.close();
     endEviction();
     endLagWatch();

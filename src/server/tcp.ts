@@ -24,7 +24,7 @@ import { TEXT_DIALECTS, TextWriter } from "../protocol/text_writer.ts";
 import type { Sessions } from "../session.ts";
 import type { Settings } from "../settings.ts";
 import { ReplyChunkPool } from "./chunk_pool.ts";
-import { LoopTurns } from "./loop_turns.ts";
+import type { Turns } from "./loop_turns.ts";
 import { LargeBuffers } from "./read_buffer.ts";
 import type { ReplyGate } from "./reply_gate.ts";
 import { Connection } from "./connection.ts";
@@ -60,6 +60,7 @@ export interface TcpServerOptions {
   readonly hasPassword: boolean;
   readonly gate: ReplyGate | null;
   readonly chore: Chore;
+  readonly turns: Turns;
   log(level: "info" | "warning", text: string, client: string): void;
 }
 
@@ -69,7 +70,6 @@ export class TcpServer {
   #unixPath: string | null = null;
   readonly #connections = new Set<Connection>();
   readonly #host: ConnectionHost;
-  readonly #turns = new LoopTurns();
   #logLines = 0;
   #isStopping = false;
   #sweepTimer: ReturnType<typeof setInterval> | undefined;
@@ -91,7 +91,7 @@ export class TcpServer {
       counters: options.counters,
       gate: options.gate,
       chore: options.chore,
-      turns: this.#turns,
+      turns: options.turns,
       limits: {
         bulkBytesMax: settings.valueBytesMax,
         argumentsMax: ARGUMENTS_MAX,
@@ -134,10 +134,7 @@ export class TcpServer {
     return new Promise<void>((resolve) => {
       if (this.#connections.size === 0) resolve();
       else this.#onIdle = resolve;
-    }).then(() => {
-      clearInterval(this.#sweepTimer);
-      this.#turns.close();
-    });
+    }).then(() => clearInterval(this.#sweepTimer));
   }
 
   async #accept(listener: Deno.TcpListener | Deno.UnixListener): Promise<void> {

@@ -3,6 +3,7 @@ import { createPasswordCheck } from "../../src/server/auth.ts";
 import { HttpServer, type HttpServerOptions } from "../../src/server/http/http_server.ts";
 import type { Services } from "../../src/commands/services.ts";
 import type { Config } from "../../src/config.ts";
+import { CountedTurns } from "./counted_turns.ts";
 import { EnginePath } from "./engine_path.ts";
 
 export interface HttpPathOptions {
@@ -37,6 +38,7 @@ export class HttpPath {
       engine,
       counters: engine.metrics.counters,
       gate: null,
+      turns: new CountedTurns(),
       notReadyReason: () => null,
       log: (_level, text) => {
         throw new Error(`logged: ${text}`);

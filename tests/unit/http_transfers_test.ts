@@ -4,13 +4,15 @@ import { COUNTER, createMetricsMemory, WorkerMetrics } from "../../src/metrics.t
 import type { ValueSource } from "../../src/protocol/reply_buffer.ts";
 import { Downloads, sourceBytes, sourcePieces } from "../../src/server/http/downloads.ts";
 import { Uploads } from "../../src/server/http/uploads.ts";
+import { CountedTurns } from "../support/counted_turns.ts";
 import { HttpPath } from "../support/http_path.ts";
 
 const counters = () => new WorkerMetrics(createMetricsMemory(1), 0).counters;
 
-function uploadsOf(bufferBytesMax: number, cells = counters()): Uploads {
+function uploadsOf(bufferBytesMax: number, cells = counters(), turns = new CountedTurns()) {
   return new Uploads({
     counters: cells,
+    turns,
     bufferBytesMax: () => bufferBytesMax,
     valueBytesMax: () => 0,
   });
@@ -56,7 +58,7 @@ Deno.test("Uploads ends a body that stops coming, short or long, and takes its b
 });
 
 Deno.test("Uploads refuses bodies above the limit, by their header or as they come", async () => {
-  const uploads = uploadsOf(2 ** 30);
+  const turns = new CountedTurns(), uploads = uploadsOf(2 ** 30, counters(), turns);
   const sized = new Request("http://h/", {
     method: "PUT",
     body: "x",
@@ -69,6 +71,7 @@ Deno.test("Uploads refuses bodies above the limit, by their header or as they co
       body: new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(1000)) }),
     });
   assert.equal(await uploads.read(endless(), 100_000), "body-too-large");
+  assert.equal(turns.count, 100, "one turn after each piece that was taken");
   assert.equal(await uploadsOf(0).read(endless(), 10_000_000), "unavailable");
   const whole = new Request("http://h/", { method: "PUT", body: new Uint8Array(100_000).fill(7) });
   const bytes = await uploads.read(whole, 100_000);
@@ -76,7 +79,7 @@ Deno.test("Uploads refuses bodies above the limit, by their header or as they co
 });
 
 Deno.test("Downloads lets a source go once: read to its end, left, or not read for too long", async () => {
-  const cells = counters(), downloads = new Downloads(cells);
+  const cells = counters(), turns = new CountedTurns(), downloads = new Downloads(cells, turns);
   const open = () => {
     const source = new TestSource(5000);
     return { source, stream: downloads.stream(sourcePieces(source), () => source.release()) };
@@ -85,6 +88,7 @@ Deno.test("Downloads lets a source go once: read to its end, left, or not read f
   assert.equal((await new Response(read.stream).bytes()).length, 5000);
   assert.equal(read.source.releases, 1);
   assert.equal(cells[COUNTER.bytesOut], 5000);
+  assert.ok(turns.count >= 5, `${turns.count} turns between pieces of 1,000 bytes`);
   const left = open();
   await left.stream.cancel();
   assert.equal(left.source.releases, 1);

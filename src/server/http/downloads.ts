@@ -5,6 +5,7 @@ import { LARGE_PIECE_BYTES } from "../../limits.ts";
 import { COUNTER } from "../../metrics.ts";
 import { joinPieces } from "../../piecewise_bytes.ts";
 import type { ValueSource } from "../../protocol/reply_buffer.ts";
+import type { Turns } from "../loop_turns.ts";
 
 /** Piece after piece; whoever ends early calls `return()`. */
 export type Pieces = AsyncGenerator<Uint8Array<ArrayBuffer>, void, void>;
@@ -17,15 +18,17 @@ interface Download {
 export class Downloads {
   readonly #open = new Set<Download>();
   readonly #counters: Float64Array;
+  readonly #turns: Turns;
 
-  /** The counters of the worker. */
-  constructor(counters: Float64Array) {
+  /** The counters of the worker, and what lets its other clients be served in between. */
+  constructor(counters: Float64Array, turns: Turns) {
     this.#counters = counters;
+    this.#turns = turns;
   }
 
   /** A body of these pieces. `release` is called exactly once, when all were taken or nobody will. */
   stream(pieces: Pieces, release: () => void): ReadableStream<Uint8Array<ArrayBuffer>> {
-    const open = this.#open, counters = this.#counters;
+    const open = this.#open, counters = this.#counters, turns = this.#turns;
     let isOver = false;
     const finish = () => {
       if (isOver) return;
@@ -45,6 +48,8 @@ export class Downloads {
       },
       async pull(controller) {
         download.takenAtMs = performance.now();
+        if (turns.isDue) await turns.wait();
+        if (isOver) return;
         const { done, value } = await pieces.next();
         if (isOver) return;
         if (done) {

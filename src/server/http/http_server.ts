@@ -10,6 +10,7 @@ import {
 } from "../../limits.ts";
 import { metricsText } from "../../metrics_text.ts";
 import { ReplyChunkPool } from "../chunk_pool.ts";
+import type { Turns } from "../loop_turns.ts";
 import { type AnswerGate, CommandRunner } from "./command_runner.ts";
 import { Downloads } from "./downloads.ts";
 import { HttpHandler } from "./http_handler.ts";
@@ -27,6 +28,7 @@ export interface HttpServerOptions {
   readonly counters: Float64Array;
   /** Holds answers back until the log has what they tell of; null without a log. */
   readonly gate: AnswerGate | null;
+  readonly turns: Turns;
   /** Why the server should get no requests now, null if it may. */
   notReadyReason(): string | null;
   log(level: "info" | "warning", text: string): void;
@@ -48,9 +50,10 @@ export class HttpServer {
   constructor(options: HttpServerOptions) {
     this.#options = options;
     const { services, engine, counters } = options, { settings, config } = services;
-    this.#downloads = new Downloads(counters);
+    this.#downloads = new Downloads(counters, options.turns);
     this.#uploads = new Uploads({
       counters,
+      turns: options.turns,
       bufferBytesMax: () => settings.allClientsOutputBytesMax / config.workerCount,
       valueBytesMax: () => settings.valueBytesMax,
     });

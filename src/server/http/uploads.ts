@@ -5,6 +5,7 @@ import {
   REQUEST_OVERHEAD_BYTES_MAX,
 } from "../../limits.ts";
 import { COUNTER } from "../../metrics.ts";
+import type { Turns } from "../loop_turns.ts";
 import type { ProblemName } from "./problem.ts";
 import { contentLength, wholeText } from "./request_parts.ts";
 
@@ -16,6 +17,7 @@ export type BodyFailure = Extract<
 
 export interface UploadsOptions {
   readonly counters: Float64Array;
+  readonly turns: Turns;
   /** What all unfinished bodies of this worker may take, beside one of the largest size. */
   bufferBytesMax(): number;
   valueBytesMax(): number;
@@ -102,7 +104,7 @@ export class Uploads {
     take: (chunk: Uint8Array) => BodyFailure | null,
   ): Promise<BodyFailure | null> {
     if (request.body === null) return null;
-    const { counters } = this.#options, reader = request.body.getReader();
+    const { counters, turns } = this.#options, reader = request.body.getReader();
     for (;;) {
       const next = await this.#guarded(reader.read());
       let failure: BodyFailure | null = null;
@@ -112,7 +114,10 @@ export class Uploads {
         counters[COUNTER.bytesIn] += next.value.length;
         failure = take(next.value);
       }
-      if (failure === null) continue;
+      if (failure === null) {
+        if (turns.isDue) await turns.wait();
+        continue;
+      }
       // Whoever still sends learns it from the answer, and from the connection's end.
       reader.cancel().catch(() => {});
       return failure;
