@@ -48,8 +48,6 @@ export class Downloads {
       },
       async pull(controller) {
         download.takenAtMs = performance.now();
-        if (turns.isDue) await turns.wait();
-        if (isOver) return;
         const { done, value } = await pieces.next();
         if (isOver) return;
         if (done) {
@@ -58,6 +56,7 @@ export class Downloads {
         } else {
           counters[COUNTER.bytesOut] += value.length;
           controller.enqueue(value);
+          if (turns.isDue) await turns.wait();
         }
       },
       cancel: finish,
