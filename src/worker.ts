@@ -91,6 +91,7 @@ function start(message: StartMessage): void {
     ? null
     : new InPlaceWriter(new DirectoryDisk(config.dataDir), ring, ROLE_OF_WORKERS + workerIndex);
   const recorder = ring === null ? null : new EffectRecorder(store, ring, () => inPlace!.isFast);
+  const turns = new LoopTurns();
   const createGate = () =>
     ring === null ? null : new ReplyGate(ring, () => recorder!.published, inPlace);
   const brake = new PasswordBrake(metrics.counters);
@@ -127,10 +128,9 @@ function start(message: StartMessage): void {
     workerCount: config.workerCount,
     nowMs: () => clock.nowMs(),
     elapsedMs: () => performance.now(),
-    onTurnEnd: setImmediate,
+    onTurnEnd: (callback) => void turns.wait().then(callback),
     onSlice: (ms) => services.latencyEvents.note("expire-cycle", ms, clock.nowMs()),
   });
-  const turns = new LoopTurns();
   const server = new TcpServer({
     config,
     settings,

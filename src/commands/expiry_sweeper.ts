@@ -4,9 +4,8 @@
 // still while it makes a snapshot, and would take locks against all workers, while a slice here never meets a command
 // of its own worker. The effort follows the load: nothing is looked at before the earliest moment that the index of
 // expiry knows; a worker without commands sweeps at full speed; one with commands gives a part of its time, more of
-// it where the sweep has fallen behind or memory is short. It takes that where the worker has nothing else to do: a
-// batch that was answered asks whether the next turn of the event loop brings another, and if it does not, there is
-// time for a slice.
+// it where the sweep has fallen behind or memory is short. It takes that where the worker has nothing else to do: after
+// a batch that was answered the sockets are looked at, and if that brings no other, there is time for a slice.
 import {
   EXPIRY_BEHIND_MS,
   EXPIRY_IDLE_MS,
@@ -39,7 +38,7 @@ export interface SweeperParts {
   /** The moment by which entries expire, and a clock for how long work takes, both in ms. */
   readonly nowMs: () => number;
   readonly elapsedMs: () => number;
-  /** Calls back once, at the end of this turn of the event loop, or of the next one if called back from there. */
+  /** Calls back once, when the worker's sockets were looked at and what they had waiting was served. */
   readonly onTurnEnd: (callback: () => void) => void;
   /** Told how long each slice took. */
   readonly onSlice: (tookMs: number) => void;
@@ -69,9 +68,9 @@ export class ExpirySweeper {
   /** While something is left and commands come: the next slice begins no sooner, and no later if it can be helped. */
   #nextAtMs = 0;
   #latestAtMs = 0;
-  /** Whether `#onTurnEnd()` is to be called; the worker's commands at the end of the turn before. */
+  /** Whether `#onTurnEnd()` is to be called; the worker's commands when the turn began. */
   #isAsked = false;
-  #turnCommands = -1;
+  #turnCommands = 0;
 
   constructor(parts: SweeperParts) {
     this.#parts = parts;
@@ -84,12 +83,11 @@ export class ExpirySweeper {
   runBetween(): void {
     if (this.#isAsked || this.#parts.elapsedMs() < this.#nextAtMs) return;
     this.#isAsked = true;
-    // This turn's end comes before the sockets are looked at again: only the one after it tells.
-    this.#turnCommands = -1;
+    this.#turnCommands = this.#parts.counters[COUNTER.commands];
     this.#parts.onTurnEnd(this.#onTurnEnd);
   }
 
-  /** At the end of a turn of the event loop: a slice if the turn brought no command, or all have brought some for long. */
+  /** The sockets were looked at: a slice if that brought no command, or if each look has brought some for long. */
   readonly #onTurnEnd = (): void => {
     const { counters, elapsedMs, onTurnEnd } = this.#parts;
     const commands = counters[COUNTER.commands], isIdle = commands === this.#turnCommands;
