@@ -24,8 +24,6 @@ export class LoopTurns implements Turns {
   #running: Promise<void> | null = null;
   /** Made when it is first needed; null before, and where no loopback address can be had. */
   #socket: Deno.DatagramConn | null = null;
-  /** What was not received when a send failed serves for the next. */
-  #received: Promise<unknown> | null = null;
   readonly #buffer = new Uint8Array(BYTE.length);
 
   get isDue(): boolean {
@@ -38,7 +36,11 @@ export class LoopTurns implements Turns {
   }
 
   close(): void {
-    this.#socket?.close();
+    try {
+      this.#socket?.close();
+    } catch {
+      // It is closed already.
+    }
     this.#socket = null;
   }
 
@@ -47,12 +49,14 @@ export class LoopTurns implements Turns {
       const socket = this.#socket ??= openDatagrams();
       // Asked for before there is anything: what is there already would be had without a look. (Should somebody else
       // send something to this port, that is one turn without effect.)
-      this.#received ??= socket.receive(this.#buffer);
+      const received = socket.receive(this.#buffer);
+      // Where the send fails nobody waits for this any more.
+      received.catch(() => {});
       await socket.send(BYTE, socket.addr);
-      await this.#received;
-      this.#received = null;
+      await received;
     } catch {
-      // No such socket, it was closed, or it cannot send now.
+      // No such socket, or it cannot be used any more: the next turn makes another.
+      this.close();
       await new Promise((resolve) => setTimeout(resolve, 0));
     }
     this.#endedAtMs = performance.now();

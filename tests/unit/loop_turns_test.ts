@@ -46,18 +46,36 @@ Deno.test("a turn looks at the other sockets, also while the loop always has som
   for (const each of [client, server, listener]) each.close();
 });
 
-Deno.test("a turn comes also where no socket can be had for it", async () => {
-  const listenDatagram = Deno.listenDatagram;
-  (Deno as { listenDatagram: unknown }).listenDatagram = () => {
-    throw new Error("refused");
+Deno.test("a turn comes also where no socket can be had for it, or the one there was fails", async () => {
+  const listenDatagram = Deno.listenDatagram, turns = new LoopTurns();
+  const sockets: Deno.DatagramConn[] = [];
+  const replace = (open: () => Deno.DatagramConn) =>
+    (Deno as { listenDatagram: unknown }).listenDatagram = open;
+  const open = () => {
+    const socket = listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+    sockets.push(socket);
+    return socket;
   };
   try {
-    const turns = new LoopTurns();
+    replace(() => {
+      throw new Error("refused");
+    });
     assert.ok(turns.isDue);
     await turns.wait();
-    turns.close();
+    replace(open);
+    await turns.wait();
+    sockets[0].close();
+    await turns.wait();
+    await turns.wait();
+    assert.equal(sockets.length, 2, "another one is made");
+    // A byte that cannot be sent is not waited for.
+    sockets[1].send = () => Promise.reject(new Error("no room"));
+    await turns.wait();
+    await turns.wait();
+    assert.equal(sockets.length, 3);
   } finally {
     Deno.listenDatagram = listenDatagram;
+    turns.close();
   }
 });
 
