@@ -210,6 +210,8 @@ export const KEYS_TIMED_ALONE = 9;
  * have their turn before the rest of the batch: a pipeline of KEYS was half a minute in which the worker counted as dead.
  */
 export const BATCH_TURN_MS = 10;
+/** Replies of clients that are served together go out together, or once so many bytes of them are there. */
+export const SEND_ROUND_BYTES_MAX = 65_536;
 /** After a batch that took this long the worker's next one is timed command by command. */
 export const SLOW_BATCH_MS = 1;
 /** A slow log's entry holds as many arguments, and of each as many bytes, as Redis's does. */

@@ -46,7 +46,7 @@ export class Connection extends ClientSession implements OutputListener {
     this.#host = host;
     this.#socket = socket;
     this.#input = new ReadBuffer(host.largeBuffers);
-    this.#output = new OutputQueue(socket, host.pool, this, host.gate, host.turns);
+    this.#output = new OutputQueue(socket, this, host);
     this.id = start.id;
   }
 

@@ -9,6 +9,7 @@ import type { ByteSink, QueuePool } from "./output_queue.ts";
 import type { Turns } from "./loop_turns.ts";
 import type { LargeBuffers } from "./read_buffer.ts";
 import type { ReplyGate } from "./reply_gate.ts";
+import type { SendRound } from "./send_round.ts";
 
 /** The socket, as far as a connection needs it. */
 export interface Socket extends ByteSink {
@@ -38,6 +39,7 @@ export interface ConnectionHost {
   readonly gate: ReplyGate | null;
   readonly chore: Chore;
   readonly turns: Turns;
+  readonly round: SendRound;
   /** Plain fields, because the parser looks at them for each argument; set for each client's turn. */
   readonly limits: { -readonly [Name in keyof ParseLimits]: ParseLimits[Name] };
   /** Bytes that this worker's clients may have waiting in all, in replies or in unfinished requests. */

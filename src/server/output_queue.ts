@@ -12,6 +12,7 @@ import {
   type ValueSource,
 } from "../protocol/reply_buffer.ts";
 import type { Turns } from "./loop_turns.ts";
+import type { Sender, SendRound } from "./send_round.ts";
 
 /** The socket, as far as this file needs it. */
 export interface ByteSink {
@@ -42,6 +43,17 @@ interface Queued {
 /** Sent ones at the queue's front before it is moved up: shift() alone took a minute for 200,000. */
 const SENT_KEPT_MAX = 1024;
 
+/** What the queues of all connections of a worker share. */
+export interface OutputShared {
+  readonly pool: QueuePool;
+  /** Null: nothing is held back. */
+  readonly gate: ReplyHold | null;
+  /** Null: the others need no turn. */
+  readonly turns: Turns | null;
+  /** Null: what can be sent is sent at once. */
+  readonly round: SendRound | null;
+}
+
 /** What the connection is told. */
 export interface OutputListener {
   /** Everything was sent. */
@@ -49,19 +61,19 @@ export interface OutputListener {
   onWriteFailed(error: unknown): void;
 }
 
-export class OutputQueue {
+export class OutputQueue implements Sender {
   /** Bytes of memory that wait here, or are being written. */
   bytes = 0;
   /** Bytes that were sent, since the connection's owner took the number. */
   sentBytes = 0;
   /** When a write last got anywhere, as the sweep stamps it; 0 while nothing is in flight. */
   stalledSinceMs = 0;
+  /** A write is in flight, or about to be. */
   isWriting = false;
 
   readonly #sink: ByteSink;
-  readonly #pool: QueuePool;
   readonly #listener: OutputListener;
-  readonly #turns: Turns | null;
+  readonly #shared: OutputShared;
   #chunk: Chunk | null = null;
   #source: ValueSource | null = null;
   #at = 0;
@@ -76,17 +88,10 @@ export class OutputQueue {
   readonly #onFailed: (error: unknown) => void;
   readonly #onTurn: () => void;
 
-  constructor(
-    sink: ByteSink,
-    pool: QueuePool,
-    listener: OutputListener,
-    readonly hold: ReplyHold | null = null,
-    turns: Turns | null = null,
-  ) {
-    this.#turns = turns;
+  constructor(sink: ByteSink, listener: OutputListener, shared: OutputShared) {
     this.#sink = sink;
-    this.#pool = pool;
     this.#listener = listener;
+    this.#shared = shared;
     this.#onWritten = (count) => this.#written(count);
     this.#onFailed = (error) => this.#failed(error);
     this.#onTurn = () => this.#goOn();
@@ -101,7 +106,7 @@ export class OutputQueue {
   resume(): boolean {
     // Looked at first: what is reached between the two looks would be waited for by nobody.
     const waits = this.#queue !== null && this.#heldTo !== null &&
-      !this.hold!.isReached(this.#heldTo);
+      !this.#shared.gate!.isReached(this.#heldTo);
     if (!this.isWriting && !this.#isClosed && this.#queue !== null) this.#next();
     return waits;
   }
@@ -125,7 +130,13 @@ export class OutputQueue {
       this.#chunk = out.takeChunk();
       this.#at = 0;
       this.bytes = this.#chunk.bytes.length;
-      this.#write();
+      const { round } = this.#shared;
+      if (round === null) this.#write();
+      else {
+        // As good as under way: what comes meanwhile waits behind it.
+        this.isWriting = true;
+        round.add(this, this.#end);
+      }
       return;
     }
     if (out.segments.length === 0) {
@@ -137,7 +148,7 @@ export class OutputQueue {
         if (chunk !== null && endBytes <= QUEUED_CHUNK_BYTES_MIN) {
           // Nothing joins what stands before a value: no room to grow, or each header would take a whole chunk.
           if (endBytes > 0) this.#enqueueCopy(chunk.bytes, endBytes, 0, heldTo);
-          this.#pool.give(chunk);
+          this.#shared.pool.give(chunk);
         } else {
           this.#push({ heldTo, chunk, source, endBytes });
           if (chunk !== null) this.bytes += chunk.bytes.length;
@@ -147,8 +158,15 @@ export class OutputQueue {
     out.position = 0;
     if (heldTo !== null) {
       this.#heldTo = heldTo;
-      this.hold!.wait(this);
+      this.#shared.gate!.wait(this);
     } else if (!this.isWriting) this.#next();
+  }
+
+  /** The round of what `take()` was given last has ended. */
+  send(): void {
+    if (!this.#isClosed) return this.#write();
+    this.isWriting = false;
+    this.#letGo();
   }
 
   /** Lets go of what was not sent. A write in flight must have been ended by closing the socket. */
@@ -182,7 +200,7 @@ export class OutputQueue {
     const sizeBytes = Math.max(count, sizeBytesMin);
     const chunk = sizeBytesMin === 0 || sizeBytes > QUEUED_CHUNK_BYTES_MIN
       ? createChunk(sizeBytes)
-      : this.#pool.takeSmall();
+      : this.#shared.pool.takeSmall();
     if (count < 32) { for (let i = 0; i < count; i++) chunk.bytes[i] = bytes[i]; }
     else chunk.bytes.set(bytes.subarray(0, count));
     this.bytes += chunk.bytes.length;
@@ -207,7 +225,7 @@ export class OutputQueue {
     this.stalledSinceMs = 0;
     // A client that reads fast takes each piece at once.
     const isMore = this.#at < this.#end || this.#queue !== null;
-    const turns = this.#turns;
+    const { turns } = this.#shared;
     if (isMore && !this.#isClosed && turns !== null && turns.isDue) {
       void turns.wait().then(this.#onTurn);
     } else this.#goOn();
@@ -236,7 +254,7 @@ export class OutputQueue {
     const smaller = createChunk(rest);
     smaller.bytes.set(chunk.bytes.subarray(this.#at, this.#end));
     this.bytes += smaller.bytes.length - chunk.bytes.length;
-    this.#pool.give(chunk);
+    this.#shared.pool.give(chunk);
     this.#chunk = smaller;
     this.#at = 0;
     this.#end = rest;
@@ -251,7 +269,7 @@ export class OutputQueue {
       return;
     }
     const first = queue[this.#queueHead];
-    if (first.heldTo !== null && !this.hold!.isReached(first.heldTo)) return;
+    if (first.heldTo !== null && !this.#shared.gate!.isReached(first.heldTo)) return;
     this.#queueHead++;
     this.#chunk = first.chunk;
     this.#source = first.source;
@@ -272,7 +290,7 @@ export class OutputQueue {
   #letGo(): void {
     if (this.#chunk !== null) {
       this.bytes -= this.#chunk.bytes.length;
-      this.#pool.give(this.#chunk);
+      this.#shared.pool.give(this.#chunk);
       this.#chunk = null;
     }
     if (this.#source !== null) {

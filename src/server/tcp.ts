@@ -28,6 +28,7 @@ import type { Turns } from "./loop_turns.ts";
 import { LargeBuffers } from "./read_buffer.ts";
 import type { ReplyGate } from "./reply_gate.ts";
 import { Connection } from "./connection.ts";
+import { SendRound } from "./send_round.ts";
 import { socketOf } from "./socket.ts";
 import type { Chore, ConnectionHost } from "./connection_host.ts";
 
@@ -92,6 +93,7 @@ export class TcpServer {
       gate: options.gate,
       chore: options.chore,
       turns: options.turns,
+      round: new SendRound(),
       limits: {
         bulkBytesMax: settings.valueBytesMax,
         argumentsMax: ARGUMENTS_MAX,

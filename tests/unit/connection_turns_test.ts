@@ -1,22 +1,12 @@
 // A connection whose socket has everything at once, from which nothing else would be served: where it gives others their turn.
 import assert from "node:assert/strict";
-import { ReplyBuffer } from "../../src/protocol/reply_buffer.ts";
-import { RequestBatch } from "../../src/protocol/request_batch.ts";
-import { RespWriter } from "../../src/protocol/resp_writer.ts";
-import { TextWriter } from "../../src/protocol/text_writer.ts";
-import { ReplyChunkPool } from "../../src/server/chunk_pool.ts";
-import { Connection } from "../../src/server/connection.ts";
-import type { ConnectionHost } from "../../src/server/connection_host.ts";
-import { LargeBuffers } from "../../src/server/read_buffer.ts";
+import { connect, createConnectionHost } from "../support/connection_host.ts";
 import { CountedTurns } from "../support/counted_turns.ts";
-import { EnginePath } from "../support/engine_path.ts";
-import { LIMITS } from "../support/parsing_connection.ts";
 import { encodeCommand } from "../support/resp_client.ts";
 
 /** Has a client send `input` and then end; gives its replies, the number of reads, and of turns that others had. */
 async function serve(input: Uint8Array) {
-  const { engine } = new EnginePath(), turns = new CountedTurns();
-  const pool = new ReplyChunkPool(), out = new ReplyBuffer(pool);
+  const turns = new CountedTurns();
   let at = 0, reads = 0, replies = "";
   const socket = {
     read(into: Uint8Array): Promise<number> {
@@ -31,27 +21,7 @@ async function serve(input: Uint8Array) {
     },
     close() {},
   };
-  const host: ConnectionHost = {
-    engine,
-    batch: new RequestBatch(),
-    out,
-    resp: new RespWriter(out),
-    text: new TextWriter(out),
-    pool,
-    largeBuffers: new LargeBuffers(),
-    counters: engine.metrics.counters,
-    gate: null,
-    chore: { isWaiting: false, runBetween() {} },
-    turns,
-    limits: { ...LIMITS, outOfLineBytesMin: 65_536 },
-    bufferBytesMax: () => 2 ** 30,
-    clientOutputBytesMax: () => 2 ** 28,
-    valueBytesMax: () => 2 ** 26,
-    onClosed() {},
-    log: (text) => assert.fail(text),
-  };
-  const start = { id: 1, address: "", localAddress: "", createdAtMs: 0, isAuthenticated: true };
-  await new Connection(host, socket, start).serve();
+  await connect(createConnectionHost(turns), socket).serve();
   return { replies, reads, turns: turns.count };
 }
 

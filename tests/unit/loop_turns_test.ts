@@ -98,7 +98,7 @@ Deno.test("replies that a fast reader takes at once are sent in turns, and are l
     for (let i = 0; i < 20; i++) await Promise.resolve();
   };
   const replyBytes = 200_000;
-  const queue = new OutputQueue(sink, pool, listener, null, turns);
+  const queue = new OutputQueue(sink, listener, { pool, gate: null, turns, round: null });
   out.write(new Uint8Array(replyBytes), 0, replyBytes);
   queue.take(out);
   let waits = 0;

@@ -22,7 +22,7 @@ function start() {
     onDrained: () => {},
     onWriteFailed: (error: unknown) => assert.fail(`${error}`),
   };
-  const queue = new OutputQueue(sink, pool, listener, hold);
+  const queue = new OutputQueue(sink, listener, { pool, gate: hold, turns: null, round: null });
   return {
     reply(text: string, heldTo: number | null): void {
       const bytes = new TextEncoder().encode(text);
