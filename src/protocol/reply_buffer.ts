@@ -11,12 +11,20 @@ const HEAD_BYTES_MAX = 1024;
 export interface Chunk {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly view: DataView<ArrayBuffer>;
+  /** What `headOf()` gave last. */
+  head: Uint8Array<ArrayBuffer>;
 }
 
 /** Makes a chunk that holds `sizeBytes`, and the slack beyond. */
 export function createChunk(sizeBytes: number): Chunk {
   const bytes = new Uint8Array(sizeBytes + CHUNK_SLACK_BYTES);
-  return { bytes, view: new DataView(bytes.buffer) };
+  return { bytes, view: new DataView(bytes.buffer), head: bytes };
+}
+
+/** The first `count` bytes of a chunk. Replies are often as long as those before, and a view costs 0.1 µs and garbage. */
+export function headOf(chunk: Chunk, count: number): Uint8Array<ArrayBuffer> {
+  if (chunk.head.length !== count) chunk.head = chunk.bytes.subarray(0, count);
+  return chunk.head;
 }
 
 /** Gives chunks of one size, and of any larger size on demand. */

@@ -8,6 +8,7 @@ import {
   CHUNK_SLACK_BYTES,
   type ChunkPool,
   createChunk,
+  headOf,
   type ReplyBuffer,
   type ValueSource,
 } from "../protocol/reply_buffer.ts";
@@ -215,6 +216,8 @@ export class OutputQueue implements Sender {
     this.isWriting = true;
     const piece = this.#source !== null
       ? this.#source.piece(this.#at, LARGE_PIECE_BYTES)
+      : this.#at === 0
+      ? headOf(this.#chunk!, this.#end)
       : this.#chunk!.bytes.subarray(this.#at, this.#end);
     this.#sink.write(piece).then(this.#onWritten, this.#onFailed);
   }
