@@ -43,6 +43,7 @@ export async function runClosedLoop(spec: LoadSpec): Promise<LoadResult> {
     seconds: (lastMs - recordFromMs) / 1000,
     stalled: 0,
     late: 0,
+    latencyUsP99Warm: 0,
   });
 }
 

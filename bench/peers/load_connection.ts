@@ -79,7 +79,10 @@ export async function readReplies(connection: LoadConnection, count: number): Pr
 export function loadResult(
   connections: readonly LoadConnection[],
   histogram: LatencyHistogram,
-  counted: { operationsTotal: number; seconds: number; stalled: number; late: number },
+  counted: Pick<
+    LoadResult,
+    "operationsTotal" | "seconds" | "stalled" | "late" | "latencyUsP99Warm"
+  >,
 ): LoadResult {
   let misses = 0, values = 0, errors = 0, wrongLengths = 0, firstError = "";
   for (const { scanner } of connections) {

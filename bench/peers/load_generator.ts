@@ -52,6 +52,8 @@ export interface LoadResult {
   readonly latencyUsP50: number;
   readonly latencyUsP99: number;
   readonly latencyUsMax: number;
+  /** The same for as long a time as `seconds` before recording began, `paced` only; else 0. */
+  readonly latencyUsP99Warm: number;
 }
 
 /** The fields of a plain run of GETs, to be overridden. */

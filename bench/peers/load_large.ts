@@ -53,5 +53,6 @@ export async function runLargeValues(spec: LoadSpec): Promise<LoadResult> {
     seconds: (nowMs - startMs) / 1000,
     stalled: 0,
     late: 0,
+    latencyUsP99Warm: 0,
   });
 }

@@ -34,10 +34,11 @@ export async function runPaced(spec: LoadSpec): Promise<LoadResult> {
   const writer = new RequestWriter(spec.protocol, spec.keyBytes, spec.valueBytes);
   const nextKey = keyPicker(0x2545f491, spec.keyCount);
   const open = await openConnections(spec);
-  const histogram = new LatencyHistogram();
+  const histogram = new LatencyHistogram(), warmHistogram = new LatencyHistogram();
   const startMs = performance.now();
   const recordFromMs = startMs + spec.warmSeconds * 1000;
   const endMs = recordFromMs + spec.seconds * 1000;
+  const warmFromMs = Math.max(startMs, recordFromMs - spec.seconds * 1000);
   const gapMs = 1000 / spec.ratePerS;
   let operationsTotal = 0;
   let stalled = 0;
@@ -59,7 +60,8 @@ export async function runPaced(spec: LoadSpec): Promise<LoadResult> {
     for (; replies > 0; replies--) {
       const sentMs = connection.sentMs[connection.answered++ % OUTSTANDING_MAX];
       operationsTotal++;
-      if (sentMs >= recordFromMs) histogram.record((nowMs - sentMs) * 1000, 1);
+      if (sentMs < warmFromMs) continue;
+      (sentMs < recordFromMs ? warmHistogram : histogram).record((nowMs - sentMs) * 1000, 1);
     }
     read(connection);
   };
@@ -133,5 +135,6 @@ export async function runPaced(spec: LoadSpec): Promise<LoadResult> {
     seconds: spec.seconds,
     stalled,
     late,
+    latencyUsP99Warm: warmHistogram.total === 0 ? 0 : warmHistogram.percentileUs(0.99),
   });
 }

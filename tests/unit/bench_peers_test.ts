@@ -259,6 +259,7 @@ Deno.test("wrongReplies() accepts only a value or an allowed miss for every key"
     latencyUsP50: 1,
     latencyUsP99: 1,
     latencyUsMax: 1,
+    latencyUsP99Warm: 0,
   };
   assert.equal(wrongReplies(good, 3, 0), null);
   assert.equal(wrongReplies({ ...good, values: 29, misses: 1 }, 3, 1), null);
