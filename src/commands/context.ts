@@ -473,29 +473,24 @@ export class CommandContext extends StringReading {
     this.reply.error(NOT_AN_INTEGER);
   }
 
+  /** Over what `findForChange()` found for that key, or new. */
   #putDigits(keyIndex: number, count: number, expiresAtMs: number): boolean {
-    const batch = this.batch, at = this.first + keyIndex;
-    if (this.targetIndex === 0) {
-      const isOverwritten = entries.overwriteString(
-        this.store.shardOf(batch.argHash[at]),
-        batch.argHash[at],
-        this.session.database,
-        batch.view,
-        batch.argStart[at],
-        batch.argEnd[at],
-        batch.argSlot[at],
-        this.#digitsView,
-        0,
-        count,
-        expiresAtMs,
-        this.accessClock,
-      );
-      if (isOverwritten) {
-        if (this.effects !== null) {
-          this.#tellString(keyIndex, expiresAtMs, this.#digitsView, 0, count);
-        }
-        return true;
+    const hash = this.batch.argHash[this.first + keyIndex];
+    const isOverwritten = this.ref !== 0 && this.targetIndex === 0 && entries.overwriteFound(
+      this.shard,
+      this.ref,
+      hash,
+      this.#digitsView,
+      0,
+      count,
+      expiresAtMs,
+      this.accessClock,
+    );
+    if (isOverwritten) {
+      if (this.effects !== null) {
+        this.#tellString(keyIndex, expiresAtMs, this.#digitsView, 0, count);
       }
+      return true;
     }
     const key = this.key(keyIndex), value = this.#value;
     value.bytes = this.#digits;

@@ -120,21 +120,53 @@ export function overwriteString(
   expiresAtMs: number,
   stamp: number,
 ): boolean {
-  const valueBytes = valueEnd - valueStart;
-  if (valueBytes > WORD_COPY_BYTES_MAX) return false;
+  if (valueEnd - valueStart > WORD_COPY_BYTES_MAX) return false;
   const ref = hintedRecord(shard, hash, database, view, keyStart, keyEnd, slotHint, L.TYPE_STRING);
   if (ref === 0) return false;
-  const i32 = shard.i32, oldBytes = i32[ref * 2 + 1];
+  shard.slot = slotHint;
+  const to = shard.valueStart;
+  return overwriteAt(shard, ref, to, hash, valueView, valueStart, valueEnd, expiresAtMs, stamp);
+}
+
+/** The same over what the last look-up of the key with this hash found, of any type; at most 20 bytes. */
+export function overwriteFound(
+  shard: Shard,
+  ref: number,
+  hash: number,
+  valueView: DataView,
+  valueStart: number,
+  valueEnd: number,
+  expiresAtMs: number,
+  stamp: number,
+): boolean {
+  const kind = shard.i32[ref * 2] & (L.TYPE_MASK | L.FLAGS_ELSEWHERE);
+  if (kind !== L.TYPE_STRING) return false;
+  const to = valueStartOf(shard, ref);
+  return overwriteAt(shard, ref, to, hash, valueView, valueStart, valueEnd, expiresAtMs, stamp);
+}
+
+/** Over the string `ref`, which `shard.slot` refers to and whose value begins at byte `to`. */
+function overwriteAt(
+  shard: Shard,
+  ref: number,
+  to: number,
+  hash: number,
+  valueView: DataView,
+  valueStart: number,
+  valueEnd: number,
+  expiresAtMs: number,
+  stamp: number,
+): boolean {
+  const i32 = shard.i32, oldBytes = i32[ref * 2 + 1], valueBytes = valueEnd - valueStart;
   if (oldBytes !== valueBytes) {
     if (!isInPlace(shard, ref, expiresAtMs, valueBytes)) return false;
     i32[ref * 2 + 1] = valueBytes;
   }
-  shard.slot = slotHint;
   if (hasExpiry(shard, ref)) setMoment(shard, ref, expiresAtMs);
   else if (expiresAtMs !== 0) return false;
-  let word = shard.valueStart >>> 2;
+  let word = to >>> 2;
   for (let at = valueStart; at < valueEnd; at += 4) i32[word++] = valueView.getInt32(at, true);
-  noteAccess(shard, slotHint, stamp);
+  noteAccess(shard, shard.slot, stamp);
   if (shard.words[L.WATCHES] !== 0) noteChange(shard, hash);
   return true;
 }
