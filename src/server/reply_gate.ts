@@ -102,13 +102,12 @@ export class ReplyGate implements ReplyHold {
     this.#isRunning = false;
   }
 
-  /** Writes what all connections that were ready together have put into the ring; false if another thread does. */
+  /** Writes what all connections have put into the ring in this turn of the event loop; false if another thread does. */
   async #writeInPlace(): Promise<boolean> {
     const inPlace = this.#inPlace;
     if (inPlace === null) return false;
     if (inPlace.isFast) {
-      // Behind those whose requests came with the same look at the sockets: see `SendRound`.
-      await null;
+      await new Promise((resolve) => setImmediate(resolve));
       return inPlace.write();
     }
     // It was fast a moment ago, when nobody was woken.
