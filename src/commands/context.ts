@@ -239,12 +239,12 @@ export class CommandContext extends StringReading {
     return false;
   }
 
-  /** Stores a number in decimal; false: no memory, return without reply. */
+  /** Stores a number in decimal at the key that `findForChange()` was asked for; false: no memory, return without reply. */
   putInteger(keyIndex: number, number: number, expiresAtMs: number): boolean {
     return this.#putDigits(keyIndex, writeInteger(this.#digits, 0, number), expiresAtMs);
   }
 
-  /** Stores a few bytes, at most 20: the digits of a large number. */
+  /** The same for the digits of a large number, at most 20. */
   putShort(keyIndex: number, bytes: Uint8Array, expiresAtMs: number): boolean {
     this.#digits.set(bytes);
     return this.#putDigits(keyIndex, bytes.length, expiresAtMs);

@@ -124,11 +124,10 @@ export function overwriteString(
   const ref = hintedRecord(shard, hash, database, view, keyStart, keyEnd, slotHint, L.TYPE_STRING);
   if (ref === 0) return false;
   shard.slot = slotHint;
-  const to = shard.valueStart;
-  return overwriteAt(shard, ref, to, hash, valueView, valueStart, valueEnd, expiresAtMs, stamp);
+  return overwriteFound(shard, ref, hash, valueView, valueStart, valueEnd, expiresAtMs, stamp);
 }
 
-/** The same over what the last look-up of the key with this hash found, of any type; at most 20 bytes. */
+/** The same over the record `ref` that the last look-up of the key with this hash found; for short values. */
 export function overwriteFound(
   shard: Shard,
   ref: number,
@@ -141,22 +140,6 @@ export function overwriteFound(
 ): boolean {
   const kind = shard.i32[ref * 2] & (L.TYPE_MASK | L.FLAGS_ELSEWHERE);
   if (kind !== L.TYPE_STRING) return false;
-  const to = valueStartOf(shard, ref);
-  return overwriteAt(shard, ref, to, hash, valueView, valueStart, valueEnd, expiresAtMs, stamp);
-}
-
-/** Over the string `ref`, which `shard.slot` refers to and whose value begins at byte `to`. */
-function overwriteAt(
-  shard: Shard,
-  ref: number,
-  to: number,
-  hash: number,
-  valueView: DataView,
-  valueStart: number,
-  valueEnd: number,
-  expiresAtMs: number,
-  stamp: number,
-): boolean {
   const i32 = shard.i32, oldBytes = i32[ref * 2 + 1], valueBytes = valueEnd - valueStart;
   if (oldBytes !== valueBytes) {
     if (!isInPlace(shard, ref, expiresAtMs, valueBytes)) return false;
@@ -164,7 +147,7 @@ function overwriteAt(
   }
   if (hasExpiry(shard, ref)) setMoment(shard, ref, expiresAtMs);
   else if (expiresAtMs !== 0) return false;
-  let word = to >>> 2;
+  let word = valueStartOf(shard, ref) >>> 2;
   for (let at = valueStart; at < valueEnd; at += 4) i32[word++] = valueView.getInt32(at, true);
   noteAccess(shard, shard.slot, stamp);
   if (shard.words[L.WATCHES] !== 0) noteChange(shard, hash);
