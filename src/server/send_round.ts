@@ -25,7 +25,7 @@ export class SendRound {
     if (this.#bytes >= SEND_ROUND_BYTES_MAX) this.#sendAll();
   }
 
-  /** In the order in which they were served. Again, where it was done early, for those who came since: or for nobody. */
+  /** In the order in which they were served. After an early end the microtask finds those who came since, or nobody. */
   #sendAll(): void {
     const senders = this.#senders;
     for (let i = 0; i < senders.length; i++) senders[i].send();
