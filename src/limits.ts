@@ -63,6 +63,10 @@ export const QUEUED_CHUNKS_KEPT_MAX = 1024;
 export const LOG_LINES_PER_SWEEP_MAX = 10;
 /** Between two sweeps over the connections for idle and stalled ones. */
 export const CONNECTION_SWEEP_MS = 1000;
+/** How long a connection that the server ends may take to read its last replies, how many do at once, by worker. */
+export const LINGER_MS_MAX = 5_000;
+export const LINGERING_SOCKETS_MAX = 256;
+export const LINGER_READ_BYTES = 16_384;
 /** After accept() failed for want of descriptors. */
 export const ACCEPT_PAUSE_MS = 100;
 /** Between two looks of a worker at whether something has expired: at most, and at least. */

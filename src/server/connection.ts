@@ -35,6 +35,8 @@ export class Connection extends ClientSession implements OutputListener {
   #receivedBytes = 0;
   #openAt = 0;
   #isClosed = false;
+  /** The client has shut its sending half: nothing more comes. */
+  #isReadOut = false;
   #countedInput = 0;
   #countedOutput = 0;
   /** Bytes of an unfinished request came since the last sweep, and when a sweep last saw the client busy. */
@@ -69,7 +71,10 @@ export class Connection extends ClientSession implements OutputListener {
       } catch {
         break; // reset by the client, or closed by us
       }
-      if (count === 0) break;
+      if (count === 0) {
+        this.#isReadOut = true;
+        break;
+      }
       counters[COUNTER.bytesIn] += count;
       wasFull = input.filled + count === input.capacity;
       input.add(count);
@@ -260,7 +265,7 @@ export class Connection extends ClientSession implements OutputListener {
     // At once, not with the next read: what thousands of clients had waiting a moment ago is no reason to drop one.
     this.#host.counters[COUNTER.outputBytesNow] -= this.#countedOutput;
     this.#countedOutput = 0;
-    if (this.isClosing) this.#close();
+    if (this.isClosing) this.#end();
   }
 
   onWriteFailed(_error: unknown): void {
@@ -365,15 +370,21 @@ export class Connection extends ClientSession implements OutputListener {
   #finish(): void {
     this.isClosing = true;
     this.#input.release();
-    if (this.#output.isIdle) this.#close();
+    if (this.#output.isIdle) this.#end();
     if (this.#staged !== null) this.#dropStaged();
   }
 
-  #close(): void {
+  /** All replies were handed to the kernel, which may still have to send them. */
+  #end(): void {
+    this.#close(!this.#isReadOut);
+  }
+
+  #close(lingers = false): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.isClosing = true;
-    this.#socket.close();
+    if (lingers) this.#host.lingering.end(this.#socket);
+    else this.#socket.close();
     this.#output.close();
     const { counters } = this.#host;
     counters[COUNTER.inputBytesNow] -= this.#countedInput;

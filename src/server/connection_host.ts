@@ -5,6 +5,7 @@ import type { ReplyWriter } from "../protocol/reply_writer.ts";
 import type { RequestBatch } from "../protocol/request_batch.ts";
 import type { ParseLimits } from "../protocol/request_parser.ts";
 import type { Connection } from "./connection.ts";
+import type { LingeringClose } from "./lingering_close.ts";
 import type { ByteSink, QueuePool } from "./output_queue.ts";
 import type { Turns } from "./loop_turns.ts";
 import type { LargeBuffers } from "./read_buffer.ts";
@@ -15,6 +16,8 @@ import type { SendRound } from "./send_round.ts";
 export interface Socket extends ByteSink {
   /** How many bytes came; 0 at the end. Rejects where the client went away, or `close()` was called. */
   read(into: Uint8Array): Promise<number>;
+  /** Tells the client that no more comes; it may still send. Rejects where the client went away. */
+  closeWrite(): Promise<void>;
   close(): void;
 }
 
@@ -40,6 +43,7 @@ export interface ConnectionHost {
   readonly chore: Chore;
   readonly turns: Turns;
   readonly round: SendRound;
+  readonly lingering: LingeringClose;
   /** Plain fields, because the parser looks at them for each argument; set for each client's turn. */
   readonly limits: { -readonly [Name in keyof ParseLimits]: ParseLimits[Name] };
   /** Bytes that this worker's clients may have waiting in all, in replies or in unfinished requests. */

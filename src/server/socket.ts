@@ -37,6 +37,10 @@ class ShortSocket implements Socket {
     return this.#core.write(this.#resource, bytes);
   }
 
+  closeWrite(): Promise<void> {
+    return (this.#conn as Deno.TcpConn).closeWrite();
+  }
+
   close(): void {
     this.#conn.close();
   }
@@ -55,6 +59,10 @@ export class PublicSocket implements Socket {
 
   write(bytes: Uint8Array): Promise<number> {
     return this.#conn.write(bytes);
+  }
+
+  closeWrite(): Promise<void> {
+    return (this.#conn as Deno.TcpConn).closeWrite();
   }
 
   close(): void {

@@ -24,6 +24,7 @@ import { TEXT_DIALECTS, TextWriter } from "../protocol/text_writer.ts";
 import type { Sessions } from "../session.ts";
 import type { Settings } from "../settings.ts";
 import { ReplyChunkPool } from "./chunk_pool.ts";
+import { LingeringClose } from "./lingering_close.ts";
 import type { Turns } from "./loop_turns.ts";
 import { LargeBuffers } from "./read_buffer.ts";
 import type { ReplyGate } from "./reply_gate.ts";
@@ -94,6 +95,7 @@ export class TcpServer {
       chore: options.chore,
       turns: options.turns,
       round: new SendRound(),
+      lingering: new LingeringClose(options.turns),
       limits: {
         bulkBytesMax: settings.valueBytesMax,
         argumentsMax: ARGUMENTS_MAX,
@@ -165,7 +167,7 @@ export class TcpServer {
       remote.transport === "tcp" && !isLoopback(remote.hostname);
     if (isRefused || !settings.connectClient()) {
       counters[COUNTER.connectionsRejected]++;
-      refuse(socket, isRefused ? PROTECTED_MODE_REPLY : `-${errors.CLIENTS_MAX}\r\n`);
+      this.#refuse(socket, isRefused ? PROTECTED_MODE_REPLY : `-${errors.CLIENTS_MAX}\r\n`);
       return;
     }
     if ("setNoDelay" in socket) socket.setNoDelay(true);
@@ -180,6 +182,12 @@ export class TcpServer {
     this.#connections.add(connection);
     sessions.set(connection.id, connection);
     void connection.serve();
+  }
+
+  /** Says why, and closes; a client that does not take it is closed all the same. */
+  #refuse(socket: Deno.TcpConn | Deno.UnixConn, text: string): void {
+    const end = () => this.#host.lingering.end(socketOf(socket));
+    socket.write(new TextEncoder().encode(text)).then(end, end);
   }
 
   #closed(connection: Connection): void {
@@ -223,16 +231,4 @@ function removeFile(path: string): void {
   } catch {
     // Somebody else was quicker, or may.
   }
-}
-
-/** Says why, and closes; a client that does not take it is closed all the same. */
-function refuse(socket: Deno.TcpConn | Deno.UnixConn, text: string): void {
-  const end = () => {
-    try {
-      socket.close();
-    } catch {
-      // closed by the client meanwhile
-    }
-  };
-  socket.write(new TextEncoder().encode(text)).then(end, end);
 }

@@ -7,6 +7,7 @@ import { TextWriter } from "../../src/protocol/text_writer.ts";
 import { ReplyChunkPool } from "../../src/server/chunk_pool.ts";
 import { Connection } from "../../src/server/connection.ts";
 import type { ConnectionHost, Socket } from "../../src/server/connection_host.ts";
+import { LingeringClose } from "../../src/server/lingering_close.ts";
 import { LargeBuffers } from "../../src/server/read_buffer.ts";
 import { SendRound } from "../../src/server/send_round.ts";
 import { CountedTurns } from "./counted_turns.ts";
@@ -29,6 +30,7 @@ export function createConnectionHost(turns = new CountedTurns()): ConnectionHost
     chore: { isWaiting: false, runBetween() {} },
     turns,
     round: new SendRound(),
+    lingering: new LingeringClose(turns),
     limits: { ...LIMITS, outOfLineBytesMin: 65_536 },
     bufferBytesMax: () => 2 ** 30,
     clientOutputBytesMax: () => 2 ** 28,

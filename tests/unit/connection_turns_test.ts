@@ -19,6 +19,7 @@ async function serve(input: Uint8Array) {
       replies += new TextDecoder().decode(bytes);
       return Promise.resolve(bytes.length);
     },
+    closeWrite: () => Promise.resolve(),
     close() {},
   };
   await connect(createConnectionHost(turns), socket).serve();

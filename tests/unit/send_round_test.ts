@@ -29,6 +29,7 @@ function start(clients: number, command: readonly string[]) {
         events.push(`${id}:${new TextDecoder().decode(bytes.subarray(0, 4))}`);
         return Promise.resolve(bytes.length);
       },
+      closeWrite: () => Promise.resolve(),
       close: () => void events.push(`${id} closed`),
     };
     return connect(host, socket, id);
