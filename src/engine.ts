@@ -286,7 +286,7 @@ export class Engine {
         accounts.noteAlone(c, next - 1, rowIndex, performance.now() - aloneAtMs);
         if (accounts.isMonitored) accounts.noteMonitored(c, next - 1, rowIndex);
         if (!isEnding && next < count && this.#hasHadItsTurn(reply)) {
-          this.#park(othersTurn());
+          this.#park(this.othersTurn());
           break;
         }
       }
@@ -309,6 +309,11 @@ export class Engine {
     counters[COUNTER.hits] += c.hits;
     counters[COUNTER.misses] += c.misses;
     return next;
+  }
+
+  /** For what is to wait until this worker's other clients were served. */
+  othersTurn(): Promise<Finish> {
+    return this.services.othersTurn().then(() => () => {});
   }
 
   /** Whether the rest of the batch is to wait: others first, or until it is known that the replies so far are wanted. */
@@ -837,11 +842,6 @@ function isShortOfMemory({ needsBlock, needsLogBytes, prepare }: CommandContext)
 /** Whether CLIENT PAUSE holds a command back: CLIENT itself always runs, or nobody could end it. */
 function isHeldBack(row: CommandRow, onlyWrites: boolean): boolean {
   return onlyWrites ? isWrite(row) : row.name !== "client";
-}
-
-/** Resolves once what waits in the event loop was served. (setImmediate would come before the sockets' next look.) */
-export function othersTurn(): Promise<Finish> {
-  return new Promise((resolve) => setTimeout(() => resolve(() => {}), 0));
 }
 
 /** Resolves when the pause may be over; the command then asks again, because it may have been ended or changed. */

@@ -112,6 +112,7 @@ function start(message: StartMessage): void {
     residentBytes,
     signOfLife,
     isPassword: createPasswordCheck(config.requirepass),
+    othersTurn: () => turns.wait(),
     wrongPassword: () => brake.wait(),
     hasPassword: config.requirepass !== "",
     isLocal: (address) => isLoopback(address.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1")),

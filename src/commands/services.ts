@@ -33,6 +33,8 @@ export interface Services {
   readonly systemName: string;
   /** Tells main that this worker is alive, from within what keeps it from its event loop for long. */
   signOfLife(): void;
+  /** Resolves once what this worker's sockets had waiting was served. */
+  othersTurn(): Promise<void>;
   /** Resident memory of the process, in bytes. */
   residentBytes(): number;
   /** Time that the process has had on processors so far. */

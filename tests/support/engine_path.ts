@@ -177,6 +177,7 @@ function createServices(
     cpuSeconds: () => ({ user: 0, system: 0 }),
     isLocal: () => true,
     isPassword: () => true,
+    othersTurn: () => new Promise((resolve) => setTimeout(resolve, 0)),
     wrongPassword: () => Promise.resolve(),
     hasPassword: false,
   };

@@ -3,7 +3,7 @@
 // The engine's errors are not caught as a request's are: a broken invariant ends the process.
 import type { Finish } from "../../commands/context.ts";
 import { type SingleReader, UNSURE } from "../../commands/single_read.ts";
-import { CLOSE, type Engine, othersTurn, PARKED } from "../../engine.ts";
+import { CLOSE, type Engine, PARKED } from "../../engine.ts";
 import { HTTP_COMMANDS_PER_TURN, HTTP_SCRATCH_BYTES_KEPT } from "../../limits.ts";
 import {
   BATCH_ARGUMENTS_SOFT_MAX,
@@ -191,7 +191,7 @@ export class CommandRunner {
       if (from - begun >= HTTP_COMMANDS_PER_TURN && from < commands.length) {
         const before = gate === null ? null : this.#held(gate.judge());
         this.isParked = true;
-        return this.#goOn(session, commands, from, writer, before, othersTurn());
+        return this.#goOn(session, commands, from, writer, before, engine.othersTurn());
       }
     }
     return gate === null ? null : this.#held(gate.judge());
