@@ -63,8 +63,9 @@ export const QUEUED_CHUNKS_KEPT_MAX = 1024;
 export const LOG_LINES_PER_SWEEP_MAX = 10;
 /** Between two sweeps over the connections for idle and stalled ones. */
 export const CONNECTION_SWEEP_MS = 1000;
-/** How long a connection that the server ends may take to read its last replies, how many do at once, by worker. */
+/** How long a client whose connection the server ends may take to read its last replies. */
 export const LINGER_MS_MAX = 5_000;
+/** How many of a worker's may be at it at once; and what is read at once of what they still send, to be thrown away. */
 export const LINGERING_SOCKETS_MAX = 256;
 export const LINGER_READ_BYTES = 16_384;
 /** After accept() failed for want of descriptors. */

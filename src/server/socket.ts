@@ -18,34 +18,6 @@ export function socketOf(conn: Deno.Conn): Socket {
     : new PublicSocket(conn);
 }
 
-class ShortSocket implements Socket {
-  readonly #core: RuntimeCore;
-  readonly #conn: Deno.Conn;
-  readonly #resource: number;
-
-  constructor(core: RuntimeCore, conn: Deno.Conn, resource: number) {
-    this.#core = core;
-    this.#conn = conn;
-    this.#resource = resource;
-  }
-
-  read(into: Uint8Array): Promise<number> {
-    return this.#core.read(this.#resource, into);
-  }
-
-  write(bytes: Uint8Array): Promise<number> {
-    return this.#core.write(this.#resource, bytes);
-  }
-
-  closeWrite(): Promise<void> {
-    return (this.#conn as Deno.TcpConn).closeWrite();
-  }
-
-  close(): void {
-    this.#conn.close();
-  }
-}
-
 export class PublicSocket implements Socket {
   readonly #conn: Deno.Conn;
 
@@ -67,5 +39,24 @@ export class PublicSocket implements Socket {
 
   close(): void {
     this.#conn.close();
+  }
+}
+
+class ShortSocket extends PublicSocket {
+  readonly #core: RuntimeCore;
+  readonly #resource: number;
+
+  constructor(core: RuntimeCore, conn: Deno.Conn, resource: number) {
+    super(conn);
+    this.#core = core;
+    this.#resource = resource;
+  }
+
+  override read(into: Uint8Array): Promise<number> {
+    return this.#core.read(this.#resource, into);
+  }
+
+  override write(bytes: Uint8Array): Promise<number> {
+    return this.#core.write(this.#resource, bytes);
   }
 }

@@ -218,7 +218,7 @@ function split(shard: Shard): void {
   if (added + 1 >= words[L.OVERFLOW_LOW]) return; // the region is full: chains grow instead
   const from = added & (words[L.HIGH_MASK] >>> 1);
   const count = takeChain(shard, from);
-  // Memory that is read before it is written faults twice, and the second time makes all cores flush: 9 % of loading.
+  // Memory that is read before it is written faults twice, and the second time makes all cores flush: an eighth of loading.
   shard.buckets[L.BUCKET_BASE + added * L.BUCKET_WORDS] = 0;
   words[L.BUCKETS] = added + 1;
   if (added === words[L.HIGH_MASK]) words[L.HIGH_MASK] = added * 2 + 1;

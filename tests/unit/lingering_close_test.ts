@@ -4,6 +4,7 @@ import { LINGERING_SOCKETS_MAX } from "../../src/limits.ts";
 import type { Socket } from "../../src/server/connection_host.ts";
 import { LingeringClose } from "../../src/server/lingering_close.ts";
 import { socketOf } from "../../src/server/socket.ts";
+import { connect, createConnectionHost } from "../support/connection_host.ts";
 import { CountedTurns } from "../support/counted_turns.ts";
 
 const LONG_MS = 60_000;
@@ -80,6 +81,37 @@ Deno.test("only so many linger; those beyond are closed at once, and one that go
   await settle();
   assert.equal(closed, LINGERING_SOCKETS_MAX + 2);
 });
+
+for (
+  const { who, request, ends } of [
+    { who: "the server", request: "QUIT\r\n", ends: ["write", "closeWrite", "read", "close"] },
+    { who: "the client", request: "PING\r\n", ends: ["write", "close"] },
+  ]
+) {
+  Deno.test(`a connection that ${who} ends ${who === "the server" ? "lingers" : "is closed at once"}`, async () => {
+    const events: string[] = [], input = new TextEncoder().encode(request);
+    let reads = 0;
+    const socket: Socket = {
+      read(into) {
+        if (reads++ === 0) into.set(input);
+        else if (events.includes("closeWrite")) events.push("read");
+        return Promise.resolve(reads === 1 ? input.length : 0);
+      },
+      write(bytes) {
+        events.push("write");
+        return Promise.resolve(bytes.length);
+      },
+      closeWrite() {
+        events.push("closeWrite");
+        return Promise.resolve();
+      },
+      close: () => void events.push("close"),
+    };
+    await connect(createConnectionHost(), socket).serve();
+    await settle();
+    assert.deepEqual(events, ends);
+  });
+}
 
 async function settle(): Promise<void> {
   for (let i = 0; i < 10; i++) await Promise.resolve();
